@@ -1,0 +1,107 @@
+"""Hot data in Redis: the last metrics, the newest windows, and the live fan-out.
+
+Redis is a cache: what cannot be written is dropped and counted by the breaker, and the
+windows never wait for it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from typing import Any
+
+import orjson
+import structlog
+
+from liveops.errors import Unavailable
+from liveops.redis import keys
+from liveops.redis.cache import Cache
+from schema.metrics import POINT_FIELDS, Aggregate, Metric, read_aggregate
+from schema.times import format_time
+
+log = structlog.get_logger(__name__)
+#: Metrics kept per service between two flushes and in the list.
+KEEP_LIVE = 100
+KEEP_CLOSED_S = 900
+AGG_TTL_S = 1800
+#: More than this between two flushes is not shown live (the archive has all).
+_MAX_PENDING = 2000
+
+
+class LiveFeed:
+    """Gathers what changed and writes it to Redis in pipelines, one a service."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._metrics: dict[str, deque[Metric]] = defaultdict(lambda: deque(maxlen=_MAX_PENDING))
+        self._points: dict[str, dict[str, bytes]] = defaultdict(dict)
+        self._closed: dict[str, dict[str, int]] = defaultdict(dict)
+
+    def add(self, metrics: list[Metric]) -> None:
+        """Show these metrics live."""
+        for metric in metrics:
+            self._metrics[metric.service_name].append(metric)
+
+    def add_open(self, service: str, windows: list[Aggregate]) -> None:
+        """Newest state of open windows."""
+        for item in windows:
+            self._points[keys.aggregates(service, item.window)][item.series] = point_json(item)
+
+    def add_closed(self, service: str, records: list[bytes]) -> None:
+        """Closed windows stay readable here until the archive surely has them."""
+        for record in records:
+            item = read_aggregate(orjson.loads(record))
+            point = point_json(item)
+            self._points[keys.aggregates(service, item.window)][item.series] = point
+            self._closed[keys.closed(service, item.window)][point.decode()] = item.start_s
+
+    async def flush(self) -> None:
+        """Write what was gathered; on trouble it is dropped."""
+        metrics, self._metrics = self._metrics, defaultdict(lambda: deque(maxlen=_MAX_PENDING))
+        points, self._points = self._points, defaultdict(dict)
+        closed, self._closed = self._closed, defaultdict(dict)
+        if not (metrics or points or closed):
+            return
+        try:
+            async with self._cache.guard() as client:
+                pipe = client.pipeline(transaction=False)
+                _write_metrics(pipe, metrics)
+                _write_windows(pipe, points, closed)
+                await pipe.execute()
+        except Unavailable:
+            log.debug("live data not written, redis is away")
+
+
+def _write_metrics(pipe: Any, metrics: dict[str, deque[Metric]]) -> None:
+    for service, items in metrics.items():
+        public = [item.public() for item in items]
+        key = keys.live(service)
+        pipe.lpush(key, *(orjson.dumps(item) for item in public[-KEEP_LIVE:]))
+        pipe.ltrim(key, 0, KEEP_LIVE - 1)
+        message = {"service_name": service, "metrics": public}
+        pipe.publish(keys.LIVE_METRICS_CHANNEL, orjson.dumps(message))
+        pipe.zadd(keys.SERVICES, {service: max(item.timestamp_s for item in items)})
+
+
+def _write_windows(
+    pipe: Any, points: dict[str, dict[str, bytes]], closed: dict[str, dict[str, int]]
+) -> None:
+    for key, fields in points.items():
+        pipe.hset(key, mapping=fields)
+        pipe.expire(key, AGG_TTL_S)
+    for key, members in closed.items():
+        pipe.zadd(key, members)
+        pipe.zremrangebyscore(key, "-inf", max(members.values()) - 2 * KEEP_CLOSED_S)
+        pipe.expire(key, AGG_TTL_S)
+
+
+def point_json(item: Aggregate) -> bytes:
+    """A window as stored in Redis: the public point, with what merging needs."""
+    point: dict[str, Any] = {
+        "metric_type": item.metric_type,
+        "tags": item.tags,
+        "start": format_time(item.start_s),
+        "end": format_time(item.end_s),
+    }
+    point |= {name: getattr(item, name) for name in POINT_FIELDS}
+    point |= {"revision": item.revision, "histogram": item.histogram}
+    return orjson.dumps(point)

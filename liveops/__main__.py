@@ -1,0 +1,5 @@
+"""`python -m liveops` is the command line."""
+
+from liveops.cli import main
+
+main()

@@ -1,0 +1,126 @@
+"""The Faust application of one worker: every Faust setting in one place."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, Protocol
+
+import faust
+import structlog
+
+from liveops.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class Part(Protocol):
+    """Something that lives as long as the worker."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+class LiveOpsApp(faust.App):
+    """A Faust app that starts its parts before its consumer and stops them after it.
+
+    Parts outlive the streams, so a checkpoint loop can still acknowledge the last
+    events while Faust waits for its streams to run empty.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.parts: list[Part] = []
+        #: After this long a graceful stop is cut; state is at the broker, nothing is lost.
+        self.stop_deadline_s: float | None = None
+
+    async def on_start(self) -> None:
+        """Start the parts in the order they were added."""
+        await super().on_start()
+        for part in self.parts:
+            await part.start()
+
+    async def on_stop(self) -> None:
+        """Let Faust drain its streams first, then stop the parts in reverse."""
+        if self.stop_deadline_s is not None:
+            cut = threading.Timer(self.stop_deadline_s, os._exit, args=(1,))
+            cut.daemon = True
+            cut.start()
+        await super().on_stop()
+        for part in reversed(self.parts):
+            try:
+                await part.stop()
+            except Exception:
+                log.exception("part did not stop cleanly", part=type(part).__name__)
+
+
+class Loop:
+    """A part that runs one coroutine function until the worker stops."""
+
+    def __init__(self, run: Callable[[], Awaitable[None]], name: str) -> None:
+        self._run = run
+        self._name = name
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start the task."""
+        self._task = asyncio.create_task(self._guarded(), name=self._name)
+
+    async def stop(self) -> None:
+        """Cancel the task and wait for its end."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _guarded(self) -> None:
+        while True:
+            try:
+                await self._run()
+                return
+            except Exception:
+                log.exception("background task failed, starting it again", task=self._name)
+                await asyncio.sleep(1.0)
+
+
+def create_app(name: str, settings: Settings, *, port: int) -> LiveOpsApp:
+    """The app of worker `name`, serving HTTP on `port`; nothing is started.
+
+    The reasons for the settings are in docs/faust.md.
+    """
+    folder = settings.data_dir / "faust" / f"{name}-{settings.worker_index}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return LiveOpsApp(
+        f"liveops-{name}",
+        broker=[f"kafka://{server}" for server in settings.bootstrap_servers],
+        env_prefix="FAUST",
+        store="memory://",
+        datadir=str(folder),
+        web_host=settings.bind_host,
+        web_bind=settings.bind_host,
+        web_port=port,
+        web_tables_enabled=False,
+        web_router_enabled=False,
+        web_application_options={"client_max_size": 1 << 40},
+        topic_partitions=settings.partitions,
+        topic_replication_factor=settings.replication,
+        topic_disable_leader=True,
+        broker_session_timeout=6.0,
+        broker_heartbeat_interval=1.5,
+        broker_rebalance_timeout=10.0,
+        broker_commit_interval=1.0,
+        broker_max_poll_records=500,
+        producer_linger=0.005,
+        producer_max_batch_size=131_072,
+        producer_max_request_size=8 * 1024 * 1024,
+        producer_request_timeout=120.0,
+        stream_buffer_maxsize=1024,
+        table_standby_replicas=0,
+        worker_redirect_stdouts=False,
+        debug=False,
+        loghandlers=[],
+    )

@@ -1,0 +1,89 @@
+"""The producer behind everything we send outside Faust: idempotent, acks=all."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.structs import RecordMetadata
+
+from liveops.errors import Unavailable
+from liveops.settings import Settings
+
+Headers = list[tuple[str, bytes]]
+SCHEMA_HEADER = ("schema", b"1")
+
+
+class Producer:
+    """Sends one record and waits for the broker's ack; starts with the first use."""
+
+    def __init__(self, settings: Settings, deadline_s: float = 10.0) -> None:
+        self._servers = settings.bootstrap_servers
+        self._deadline_s = deadline_s
+        self._producer: AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
+        self.healthy = True
+
+    async def stop(self) -> None:
+        """Flush and close."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
+
+    async def send(
+        self,
+        topic: str,
+        key: str | None,
+        value: bytes | None,
+        *,
+        partition: int | None = None,
+        headers: Headers | None = None,
+    ) -> RecordMetadata:
+        """Send and wait for the ack; raises Unavailable("kafka") when it does not come."""
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                producer = await self._started()
+                future = await producer.send(
+                    topic,
+                    value,
+                    key=None if key is None else key.encode(),
+                    partition=partition,
+                    headers=[SCHEMA_HEADER, *(headers or [])],
+                )
+                record: RecordMetadata = await asyncio.shield(future)
+        except (KafkaError, OSError, TimeoutError) as error:
+            self.healthy = False
+            raise Unavailable("kafka") from error
+        self.healthy = True
+        return record
+
+    async def partitions(self, topic: str) -> int:
+        """Partition count of a topic; raises Unavailable("kafka")."""
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                producer = await self._started()
+                return len(await producer.partitions_for(topic))
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise Unavailable("kafka") from error
+
+    async def _started(self) -> AIOKafkaProducer:
+        async with self._starting:
+            if self._producer is None:
+                producer = AIOKafkaProducer(
+                    bootstrap_servers=self._servers,
+                    enable_idempotence=True,
+                    acks="all",
+                    linger_ms=2,
+                    max_batch_size=131_072,
+                    max_request_size=8 * 1024 * 1024,
+                    compression_type="lz4",
+                    request_timeout_ms=10_000,
+                )
+                try:
+                    await producer.start()
+                except BaseException:
+                    await producer.stop()
+                    raise
+                self._producer = producer
+        return self._producer

@@ -1,0 +1,122 @@
+"""Every Prometheus metric of LiveOps, declared once, with prose."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.core import CollectorRegistry
+
+REGISTRY = CollectorRegistry()
+
+_FAST_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+HTTP_REQUESTS = Counter(
+    "liveops_http_requests_total",
+    "HTTP requests answered, by route pattern and status.",
+    ["method", "route", "status"],
+    registry=REGISTRY,
+)
+HTTP_SECONDS = Histogram(
+    "liveops_http_request_seconds",
+    "Time from the first byte of a request to its answer.",
+    ["method", "route"],
+    buckets=_FAST_S,
+    registry=REGISTRY,
+)
+METRICS_ACCEPTED = Counter(
+    "liveops_metrics_accepted_total",
+    "Metrics acknowledged by the broker on behalf of a client.",
+    registry=REGISTRY,
+)
+METRICS_FOLDED = Counter(
+    "liveops_metrics_folded_total",
+    "Metrics taken into windows.",
+    registry=REGISTRY,
+)
+METRICS_LATE = Counter(
+    "liveops_metrics_late_total",
+    "Metrics that came after their minute had closed, by what became of them: "
+    "`corrected` in the stream, `archived` for recomputation.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+DUPLICATES_SKIPPED = Counter(
+    "liveops_duplicates_skipped_total",
+    "Records or metrics seen before and not counted again, by kind.",
+    ["kind"],
+    registry=REGISTRY,
+)
+FORWARDED = Counter(
+    "liveops_records_forwarded_total",
+    "Records on another service's partition, forwarded to the right one.",
+    registry=REGISTRY,
+)
+DEAD_LETTERS = Counter(
+    "liveops_dead_letters_total",
+    "Inputs set aside on metrics.deadletter, by reason.",
+    ["reason"],
+    registry=REGISTRY,
+)
+TOMBSTONES = Counter(
+    "liveops_tombstones_total",
+    "Records without a value on metrics.raw; counted and ignored.",
+    registry=REGISTRY,
+)
+OVERFLOWED = Counter(
+    "liveops_series_overflow_total",
+    "Metrics counted in a service's overflow series because it has too many series.",
+    registry=REGISTRY,
+)
+WINDOWS_EMITTED = Counter(
+    "liveops_windows_emitted_total",
+    "Windows sent on, by state: `closed` or `open`.",
+    ["state"],
+    registry=REGISTRY,
+)
+CHECKPOINT_SECONDS = Histogram(
+    "liveops_checkpoint_seconds",
+    "Time to write changed window state and have it acknowledged.",
+    buckets=_FAST_S,
+    registry=REGISTRY,
+)
+ARCHIVED_ROWS = Counter(
+    "liveops_archived_rows_total",
+    "Rows written to PostgreSQL by the archive, by table.",
+    ["table"],
+    registry=REGISTRY,
+)
+DETECTIONS = Counter(
+    "liveops_detections_total",
+    "Detections published, by detector.",
+    ["detector"],
+    registry=REGISTRY,
+)
+INCIDENTS = Counter(
+    "liveops_incidents_total",
+    "Incidents opened, by source.",
+    ["source"],
+    registry=REGISTRY,
+)
+EVENT_TO_DETECTED_SECONDS = Histogram(
+    "liveops_event_to_detected_seconds",
+    "Time from the broker's stamp on the revealing record to the incident.",
+    buckets=(0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0),
+    registry=REGISTRY,
+)
+ANALYSES = Counter(
+    "liveops_analyses_total",
+    "Analyses completed, by source (llm, fallback).",
+    ["source"],
+    registry=REGISTRY,
+)
+WEBSOCKETS = Gauge(
+    "liveops_websockets",
+    "Open WebSocket connections, by stream.",
+    ["stream"],
+    registry=REGISTRY,
+)
+COMPONENT_UP = Gauge(
+    "liveops_component_up",
+    "Whether a dependency answered its last health check (1) or not (0).",
+    ["component"],
+    registry=REGISTRY,
+)

@@ -1,0 +1,111 @@
+"""The one door to PostgreSQL: a pool that opens late, with deadline and breaker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import orjson
+
+from liveops.breaker import Breaker
+from liveops.errors import Unavailable
+
+#: What asyncpg raises when the server is away, starting, stopping or overloaded.
+TROUBLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.exceptions.CannotConnectNowError,
+    asyncpg.exceptions.AdminShutdownError,
+    asyncpg.exceptions.CrashShutdownError,
+    asyncpg.exceptions.TooManyConnectionsError,
+)
+
+
+async def set_codecs(connection: asyncpg.Connection[Any]) -> None:
+    """json and jsonb as Python objects."""
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(
+            name,
+            encoder=lambda value: orjson.dumps(value).decode(),
+            decoder=orjson.loads,
+            schema="pg_catalog",
+        )
+
+
+class Database:
+    """Connections from a pool; every trouble of the server becomes Unavailable."""
+
+    def __init__(self, dsn: str, max_connections: int = 5, deadline_s: float = 5.0) -> None:
+        self.dsn = dsn
+        self._max_connections = max_connections
+        self._deadline_s = deadline_s
+        self._pool: asyncpg.Pool[Any] | None = None
+        self._opening = asyncio.Lock()
+        self._breaker = Breaker()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last use succeeded."""
+        return self._breaker.healthy
+
+    async def start(self) -> None:
+        """Nothing to await: the pool opens with the first use, so a late server is no error."""
+
+    async def stop(self) -> None:
+        """Close all connections; hanging ones are cut after the deadline."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        try:
+            await asyncio.wait_for(pool.close(), self._deadline_s)
+        except TimeoutError:
+            pool.terminate()
+
+    async def ping(self) -> bool:
+        """One round trip; False when the server is away."""
+        try:
+            async with self.connection() as con:
+                await con.fetchval("SELECT 1")
+        except Unavailable:
+            return False
+        return True
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[Any]]:
+        """A connection with command deadline; raises Unavailable("postgres")."""
+        if not self._breaker.allows:
+            raise Unavailable("postgres")
+        try:
+            pool = await self._opened()
+            async with pool.acquire(timeout=self._deadline_s) as con:
+                yield con
+        except TROUBLE as error:
+            self._breaker.failed()
+            raise Unavailable("postgres") from error
+        else:
+            self._breaker.succeeded()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[Any]]:
+        """A connection inside one transaction; rolled back when the block raises."""
+        async with self.connection() as con, con.transaction():
+            yield con
+
+    async def _opened(self) -> asyncpg.Pool[Any]:
+        if self._pool is None:
+            async with self._opening:
+                if self._pool is None:
+                    self._pool = await asyncpg.create_pool(
+                        self.dsn,
+                        min_size=0,
+                        max_size=self._max_connections,
+                        timeout=self._deadline_s,
+                        command_timeout=30.0,
+                        init=set_codecs,
+                    )
+        return self._pool

@@ -1,0 +1,32 @@
+-- name: windows
+-- Closed windows of a span, oldest first.
+SELECT metric_type, tags, series, start, "end", count, sum, min, max, mean, stddev,
+       p50, p95, p99, rate, revision, histogram
+FROM metric_windows
+WHERE service_name = $1 AND "window" = $2 AND start >= $3 AND start < $4
+  AND ($5::text IS NULL OR metric_type = $5)
+ORDER BY metric_type, series, start
+LIMIT $6
+
+-- name: raw
+-- Raw metrics, newest first, after a cursor.
+SELECT id, service_name, metric_type, value, tags, "timestamp" FROM metrics
+WHERE ($1::text IS NULL OR service_name = $1)
+  AND ($2::text IS NULL OR metric_type = $2)
+  AND "timestamp" >= $3 AND "timestamp" < $4
+  AND ($5::timestamptz IS NULL OR ("timestamp", id) < ($5, $6::uuid))
+ORDER BY "timestamp" DESC, id DESC
+LIMIT $7
+
+-- name: services
+-- Every service with closed windows of late, with its newest one and its metric types.
+SELECT service_name, max("end") AS last_seen,
+       array_agg(DISTINCT metric_type ORDER BY metric_type) AS metric_types
+FROM metric_windows
+WHERE "window" = '1m' AND start >= $1
+GROUP BY service_name ORDER BY service_name
+
+-- name: active_incidents
+-- Services of incidents that are not resolved, with the severity.
+SELECT unnest(array_append(affected_services, service_name)) AS service_name, severity, status
+FROM incidents WHERE status <> 'resolved'

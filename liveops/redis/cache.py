@@ -1,0 +1,61 @@
+"""Redis behind a guard: a cache and a fan-out, never the truth."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from liveops.breaker import Breaker
+from liveops.errors import Unavailable
+
+
+class Cache:
+    """One client; trouble of the server becomes Unavailable("redis")."""
+
+    def __init__(self, url: str, deadline_s: float = 2.0) -> None:
+        self.client: Redis = Redis.from_url(
+            url,
+            decode_responses=True,
+            socket_timeout=deadline_s,
+            socket_connect_timeout=deadline_s,
+        )
+        #: For subscriptions, which wait for messages longer than any deadline.
+        self.subscriber: Redis = Redis.from_url(
+            url, decode_responses=True, socket_connect_timeout=deadline_s
+        )
+        self._breaker = Breaker()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last use succeeded."""
+        return self._breaker.healthy
+
+    @asynccontextmanager
+    async def guard(self) -> AsyncIterator[Redis]:
+        """The client; raises Unavailable("redis") at once while the breaker is open."""
+        if not self._breaker.allows:
+            raise Unavailable("redis")
+        try:
+            yield self.client
+        except (RedisError, OSError, TimeoutError) as error:
+            self._breaker.failed()
+            raise Unavailable("redis") from error
+        else:
+            self._breaker.succeeded()
+
+    async def ping(self) -> bool:
+        """One round trip; False when the server is away."""
+        try:
+            async with self.guard() as client:
+                await client.ping()
+        except Unavailable:
+            return False
+        return True
+
+    async def stop(self) -> None:
+        """Close both clients."""
+        await self.client.aclose()
+        await self.subscriber.aclose()

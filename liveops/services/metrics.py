@@ -1,0 +1,96 @@
+"""Worker `metrics`: ingestion, windows, live and aggregated data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from web.live import LiveHub
+from web.server import install
+
+from agents.checkpoint import Checkpointer
+from agents.live import LiveFeed
+from agents.window import WindowAgent
+from liveops.kafka.app import LiveOpsApp, Loop, create_app
+from liveops.services import port_of
+from liveops.services.deps import Deps, make_deps
+from liveops.settings import Settings, load_settings
+from liveops.windows.fold import Limits
+from schema.topics import RAW, RAW_KEYED
+from tables import windows
+from web import aggregated, ingest, live, raw, services, topology
+
+
+def build(settings: Settings) -> LiveOpsApp:
+    """The whole service; nothing is started."""
+    deps = make_deps(settings)
+    port = settings.worker_port or port_of("metrics", settings.worker_index)
+    app = create_app("metrics", settings, port=port)
+    app.parts.append(deps)
+    _wire_windows(app, deps)
+    hub = LiveHub(deps.cache)
+    app.parts.append(hub)
+    routes = [
+        *ingest.routes(deps),
+        *aggregated.routes(deps),
+        *raw.routes(deps),
+        *services.routes(deps),
+        *topology.routes(deps),
+        *live.routes(deps, hub),
+    ]
+    checks = {
+        "kafka": lambda: deps.producer.healthy,
+        "postgres": deps.database.ping,
+        "redis": deps.cache.ping,
+        "stream": lambda: bool(app.tables.actives_ready) and not app.rebalancing,
+    }
+    install(app, routes, deps, "metrics", checks, needed=("kafka", "stream"))
+    return app
+
+
+def _wire_windows(app: LiveOpsApp, deps: Deps) -> None:
+    settings = deps.settings
+    table = windows.register(app, settings.partitions)
+    feed = LiveFeed(deps.cache)
+    limits = Limits(
+        settings.lateness_s, settings.allowed_lateness_s, settings.max_series_per_service
+    )
+    agent = WindowAgent(
+        table,
+        deps.producer,
+        feed,
+        limits,
+        partitions=settings.partitions,
+        max_age_s=settings.raw_retention_days * 86_400,
+    )
+    checkpointer = Checkpointer(
+        app, agent, deps.producer, feed, deps.clock, interval_s=settings.checkpoint_interval_s
+    )
+    source = app.topic(
+        RAW,
+        RAW_KEYED,
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+    )
+    app.agent(source, name="windows")(agent.run)
+
+    @table.on_recover  # type: ignore[untyped-decorator]
+    async def load(*_: Any) -> None:
+        assigned = {tp.partition for tp in app.consumer.assignment() if tp.topic == RAW}
+        agent.load(assigned)
+        checkpointer.active = True
+
+    @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]
+    async def forget(*_: Any, **__: Any) -> None:
+        checkpointer.active = False
+        agent.owned.clear()
+
+    app.parts.append(Loop(checkpointer.run, "checkpoint"))
+
+
+def __getattr__(name: str) -> LiveOpsApp:
+    """`faust -A liveops.services.metrics worker` finds the app here, built when asked."""
+    if name == "app":
+        return build(load_settings())
+    raise AttributeError(name)

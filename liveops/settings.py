@@ -1,0 +1,133 @@
+"""Settings: `faust.cfg` (INI, section `[liveops]`) < environment < command line.
+
+Names are the same everywhere: `broker_url` in the file is `LIVEOPS_BROKER_URL`
+in the environment. Unknown names and malformed values stop the start with one
+line that names the setting.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from liveops.errors import SettingsError
+
+PREFIX = "LIVEOPS_"
+#: Variables of other products that we honour under their own names.
+FOREIGN = {"OPENAI_API_KEY": "openai_api_key", "OPENAI_BASE_URL": "openai_base_url"}
+#: Read by the settings module itself, not settings.
+CONFIG_FILE_VARIABLE = "LIVEOPS_CONFIG"
+
+
+def default_data_dir() -> Path:
+    """`$XDG_DATA_HOME/liveops`, else `~/.local/share/liveops`."""
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "liveops"
+
+
+class Settings(BaseModel):
+    """All settings of every process; frozen after loading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    data_dir: Path = Field(default_factory=default_data_dir)
+    broker_url: str | None = None
+    database_url: str | None = None
+    redis_url: str | None = None
+    jwt_secret: str | None = Field(default=None, min_length=32, repr=False)
+    admin_password: str | None = Field(default=None, min_length=8, repr=False)
+    bind_host: str = "127.0.0.1"
+    partitions: int = Field(default=8, ge=1, le=1024)
+    replication: int = Field(default=1, ge=1, le=7)
+    worker_port: int | None = Field(default=None, ge=0, le=65535)
+    worker_index: int = Field(default=1, ge=1)
+    auth_url: str = "http://127.0.0.1:8080"
+    metrics_url: str = "http://127.0.0.1:8081"
+    incidents_url: str = "http://127.0.0.1:8082"
+    analysis_url: str = "http://127.0.0.1:8083"
+    cors_origins: str = ""
+    log_format: str = Field(default="console", pattern="^(console|json)$")
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    access_token_ttl_s: int = Field(default=900, ge=5)
+    refresh_token_ttl_s: int = Field(default=7 * 86400, ge=60)
+    lateness_s: float = Field(default=10.0, ge=0)
+    allowed_lateness_s: float = Field(default=300.0, ge=0)
+    emit_interval_s: float = Field(default=0.25, gt=0)
+    checkpoint_interval_s: float = Field(default=0.25, gt=0)
+    max_series_per_service: int = Field(default=5000, ge=1)
+    raw_retention_days: int = Field(default=7, ge=1)
+    window_retention_days: int = Field(default=90, ge=1)
+    openai_api_key: str | None = Field(default=None, repr=False)
+    openai_base_url: str | None = None
+    openai_model: str = "gpt-4o"
+    openai_timeout_s: float = Field(default=20.0, gt=0)
+    demo: bool = False
+
+    @field_validator("broker_url")
+    @classmethod
+    def _strip_scheme(cls, value: str | None) -> str | None:
+        return value.removeprefix("kafka://") if value else None
+
+    @property
+    def bootstrap_servers(self) -> list[str]:
+        """Broker addresses `host:port`; raises SettingsError when unset."""
+        return required(self, "broker_url").split(",")
+
+
+def required(settings: Settings, name: str) -> str:
+    """A setting that this process cannot run without."""
+    value = getattr(settings, name)
+    if not value:
+        raise SettingsError(f"{PREFIX}{name.upper()} is not set")
+    return str(value)
+
+
+def load_settings(
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    config_file: Path | None = None,
+) -> Settings:
+    """Merge file, environment and `overrides` (None values are ignored).
+
+    Raises SettingsError with one line that names the setting at fault.
+    """
+    env = os.environ if environment is None else environment
+    path = config_file or Path(env.get(CONFIG_FILE_VARIABLE, "faust.cfg"))
+    values = _read_file(path) | _read_environment(env)
+    values |= {k: v for k, v in (overrides or {}).items() if v is not None}
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0])
+        verdict = "is unknown" if first["type"] == "extra_forbidden" else first["msg"]
+        raise SettingsError(f"setting {name} ({PREFIX}{name.upper()}): {verdict}") from None
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        if not parser.read(path, encoding="utf-8"):
+            return {}
+    except (configparser.Error, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: {str(error).splitlines()[0]}") from None
+    strangers = [name for name in parser.sections() if name != "liveops"]
+    if strangers:
+        raise SettingsError(f"{path}: unknown section [{strangers[0]}]")
+    return dict(parser["liveops"]) if parser.has_section("liveops") else {}
+
+
+def _read_environment(env: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in env.items():
+        if name.startswith(PREFIX) and name != CONFIG_FILE_VARIABLE and value != "":
+            values[name.removeprefix(PREFIX).lower()] = value
+        elif name in FOREIGN and value != "":
+            values[FOREIGN[name]] = value
+    return values

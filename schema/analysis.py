@@ -1,0 +1,76 @@
+"""What an analysis says of an incident: ranking, evidence, two summaries."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from schema.times import format_time
+
+Verdict = Literal["cause_found", "inconclusive"]
+
+
+class Evidence(Struct, frozen=True):
+    """One verifiable fact; every claim cites one by `id` (E1, E2, ...)."""
+
+    id: str
+    text: str
+    kind: str
+    ref: dict[str, Any]
+
+
+class RankedCause(Struct, frozen=True):
+    """A candidate for the cause; `score` in [0, 1], evidence by id."""
+
+    service_name: str
+    score: float
+    metric_type: str | None
+    evidence: list[str]
+
+
+class Analysis(Struct, kw_only=True):
+    """The analysis of contract §3; `analyzed_at_s` in epoch seconds."""
+
+    id: str
+    incident_id: str
+    status: Literal["pending", "completed", "failed"]
+    root_cause: str = ""
+    root_cause_service: str | None = None
+    confidence: float = 0.0
+    impacted_services: list[str] = []
+    suggested_actions: list[str] = []
+    technical_summary: str = ""
+    executive_summary: str = ""
+    evidence: list[Evidence] = []
+    ranking: list[RankedCause] = []
+    verdict: Verdict = "inconclusive"
+    source: Literal["llm", "fallback"] = "fallback"
+    model: str | None = None
+    cost_usd: float = 0.0
+    tokens: int = 0
+    analyzed_at_s: float | None = None
+    latency_ms: float | None = None
+    signature: str = ""
+
+
+def public_analysis(got: Analysis) -> dict[str, Any]:
+    """JSON form of HTTP answers, Redis and `analysis.completed`."""
+    skip = {"analyzed_at_s", "evidence", "ranking", "signature"}
+    plain = {name: getattr(got, name) for name in got.__struct_fields__ if name not in skip}
+    plain["evidence"] = [
+        {"id": item.id, "text": item.text, "kind": item.kind, "ref": item.ref}
+        for item in got.evidence
+    ]
+    plain["ranking"] = [
+        {
+            "service_name": item.service_name,
+            "score": item.score,
+            "metric_type": item.metric_type,
+            "evidence": item.evidence,
+        }
+        for item in got.ranking
+    ]
+    done = got.analyzed_at_s
+    plain["analyzed_at"] = None if done is None else format_time(done)
+    return plain

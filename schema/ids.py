@@ -1,0 +1,35 @@
+"""Deterministic ids: the same cause gives the same id, so repeats are recognised."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid5
+
+#: Root of all UUIDv5 of this product; changing it changes every derived id.
+NAMESPACE = UUID("6f1f6a0e-7a55-5e0b-9a59-3c1d0f3b7a11")
+
+
+def derived_id(*parts: object) -> str:
+    """UUIDv5 over the parts, joined so that ("a","bc") and ("ab","c") differ."""
+    return str(uuid5(NAMESPACE, "\x1f".join(str(part) for part in parts)))
+
+
+def raw_metric_id(topic: str, partition: int, offset: int, index: int) -> str:
+    """Id of a metric that came without one: its place in the log."""
+    return derived_id("metric", topic, partition, offset, index)
+
+
+def idempotent_metric_id(subject: str, key: str, index: int) -> str:
+    """Id of item `index` of a POST that carried an `Idempotency-Key`."""
+    return derived_id("post", subject, key, index)
+
+
+def series_key(metric_type: str, tags: dict[str, str]) -> str:
+    """Name of a series within its service: metric type and sorted tags."""
+    if not tags:
+        return metric_type
+    return metric_type + "{" + ",".join(f"{k}={tags[k]}" for k in sorted(tags)) + "}"
+
+
+def detection_id(rule_id: str, service: str, series: str, onset_s: float) -> str:
+    """Id of one excursion of one series under one rule."""
+    return derived_id("detection", rule_id, service, series, round(onset_s * 1000))

@@ -1,0 +1,133 @@
+"""Incidents and the detections they are made of; which status may follow which."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from schema.times import format_time
+
+Severity = Literal["critical", "high", "medium", "low"]
+Status = Literal["open", "acknowledged", "resolved"]
+#: Gravest first.
+SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
+STATUSES: tuple[Status, ...] = ("open", "acknowledged", "resolved")
+#: Legal changes of status besides "the same again", which changes nothing.
+TRANSITIONS: dict[str, frozenset[str]] = {
+    "open": frozenset({"acknowledged", "resolved"}),
+    "acknowledged": frozenset({"resolved"}),
+    "resolved": frozenset({"open"}),
+}
+
+
+class Detection(Struct, frozen=True):
+    """One excursion of one series, as a detector saw it.
+
+    Times are epoch seconds: `onset_s`/`at_s` event time, `broker_time_s` when the
+    record that revealed it reached the broker. `state` is `firing`, `resolved`
+    (healthy again) or `no_data` (the series fell silent while it was firing).
+    """
+
+    id: str
+    rule_id: str
+    detector: str
+    service_name: str
+    metric_type: str
+    tags: dict[str, str]
+    window: str
+    severity: Severity
+    value: float
+    expected: float | None
+    lower: float | None
+    upper: float | None
+    score: float
+    reason: str
+    at_s: float
+    onset_s: float
+    broker_time_s: float
+    state: Literal["firing", "resolved", "no_data"] = "firing"
+    labels: dict[str, str] = {}
+
+
+class Incident(Struct, kw_only=True):
+    """The incident of contract §3; times are epoch seconds or None inside."""
+
+    id: str
+    title: str
+    description: str
+    severity: Severity
+    status: Status
+    service_name: str
+    affected_services: list[str]
+    detected_at_s: float
+    resolved_at_s: float | None = None
+    acknowledged_at_s: float | None = None
+    assignee: str | None = None
+    version: int = 1
+    source: Literal["detector", "manual"] = "detector"
+    fingerprint: str = ""
+    detections: list[Detection] = []
+    stale: bool = False
+    event_to_detected_ms: float | None = None
+    offsets: dict[str, dict[str, list[int]]] = {}
+
+
+def worst(severities: list[Severity]) -> Severity:
+    """The gravest of a non-empty list."""
+    return min(severities, key=SEVERITIES.index)
+
+
+def signature(service: str, metric_types: list[str]) -> str:
+    """Fingerprint of what an incident looks like: its service and metrics."""
+    return service + "|" + ",".join(sorted(set(metric_types)))
+
+
+def public_detection(got: Detection) -> dict[str, Any]:
+    """JSON form of one detection."""
+    return {
+        "id": got.id,
+        "rule_id": got.rule_id,
+        "detector": got.detector,
+        "service_name": got.service_name,
+        "metric_type": got.metric_type,
+        "tags": got.tags,
+        "window": got.window,
+        "value": got.value,
+        "expected": got.expected,
+        "lower": got.lower,
+        "upper": got.upper,
+        "score": got.score,
+        "reason": got.reason,
+        "at": format_time(got.at_s),
+        "onset": format_time(got.onset_s),
+        "state": got.state,
+    }
+
+
+def public_incident(got: Incident) -> dict[str, Any]:
+    """JSON form of HTTP answers and of the incident topics."""
+
+    def time_or_none(value: float | None) -> str | None:
+        return None if value is None else format_time(value)
+
+    return {
+        "id": got.id,
+        "title": got.title,
+        "description": got.description,
+        "severity": got.severity,
+        "status": got.status,
+        "service_name": got.service_name,
+        "affected_services": got.affected_services,
+        "detected_at": format_time(got.detected_at_s),
+        "resolved_at": time_or_none(got.resolved_at_s),
+        "acknowledged_at": time_or_none(got.acknowledged_at_s),
+        "assignee": got.assignee,
+        "version": got.version,
+        "source": got.source,
+        "fingerprint": got.fingerprint,
+        "detections": [public_detection(item) for item in got.detections],
+        "stale": got.stale,
+        "latency": {"event_to_detected_ms": got.event_to_detected_ms},
+        "offsets": got.offsets,
+    }

@@ -1,0 +1,227 @@
+"""Metrics as producers send them and aggregates as the windows emit them.
+
+One reader for all entrances (HTTP, Kafka, files): `read_metric` turns a decoded
+JSON object into a `Metric` or says exactly what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Struct
+
+from schema.ids import series_key
+from schema.times import format_time, parse_time_s
+
+MAX_TAGS = 16
+MAX_TAG_CHARS = 256
+MAX_FUTURE_S = 600.0
+
+ServiceName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._/-]{1,128}\Z")]
+MetricType = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:/-]{1,128}\Z")]
+WindowName = Literal["1m", "5m", "15m"]
+#: Window sizes in seconds by their public name.
+WINDOW_S: dict[str, int] = {"1m": 60, "5m": 300, "15m": 900}
+
+
+class MetricIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """A metric object as clients write it."""
+
+    service_name: ServiceName
+    metric_type: MetricType
+    value: float
+    tags: dict[str, str] = {}
+    timestamp: float | str | None = None
+
+
+class KeyedMetricIn(MetricIn, frozen=True, forbid_unknown_fields=True):
+    """A metric object on `metrics.raw`, which may carry its id."""
+
+    id: str | None = None
+
+
+class Metric(Struct, frozen=True):
+    """One accepted measurement; `timestamp_s` is event time in epoch seconds."""
+
+    id: str
+    service_name: str
+    metric_type: str
+    value: float
+    tags: dict[str, str]
+    timestamp_s: float
+
+    @property
+    def series(self) -> str:
+        """Series name within the service."""
+        return series_key(self.metric_type, self.tags)
+
+    def public(self) -> dict[str, Any]:
+        """JSON form of HTTP answers, Redis and WebSockets."""
+        return {
+            "id": self.id,
+            "service_name": self.service_name,
+            "metric_type": self.metric_type,
+            "value": self.value,
+            "tags": self.tags,
+            "timestamp": format_time(self.timestamp_s),
+        }
+
+
+class MetricFault(Exception):
+    """Why an object is no metric: `loc` is the field path, `msg` the reason."""
+
+    def __init__(self, loc: list[str | int], msg: str, reason: str = "invalid") -> None:
+        super().__init__(msg)
+        self.loc = loc
+        self.msg = msg
+        self.reason = reason
+
+
+def read_metric(item: object, now_s: float, max_age_s: float, *, with_id: bool = False) -> Metric:
+    """Check one decoded JSON object; raises MetricFault.
+
+    `now_s` stands in for a missing timestamp and bounds it: at most 10 minutes
+    ahead, at most `max_age_s` behind. The id is "" unless given (`with_id`).
+    """
+    try:
+        got = msgspec.convert(item, KeyedMetricIn if with_id else MetricIn)
+    except msgspec.ValidationError as error:
+        raise MetricFault(*_where(str(error))) from None
+    if not math.isfinite(got.value):
+        raise MetricFault(["value"], "must be a finite number")
+    if len(got.tags) > MAX_TAGS:
+        raise MetricFault(["tags"], f"at most {MAX_TAGS} tags")
+    for name, text in got.tags.items():
+        if not name or len(name) > MAX_TAG_CHARS or len(text) > MAX_TAG_CHARS:
+            raise MetricFault(["tags", name[:64]], f"1 to {MAX_TAG_CHARS} characters")
+        if "\x00" in name or "\x00" in text:
+            raise MetricFault(["tags", name[:64]], "NUL is not allowed")
+    time_s = _read_time(got.timestamp, now_s, max_age_s)
+    given = getattr(got, "id", None)
+    identity = _read_id(given) if given else ""
+    return Metric(
+        identity,
+        got.service_name,
+        got.metric_type,
+        got.value,
+        got.tags,
+        time_s,
+    )
+
+
+def _read_id(given: str) -> str:
+    try:
+        return str(UUID(given))
+    except ValueError:
+        raise MetricFault(["id"], "not a UUID") from None
+
+
+def _read_time(stamp: float | str | None, now_s: float, max_age_s: float) -> float:
+    if stamp is None:
+        return now_s
+    if isinstance(stamp, str):
+        try:
+            stamp = parse_time_s(stamp)
+        except (ValueError, OverflowError):
+            raise MetricFault(["timestamp"], "not RFC 3339 with an offset") from None
+    if not math.isfinite(stamp):
+        raise MetricFault(["timestamp"], "must be finite")
+    if stamp > now_s + MAX_FUTURE_S:
+        raise MetricFault(["timestamp"], "more than 10 minutes in the future", "future")
+    if stamp < now_s - max_age_s:
+        raise MetricFault(["timestamp"], "older than the retention", "too_old")
+    return stamp
+
+
+_PATH = re.compile(r" - at `(?:key in )?\$([^`]*)`$")
+
+
+def _where(message: str) -> tuple[list[str | int], str]:
+    """Split msgspec's "what - at `$.path`" into a location and a message."""
+    found = _PATH.search(message)
+    if not found:
+        unknown = re.search(r"unknown field `([^`]*)`", message)
+        missing = re.search(r"required field `([^`]*)`", message)
+        name = unknown or missing
+        return ([name.group(1)] if name else []), message
+    loc: list[str | int] = [part for part in re.split(r"[.\[\]]+", found.group(1)) if part]
+    return loc, message[: found.start()]
+
+
+class Aggregate(Struct, frozen=True):
+    """One window of one series, closed (`final`) or still open.
+
+    `start_s`/`end_s` are epoch seconds; `histogram` is the mergeable sketch behind
+    the quantiles (see `liveops.windows.sketch`).
+    """
+
+    service_name: str
+    metric_type: str
+    tags: dict[str, str]
+    window: str
+    start_s: int
+    end_s: int
+    count: int
+    sum: float
+    min: float
+    max: float
+    mean: float
+    stddev: float
+    p50: float
+    p95: float
+    p99: float
+    rate: float
+    final: bool
+    revision: int
+    histogram: dict[str, Any]
+    backfill: bool = False
+    broker_time_s: float = 0.0
+
+    @property
+    def series(self) -> str:
+        """Series name within the service."""
+        return series_key(self.metric_type, self.tags)
+
+
+POINT_FIELDS = (
+    "count", "sum", "min", "max", "mean", "stddev", "p50", "p95", "p99", "rate", "final",
+)  # fmt: skip
+
+
+def aggregate_record(got: Aggregate) -> dict[str, Any]:
+    """JSON form on `metrics.aggregated` and `liveops.windows.open`."""
+    record: dict[str, Any] = {
+        "service_name": got.service_name,
+        "metric_type": got.metric_type,
+        "tags": got.tags,
+        "window": got.window,
+        "start": format_time(got.start_s),
+        "end": format_time(got.end_s),
+    }
+    record |= {name: getattr(got, name) for name in POINT_FIELDS}
+    record |= {"revision": got.revision, "histogram": got.histogram}
+    record["broker_time"] = format_time(got.broker_time_s)
+    if got.backfill:
+        record["backfill"] = True
+    return record
+
+
+def read_aggregate(record: dict[str, Any]) -> Aggregate:
+    """Inverse of `aggregate_record`; KeyError or ValueError on foreign input."""
+    return Aggregate(
+        service_name=record["service_name"],
+        metric_type=record["metric_type"],
+        tags=record["tags"],
+        window=record["window"],
+        start_s=int(parse_time_s(record["start"])),
+        end_s=int(parse_time_s(record["end"])),
+        revision=record["revision"],
+        histogram=record["histogram"],
+        backfill=record.get("backfill", False),
+        broker_time_s=parse_time_s(record["broker_time"]),
+        **{name: record[name] for name in POINT_FIELDS},
+    )

@@ -1,0 +1,56 @@
+"""Rules that detectors obey, silences that mute them, and the graph of calls."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from schema.incidents import Severity
+
+RuleKind = Literal["threshold", "zscore", "forecast", "no_data"]
+Field = Literal["mean", "min", "max", "sum", "count", "rate", "stddev", "p50", "p95", "p99"]
+Operator = Literal[">", ">=", "<", "<="]
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """When a series counts as unhealthy; globs choose the series (contract §3)."""
+
+    id: str
+    name: str
+    kind: RuleKind
+    service: str = "*"
+    metric: str = "*"
+    tags: dict[str, str] = {}
+    window: str = "1m"
+    field: Field = "mean"
+    op: Operator | None = None
+    value: float | None = None
+    sensitivity: float | None = None
+    severity: Severity = "medium"
+    for_s: float = 0
+    keep_firing_for_s: float = 0
+    enabled: bool = True
+    version: int = 1
+
+
+class Silence(Struct, frozen=True, kw_only=True):
+    """Mutes matching detections from `starts_at` until `ends_at` (RFC 3339)."""
+
+    id: str
+    service: str = "*"
+    metric: str = "*"
+    severity: Severity | None = None
+    starts_at: str
+    ends_at: str
+    reason: str
+    created_by: str
+
+
+class Edge(Struct, frozen=True, kw_only=True):
+    """`caller` calls `callee`; declared by a person or learned from peer tags."""
+
+    caller: str
+    callee: str
+    source: Literal["declared", "learned"] = "declared"
+    last_seen_s: float | None = None
