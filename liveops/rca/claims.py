@@ -1,0 +1,108 @@
+"""Checks a model's reply against the evidence; what cannot be verified is removed.
+
+A claim holds when it cites evidence, every cited id exists, every service it names is
+one the cited evidence speaks of, and every number it states stands there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+
+from liveops.rca.evidence import services_of
+from schema.analysis import Evidence
+
+MAX_CLAIM_CHARS = 400
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.]*\w)")
+#: Telemetry may ask for links or commands; no summary of ours carries any.
+_UNWELCOME = re.compile(r"https?://|www\.|<[a-z/!]|```|[\x00-\x08\x0b-\x1f\x7f]", re.IGNORECASE)
+_RELATIVE_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One sentence and the ids of the evidence it rests on."""
+
+    text: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the model says, not yet believed."""
+
+    root_cause_service: str | None
+    root_cause: Claim
+    technical: tuple[Claim, ...]
+    executive: tuple[Claim, ...]
+    actions: tuple[Claim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What is left of a reply; `share` of its claims that held, in [0, 1]."""
+
+    root_cause_service: str | None
+    root_cause: Claim | None
+    technical: tuple[Claim, ...]
+    executive: tuple[Claim, ...]
+    actions: tuple[Claim, ...]
+    share: float
+
+
+def verify(
+    reply: Reply, evidence: Sequence[Evidence], candidates: Sequence[str], services: Set[str]
+) -> Verified:
+    """Keep the claims that hold; the cause must be one of `candidates`.
+
+    `services` are all known names; naming one outside the cited evidence fails a claim.
+    """
+    by_id = {item.id: item for item in evidence}
+
+    def kept(claims: tuple[Claim, ...], numbers: bool = True) -> tuple[Claim, ...]:
+        return tuple(c for c in claims if holds(c, by_id, services, numbers=numbers))
+
+    cause = kept((reply.root_cause,))
+    technical, executive = kept(reply.technical), kept(reply.executive)
+    # An action may name a target value of its own, but no service of its own.
+    actions = kept(reply.actions, numbers=False)
+    service = reply.root_cause_service if reply.root_cause_service in candidates else None
+    total = 2 + len(reply.technical) + len(reply.executive) + len(reply.actions)
+    good = len(cause) + len(technical) + len(executive) + len(actions)
+    good += service is not None or reply.root_cause_service is None
+    return Verified(
+        service, cause[0] if cause else None, technical, executive, actions, good / total
+    )
+
+
+def holds(
+    claim: Claim, by_id: Mapping[str, Evidence], services: Set[str], *, numbers: bool = True
+) -> bool:
+    """Whether one claim can be verified."""
+    if not claim.text.strip() or len(claim.text) > MAX_CLAIM_CHARS or not claim.evidence:
+        return False
+    if _UNWELCOME.search(claim.text) or any(name not in by_id for name in claim.evidence):
+        return False
+    cited = [by_id[name] for name in claim.evidence]
+    allowed = {service for item in cited for service in services_of(item)}
+    if not named_services(claim.text, services) <= allowed:
+        return False
+    return not numbers or _numbers_stand(claim.text, " ".join(item.text for item in cited))
+
+
+def named_services(text: str, services: Set[str]) -> set[str]:
+    """Known services that a text names as whole words."""
+    return {
+        name
+        for name in services
+        if re.search(rf"(?<![A-Za-z0-9._/-]){re.escape(name)}(?![A-Za-z0-9_/-])", text)
+    }
+
+
+def _numbers_stand(text: str, cited: str) -> bool:
+    known = [float(number) for number in _NUMBER.findall(cited)]
+    return all(
+        any(abs(float(number) - there) <= _RELATIVE_TOLERANCE * abs(there) for there in known)
+        for number in _NUMBER.findall(text)
+    )

@@ -1,0 +1,113 @@
+"""Facts of an incident, numbered E1, E2, ...: all that any summary may say.
+
+Texts are made of names bound by the contract's patterns, numbers and times; free
+text from outside (tags, titles, reasons) never enters them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from liveops.rca.deviation import Deviation
+from liveops.rca.ranking import CallGraph, Candidate
+from schema.analysis import Evidence
+from schema.incidents import Detection
+from schema.times import format_time
+
+MAX_EVIDENCE = 30
+_PER_SERVICE = 3
+_MAX_SERVICES = 6
+_MAX_DETECTIONS = 6
+
+_Fact = tuple[str, str, dict[str, Any]]
+
+
+def collect(
+    ranked: Sequence[Candidate], graph: CallGraph, detections: Sequence[Detection]
+) -> list[Evidence]:
+    """Evidence in order of weight: deviations, calls, onset order, detections."""
+    top = ranked[:_MAX_SERVICES]
+    facts: list[_Fact] = [_deviation(item) for c in top for item in c.deviations[:_PER_SERVICE]]
+    facts += _calls(top, graph)
+    facts += _onset_order(top)
+    facts += [_detection(item) for item in detections[:_MAX_DETECTIONS]]
+    return [
+        Evidence(f"E{number}", text, kind, ref)
+        for number, (text, kind, ref) in enumerate(facts[:MAX_EVIDENCE], start=1)
+    ]
+
+
+def services_of(item: Evidence) -> set[str]:
+    """Services an evidence speaks of."""
+    ref = item.ref
+    return {str(ref[name]) for name in ("service_name", "caller", "callee", "later") if name in ref}
+
+
+def cited(evidence: Sequence[Evidence], service: str) -> list[str]:
+    """Ids of the evidence that speaks of the service."""
+    return [item.id for item in evidence if service in services_of(item)]
+
+
+def _deviation(item: Deviation) -> _Fact:
+    ref: dict[str, Any] = {
+        "service_name": item.service_name,
+        "metric_type": item.metric_type,
+        "observed": item.observed,
+        "expected": item.expected,
+        "strength": round(item.strength, 2),
+        "onset": None if item.onset_s is None else format_time(item.onset_s),
+    }
+    name = f"{item.service_name} {item.metric_type}"
+    if item.silent:
+        since = "" if item.onset_s is None else f" since {format_time(item.onset_s)}"
+        return f"{name} stopped reporting{since} (last {item.observed:.4g})", "silence", ref
+    word = "above" if item.observed > item.expected else "below"
+    text = (
+        f"{name} is {item.observed:.4g}, {word} its usual {item.expected:.4g} "
+        f"by {item.strength:.1f} robust standard deviations"
+    )
+    if item.onset_s is not None:
+        text += f", since {format_time(item.onset_s)}"
+    return text, "metric", ref
+
+
+def _calls(top: Sequence[Candidate], graph: CallGraph) -> Iterator[_Fact]:
+    names = [candidate.service_name for candidate in top]
+    for caller in names:
+        for callee in names:
+            if callee in graph.callees(caller):
+                ref = {"caller": caller, "callee": callee}
+                yield f"{caller} calls {callee}, and both deviate", "topology", ref
+
+
+def _onset_order(top: Sequence[Candidate]) -> Iterator[_Fact]:
+    onsets = {
+        c.service_name: min(
+            (d.onset_s for d in c.deviations if d.onset_s is not None), default=None
+        )
+        for c in top
+    }
+    known = sorted((at, name) for name, at in onsets.items() if at is not None)
+    for (first_s, first), (later_s, later) in zip(known[:1] * len(known), known[1:], strict=False):
+        if later_s > first_s:
+            gap_s = later_s - first_s
+            ref = {"service_name": first, "later": later, "gap_s": gap_s}
+            yield f"{first} deviated {gap_s:.0f} s before {later}", "onset", ref
+
+
+def _detection(item: Detection) -> _Fact:
+    ref = {
+        "service_name": item.service_name,
+        "metric_type": item.metric_type,
+        "detection_id": item.id,
+        "detector": item.detector,
+        "onset": format_time(item.onset_s),
+    }
+    expected = "" if item.expected is None else f", expected {item.expected:.4g}"
+    text = (
+        f"the {item.detector} detector saw {item.service_name} {item.metric_type} "
+        f"at {item.value:.4g}{expected} in the {item.window} window, "
+        f"since {format_time(item.onset_s)}"
+    )
+    return text, "detection", ref

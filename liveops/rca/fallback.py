@@ -1,0 +1,112 @@
+"""Summaries without a model: sentences that state evidence and cite its id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from liveops.rca.evidence import services_of
+from liveops.rca.investigation import Investigation
+from schema.analysis import Evidence
+from schema.incidents import Incident
+
+_MAX_FACTS = 6
+_MAX_IMPACTED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What people read of an analysis."""
+
+    root_cause: str
+    technical_summary: str
+    executive_summary: str
+    suggested_actions: list[str]
+
+
+def write(incident: Incident, found: Investigation) -> Texts:
+    """Both summaries and the actions; every fact in them ends with its evidence id."""
+    if found.verdict == "inconclusive":
+        return _inconclusive(found)
+    cause = found.candidates[0]
+    about = [e for e in found.evidence if cause.service_name in services_of(e)]
+    rest = [e for e in found.evidence if e not in about]
+    metric = cause.deviations[0].metric_type
+    ids = _ids(about[:3])
+    root = f"{cause.service_name}: {metric} left its usual range first or most {ids}"
+    technical = [f"The most likely origin is {cause.service_name} {ids}."]
+    technical += [_sentence(item) for item in (about + rest)[:_MAX_FACTS]]
+    executive = (
+        f"{cause.service_name} does not behave as usual {ids} and is the most likely cause."
+        f"{_reach(incident, found)}"
+    )
+    return Texts(root, " ".join(technical), executive, _actions(found))
+
+
+def impacted(incident: Incident, found: Investigation) -> list[str]:
+    """Affected services of the incident and those that deviate, the cause left out."""
+    cause = found.candidates[0].service_name if found.verdict == "cause_found" else None
+    names = {*incident.affected_services, incident.service_name}
+    names |= set(found.candidates[0].callers) if cause else set()
+    return sorted(names - {cause})[:_MAX_IMPACTED]
+
+
+def _inconclusive(found: Investigation) -> Texts:
+    facts = [_sentence(item) for item in found.evidence[:_MAX_FACTS]]
+    what = " ".join(facts) or "No metric of the affected services left its usual range."
+    return Texts(
+        root_cause="",
+        technical_summary=f"The data does not single out a cause. {what}",
+        executive_summary="The cause is not clear from the metrics at hand.",
+        suggested_actions=[
+            f"Look at the evidence by hand, beginning with {item.id}."
+            for item in found.evidence[:1]
+        ],
+    )
+
+
+def _actions(found: Investigation) -> list[str]:
+    cause = found.candidates[0]
+    about = [e for e in found.evidence if cause.service_name in services_of(e)]
+    actions = []
+    silent = [e for e in about if e.kind == "silence"]
+    moved = [e for e in about if e.kind in ("metric", "detection")]
+    if silent:
+        actions.append(
+            f"Check that {cause.service_name} runs and can send its metrics {_ids(silent[:2])}."
+        )
+    if moved:
+        metric = moved[0].ref["metric_type"]
+        actions.append(
+            f"Compare recent changes of {cause.service_name} with the start of its "
+            f"{metric} deviation {_ids(moved[:2])}."
+        )
+    calls = [e for e in about if e.kind == "topology" and e.ref["callee"] == cause.service_name]
+    if calls:
+        callers = ", ".join(str(e.ref["caller"]) for e in calls[:3])
+        actions.append(
+            f"Shield {callers} from {cause.service_name} (time-outs, fallbacks) until it is "
+            f"healthy {_ids(calls[:3])}."
+        )
+    return actions
+
+
+def _reach(incident: Incident, found: Investigation) -> str:
+    calls = [
+        e
+        for e in found.evidence
+        if e.kind == "topology" and e.ref["callee"] == found.candidates[0].service_name
+    ]
+    if not calls:
+        return ""
+    names = ", ".join(str(e.ref["caller"]) for e in calls[:5])
+    return f" Services that depend on it are affected: {names} {_ids(calls[:5])}."
+
+
+def _sentence(item: Evidence) -> str:
+    return f"{item.text[0].upper() if item.kind == 'detection' else item.text[0]}" + (
+        f"{item.text[1:]} [{item.id}]."
+    )
+
+
+def _ids(items: list[Evidence]) -> str:
+    return "".join(f"[{item.id}]" for item in items)

@@ -1,0 +1,99 @@
+"""The deterministic part of an analysis, whole: samples and graph in, findings out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from liveops.rca import evidence as facts
+from liveops.rca.deviation import MAX_STRENGTH, ONSET_STRENGTH, Deviation, Sample, deviations
+from liveops.rca.ranking import CallGraph, Candidate, Symptom, rank
+from liveops.rca.verdict import confidence, verdict
+from schema.analysis import Evidence, RankedCause, Verdict
+from schema.incidents import Detection, Incident
+
+#: Bounds of a detector are taken as this many sigmas on either side.
+_BOUND_SIGMAS = 3.0
+#: Strength of a detection that says nothing of its bounds.
+_PLAIN_STRENGTH = 4 * ONSET_STRENGTH
+_MINUTE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Investigation:
+    """What is known without a model."""
+
+    candidates: tuple[Candidate, ...]
+    evidence: tuple[Evidence, ...]
+    verdict: Verdict
+    confidence: float
+
+    @property
+    def ranking(self) -> list[RankedCause]:
+        """Candidates in their public form, each with the evidence that speaks of it."""
+        return [
+            RankedCause(
+                c.service_name,
+                c.score,
+                c.deviations[0].metric_type,
+                facts.cited(self.evidence, c.service_name),
+            )
+            for c in self.candidates
+        ]
+
+
+def starts_at_s(incident: Incident) -> float:
+    """Start of the incident's first affected minute: earliest onset, else its detection."""
+    onset = min((d.onset_s for d in incident.detections), default=incident.detected_at_s)
+    return onset // _MINUTE_S * _MINUTE_S
+
+
+def investigate(
+    incident: Incident, samples: Iterable[Sample], edges: Iterable[tuple[str, str]]
+) -> Investigation:
+    """Rank the causes of an incident; deterministic, well under a second."""
+    graph = CallGraph(edges)
+    measured = deviations(samples, starts_at_s(incident))
+    found = _merge(measured, incident.detections)
+    first = min(incident.detections, key=lambda d: d.onset_s, default=None)
+    symptom = Symptom(
+        first.service_name if first else incident.service_name, first.metric_type if first else None
+    )
+    ranked = rank(found, graph, symptom)
+    evidence = facts.collect(ranked, graph, incident.detections)
+    return Investigation(tuple(ranked), tuple(evidence), verdict(ranked), confidence(ranked))
+
+
+def _merge(measured: Sequence[Deviation], detections: Sequence[Detection]) -> list[Deviation]:
+    """One deviation a series: the stronger of what was measured and what was detected."""
+    merged = {(d.service_name, d.metric_type): d for d in measured}
+    for detection in detections:
+        found = _from_detection(detection)
+        key = (found.service_name, found.metric_type)
+        if key not in merged or merged[key].strength < found.strength:
+            merged[key] = found
+    return sorted(merged.values(), key=lambda d: (-d.strength, d.service_name, d.metric_type))
+
+
+def _from_detection(got: Detection) -> Deviation:
+    """A detection as deviation: detectors see open minutes that storage does not have yet."""
+    expected = got.value if got.expected is None else got.expected
+    half = 0.0
+    if got.lower is not None and got.upper is not None:
+        half = (got.upper - got.lower) / 2
+    spread = half / _BOUND_SIGMAS
+    strength = _PLAIN_STRENGTH
+    if spread > 0:
+        strength = min(MAX_STRENGTH, max(ONSET_STRENGTH, abs(got.value - expected) / spread))
+    return Deviation(
+        got.service_name,
+        got.metric_type,
+        expected,
+        spread,
+        got.value,
+        strength,
+        rarity=0.0,
+        onset_s=got.onset_s,
+        history=0,
+        silent=got.detector == "no_data" or got.state == "no_data",
+    )
