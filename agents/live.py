@@ -35,6 +35,8 @@ class LiveFeed:
         self._metrics: dict[str, deque[Metric]] = defaultdict(lambda: deque(maxlen=_MAX_PENDING))
         self._points: dict[str, dict[str, bytes]] = defaultdict(dict)
         self._closed: dict[str, dict[str, int]] = defaultdict(dict)
+        #: Start of the newest window shown, by (key, series).
+        self._newest: dict[tuple[str, str], int] = {}
 
     def add(self, metrics: list[Metric]) -> None:
         """Show these metrics live."""
@@ -44,15 +46,22 @@ class LiveFeed:
     def add_open(self, service: str, windows: list[Aggregate]) -> None:
         """Newest state of open windows."""
         for item in windows:
-            self._points[keys.aggregates(service, item.window)][item.series] = point_json(item)
+            self._show(item, point_json(item))
 
     def add_closed(self, service: str, records: list[bytes]) -> None:
         """Closed windows stay readable here until the archive surely has them."""
         for record in records:
             item = read_aggregate(orjson.loads(record))
             point = point_json(item)
-            self._points[keys.aggregates(service, item.window)][item.series] = point
+            self._show(item, point)
             self._closed[keys.closed(service, item.window)][point.decode()] = item.start_s
+
+    def _show(self, item: Aggregate, point: bytes) -> None:
+        """Make it the series' newest window, unless a newer one is shown."""
+        key = keys.aggregates(item.service_name, item.window)
+        if item.start_s >= self._newest.get((key, item.series), 0):
+            self._newest[(key, item.series)] = item.start_s
+            self._points[key][item.series] = point
 
     async def flush(self) -> None:
         """Write what was gathered; on trouble it is dropped."""

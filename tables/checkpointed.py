@@ -29,10 +29,7 @@ class CheckpointedTable(faust.Table[bytes, bytes]):
             partitions=partitions,
             key_type=bytes,
             value_type=bytes,
-            key_serializer="raw",
-            value_serializer="raw",
             extra_topic_configs={
-                "cleanup.policy": "compact",
                 "segment.ms": "60000",
                 "min.cleanable.dirty.ratio": "0.1",
                 "delete.retention.ms": "600000",

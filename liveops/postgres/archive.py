@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 
@@ -13,7 +13,7 @@ from liveops.postgres.queries import load
 from schema.metrics import Aggregate, Metric
 from schema.times import to_datetime
 
-Connection = asyncpg.pool.PoolConnectionProxy[Any]
+Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[Any]"
 _COLUMNS = ("id", "service_name", "metric_type", "value", "tags", "timestamp")
 
 

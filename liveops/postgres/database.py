@@ -25,16 +25,22 @@ TROUBLE = (
     asyncpg.exceptions.TooManyConnectionsError,
 )
 
+#: First byte of a jsonb value on the wire.
+_JSONB_VERSION = b"\x01"
+
 
 async def set_codecs(connection: asyncpg.Connection[Any]) -> None:
-    """json and jsonb as Python objects."""
-    for name in ("json", "jsonb"):
-        await connection.set_type_codec(
-            name,
-            encoder=lambda value: orjson.dumps(value).decode(),
-            decoder=orjson.loads,
-            schema="pg_catalog",
-        )
+    """json and jsonb as Python objects; binary, so that COPY can write them."""
+    await connection.set_type_codec(
+        "json", encoder=orjson.dumps, decoder=orjson.loads, schema="pg_catalog", format="binary"
+    )
+    await connection.set_type_codec(
+        "jsonb",
+        encoder=lambda value: _JSONB_VERSION + orjson.dumps(value),
+        decoder=lambda data: orjson.loads(data[1:]),
+        schema="pg_catalog",
+        format="binary",
+    )
 
 
 class Database:

@@ -7,7 +7,7 @@ from liveops.windows.state import ServiceState
 from schema.metrics import Metric
 
 LIMITS = Limits(lateness_s=10.0, allowed_lateness_s=300.0, max_series=2)
-MINUTE = 1_700_000_040.0  # a full minute, UTC
+MINUTE = 1_700_000_100.0  # start of a quarter of an hour, UTC
 
 
 def arrival(
@@ -68,7 +68,8 @@ def test_a_silent_service_closes_with_the_partition_clock() -> None:
 def test_late_data_gives_one_correction_with_the_next_revision() -> None:
     state = ServiceState("shop")
     feed(state, arrival(MINUTE), arrival(MINUTE + 100))
-    feed(state, arrival(MINUTE + 5, append_s=MINUTE + 100), arrival(MINUTE + 6, append_s=MINUTE + 100))
+    late = [arrival(MINUTE + n, append_s=MINUTE + 100) for n in (5, 6)]
+    feed(state, *late)
     outputs = Outputs()
     correct(state, outputs)
     assert [(w.window, w.count, w.revision) for w in outputs.closed] == [("1m", 3, 1)]

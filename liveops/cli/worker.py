@@ -1,0 +1,34 @@
+"""`liveops worker NAME`: one worker, as `faust -A liveops.services.NAME worker` runs it."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import import_module
+
+import structlog
+from faust import Worker
+
+from liveops import logs
+from liveops.errors import SettingsError, StartError
+from liveops.kafka.app import LiveOpsApp
+from liveops.kafka.topics import check_topics
+from liveops.services import PORTS
+from liveops.settings import Settings
+
+log = structlog.get_logger(__name__)
+#: A worker that has not stopped by itself after SIGTERM is ended.
+STOP_DEADLINE_S = 14.0
+
+
+def run_worker(name: str, settings: Settings) -> None:
+    """Run until SIGTERM or Ctrl-C; raises SettingsError or StartError before anything starts."""
+    if name not in PORTS:
+        raise SettingsError(f"no worker {name}; there are {', '.join(PORTS)}")
+    logs.configure(settings, name)
+    faults = asyncio.run(check_topics(settings))
+    if faults:
+        raise StartError(f"{faults[0]} (run `liveops topics`, or `liveops doctor` for more)")
+    app: LiveOpsApp = import_module(f"liveops.services.{name}").build(settings)
+    app.stop_deadline_s = STOP_DEADLINE_S
+    worker = Worker(app, loglevel=settings.log_level, logging_config=None, redirect_stdouts=False)
+    worker.execute_from_commandline()

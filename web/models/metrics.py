@@ -1,0 +1,106 @@
+"""Metrics, windows and services as clients see them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class MetricBody(BaseModel):
+    """One metric; a body may also be an array, {"metrics": [...]} or NDJSON of these."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    service_name: str = Field(pattern=r"^[A-Za-z0-9._/-]{1,128}$")
+    metric_type: str = Field(pattern=r"^[A-Za-z0-9._:/-]{1,128}$")
+    value: float
+    tags: dict[str, str] = Field(default={}, max_length=16)
+    timestamp: datetime | float | None = None
+
+
+class Rejected(BaseModel):
+    """An item of a partial batch that was not accepted."""
+
+    index: int
+    errors: list[dict[str, object]]
+
+
+class Accepted(BaseModel):
+    """How many metrics the broker has acknowledged."""
+
+    accepted: int
+    rejected: list[Rejected] | None = None
+
+
+class RawMetric(BaseModel):
+    """An archived metric."""
+
+    id: UUID
+    service_name: str
+    metric_type: str
+    value: float
+    tags: dict[str, str]
+    timestamp: datetime
+
+
+class RawPage(BaseModel):
+    """A page of raw metrics."""
+
+    items: list[RawMetric]
+    next_cursor: str | None
+
+
+class Point(BaseModel):
+    """One window of one series."""
+
+    start: datetime
+    end: datetime
+    count: int
+    sum: float
+    min: float
+    max: float
+    mean: float
+    stddev: float
+    p50: float
+    p95: float
+    p99: float
+    rate: float
+    final: bool
+
+
+class Series(BaseModel):
+    """Windows of one series, oldest first."""
+
+    service_name: str
+    metric_type: str
+    tags: dict[str, str]
+    points: list[Point]
+
+
+class AggregatedAnswer(BaseModel):
+    """Series of a service; `degraded` names parts that could not be asked."""
+
+    window: Literal["1m", "5m", "15m"]
+    series: list[Series]
+    degraded: list[str] | None = None
+
+
+class Service(BaseModel):
+    """A service that reports metrics."""
+
+    service_name: str
+    health: Literal["ok", "degraded", "critical", "silent"]
+    open_incidents: int
+    metric_types: list[str]
+    last_seen: datetime
+
+
+class ServiceList(BaseModel):
+    """All services seen within a day."""
+
+    items: list[Service]
+    next_cursor: str | None
+    degraded: list[str] | None = None

@@ -1,0 +1,76 @@
+"""`GET /api/metrics/raw`: archived metrics as they came, newest first."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from aiohttp import web
+
+from liveops.errors import BadCursor
+from liveops.postgres.history import RawQuery, read_raw
+from liveops.services.deps import Deps
+from schema.metrics import Metric
+from web.models.metrics import RawPage
+from web.paging import decode_cursor, encode_cursor, limit_of
+from web.routing import Access, Query, Route, json_response
+from web.spans import metric_of, service_of, span_of
+
+DEFAULT_SPAN_S = 7 * 86_400.0
+
+
+def routes(deps: Deps) -> list[Route]:
+    """The raw route."""
+
+    async def get(request: web.Request) -> web.StreamResponse:
+        limit = limit_of(request)
+        from_s, to_s = span_of(request, deps.clock.now_s(), DEFAULT_SPAN_S)
+        query = RawQuery(
+            service_of(request, needed=False),
+            metric_of(request),
+            from_s,
+            to_s,
+            _before(request),
+            limit + 1,
+        )
+        found = await read_raw(deps.database, query)
+        page, more = found[:limit], len(found) > limit
+        return json_response(
+            {
+                "items": [metric.public() for metric in page],
+                "next_cursor": _cursor(page[-1]) if more else None,
+            }
+        )
+
+    return [
+        Route(
+            "GET",
+            "/api/metrics/raw",
+            get,
+            Access.READ,
+            "Raw metrics, newest first",
+            response_model=RawPage,
+            query=(
+                Query("service", "Service name"),
+                Query("metric", "Metric type"),
+                Query("from", "Earliest time, RFC 3339 (inclusive)"),
+                Query("to", "Latest time, RFC 3339 (exclusive)"),
+                Query("limit", "1 to 500"),
+                Query("cursor", "Where the last page ended"),
+            ),
+        )
+    ]
+
+
+def _cursor(last: Metric) -> str:
+    return encode_cursor([repr(last.timestamp_s), last.id])
+
+
+def _before(request: web.Request) -> tuple[float, str] | None:
+    parts = decode_cursor(request)
+    if parts is None:
+        return None
+    try:
+        time_s, identity = parts
+        return float(time_s), str(UUID(identity))
+    except (ValueError, TypeError):
+        raise BadCursor("cursor was not made here") from None

@@ -1,0 +1,82 @@
+"""`GET /api/services`: who reports, since when, and how they fare."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from liveops.errors import Unavailable
+from liveops.postgres.history import read_services
+from liveops.redis import keys
+from liveops.services.deps import Deps
+from schema.incidents import worst
+from schema.times import format_time
+from web.models.metrics import ServiceList
+from web.routing import Access, Route, json_response
+
+#: Services seen within this time are listed.
+SEEN_WITHIN_S = 86_400.0
+#: A service silent for longer than this counts as silent.
+SILENT_AFTER_S = 120.0
+
+
+def routes(deps: Deps) -> list[Route]:
+    """The services route."""
+
+    async def get(request: web.Request) -> web.StreamResponse:
+        now_s = deps.clock.now_s()
+        found = {
+            item["service_name"]: item
+            for item in await read_services(deps.database, now_s - SEEN_WITHIN_S)
+        }
+        degraded: list[str] = []
+        try:
+            await _add_live(deps, found, now_s)
+        except Unavailable:
+            degraded.append("redis")
+        items = [_public(found[name], now_s) for name in sorted(found)]
+        answer: dict[str, Any] = {"items": items, "next_cursor": None}
+        if degraded:
+            answer["degraded"] = degraded
+        return json_response(answer)
+
+    return [
+        Route(
+            "GET",
+            "/api/services",
+            get,
+            Access.READ,
+            "Services with their health, metric types and when they were last seen",
+            response_model=ServiceList,
+        )
+    ]
+
+
+async def _add_live(deps: Deps, found: dict[str, dict[str, Any]], now_s: float) -> None:
+    """Newest event times from Redis; services too young for a closed window appear too."""
+    async with deps.cache.guard() as client:
+        pairs = await client.zrangebyscore(
+            keys.SERVICES, now_s - SEEN_WITHIN_S, "+inf", withscores=True
+        )
+    for name, seen_s in pairs:
+        blank = {"service_name": name, "last_seen_s": 0.0, "metric_types": [], "severities": []}
+        item = found.setdefault(name, blank)
+        item["last_seen_s"] = max(item["last_seen_s"], seen_s)
+
+
+def _public(item: dict[str, Any], now_s: float) -> dict[str, Any]:
+    severities = item["severities"]
+    if severities:
+        health = "critical" if worst(severities) in ("critical", "high") else "degraded"
+    elif now_s - item["last_seen_s"] > SILENT_AFTER_S:
+        health = "silent"
+    else:
+        health = "ok"
+    return {
+        "service_name": item["service_name"],
+        "health": health,
+        "open_incidents": len(severities),
+        "metric_types": item["metric_types"],
+        "last_seen": format_time(item["last_seen_s"]),
+    }

@@ -1,0 +1,69 @@
+"""Query parameters of the history routes: names, spans of time, windows."""
+
+from __future__ import annotations
+
+import re
+
+from aiohttp import web
+
+from liveops.errors import InvalidInput, Issue
+from schema.times import parse_time_s
+
+_SERVICE = re.compile(r"[A-Za-z0-9._/-]{1,128}")
+_METRIC = re.compile(r"[A-Za-z0-9._:/-]{1,128}")
+
+
+def invalid(name: str, why: str) -> InvalidInput:
+    """The 422 of one query parameter."""
+    return InvalidInput(f"{name}: {why}", [Issue(["query", name], why)])
+
+
+def service_of(request: web.Request, *, needed: bool) -> str | None:
+    """The `service` parameter."""
+    return _name(request, "service", _SERVICE, needed=needed)
+
+
+def metric_of(request: web.Request, *, needed: bool = False) -> str | None:
+    """The `metric` parameter."""
+    return _name(request, "metric", _METRIC, needed=needed)
+
+
+def _name(
+    request: web.Request, name: str, pattern: re.Pattern[str], *, needed: bool
+) -> str | None:
+    text = request.query.get(name)
+    if text is None:
+        if needed:
+            raise invalid(name, "is required")
+        return None
+    if not pattern.fullmatch(text):
+        raise invalid(name, "not a valid name")
+    return text
+
+
+def time_of(request: web.Request, name: str, default_s: float) -> float:
+    """An RFC 3339 time or Unix seconds."""
+    text = request.query.get(name)
+    if text is None:
+        return default_s
+    try:
+        # A plus sign of an offset arrives as a space when a client did not encode it.
+        value = float(text) if _is_number(text) else parse_time_s(text.replace(" ", "+"))
+    except (ValueError, OverflowError):
+        raise invalid(name, "not an RFC 3339 time") from None
+    if not 0 <= value < 4e9:
+        raise invalid(name, "out of range")
+    return value
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"\d{1,12}(\.\d+)?", text) is not None
+
+
+def span_of(request: web.Request, now_s: float, default_s: float) -> tuple[float, float]:
+    """[from, to) in epoch seconds; the last `default_s` seconds unless given."""
+    to_s = time_of(request, "to", now_s + 900.0)
+    from_s = time_of(request, "from", min(to_s, now_s) - default_s)
+    if from_s > to_s:
+        raise invalid("from", "after `to`")
+    return from_s, to_s
