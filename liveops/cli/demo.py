@@ -1,0 +1,35 @@
+"""`liveops demo`: the synthetic shop against a running LiveOps."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Annotated
+
+import typer
+
+from liveops.cli.options import DataDir, settings_for
+from liveops.clock import SystemClock
+from liveops.demo.run import Plan, run
+from liveops.ingest_client import IngestClient, read_password
+from liveops.settings import Settings
+
+USER = "engineer"
+
+
+def command(
+    seed: Annotated[int | None, typer.Option(help="Seed of signals and faults.")] = None,
+    rate: Annotated[float, typer.Option(min=0.1, max=20, help="Readings a second.")] = 1.0,
+    duration: Annotated[float | None, typer.Option(min=1, help="Seconds of live data.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Run a synthetic shop of 12 services and inject faults, announcing each."""
+    plan = Plan(secrets.randbelow(1_000_000) if seed is None else seed, rate, duration)
+    asyncio.run(_run(settings_for(data_dir), plan))
+
+
+async def _run(settings: Settings, plan: Plan) -> None:
+    password = read_password(settings.data_dir, USER)
+    client = IngestClient(settings.auth_url, settings.metrics_url, username=USER, password=password)
+    async with client:
+        await run(client, SystemClock(), plan, lambda line: print(line, flush=True))

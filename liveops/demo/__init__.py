@@ -1,0 +1,1 @@
+"""A synthetic shop with faults on purpose; nothing outside this package imports it."""

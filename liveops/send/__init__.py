@@ -1,0 +1,1 @@
+"""Reading metrics from files and bringing their times to the present."""
