@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import shutil
@@ -27,6 +28,8 @@ from liveops.errors import StartError
 from liveops.settings import load_settings
 
 PREFIX = "liveops-test-"
+#: Locked by the test run that uses the directory; the lock dies with its process.
+IN_USE = "in-use"
 
 
 class AnyPort(PortBook):
@@ -50,29 +53,31 @@ class TestServers:
 
 @contextmanager
 def temporary_data_dir() -> Iterator[Layout]:
-    """An empty data directory, removed at the end with all that belongs to it."""
+    """An empty data directory; at the end its processes are stopped and it is removed."""
     root = Path(tempfile.mkdtemp(prefix=PREFIX))
     if os.geteuid() == 0:
         root.chmod(0o711)  # PostgreSQL then runs as nobody and passes through
     layout = Layout(root)
-    layout.create()
-    try:
-        yield layout
-    finally:
-        _remove(layout)
+    with (root / IN_USE).open("w") as mark:
+        fcntl.flock(mark, fcntl.LOCK_EX)
+        layout.create()
+        try:
+            yield layout
+        finally:
+            asyncio.run(stop_leftovers(layout, print))
+            _remove(layout)
 
 
 def sweep() -> None:
     """End servers and remove data that an interrupted test run left behind."""
     for root in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         layout = Layout(root)
-        if not layout.run.is_dir():
-            continue
         try:
-            with exclusive(layout):
-                asyncio.run(stop_leftovers(layout, lambda _: None))
-        except (StartError, OSError):
-            continue  # a run that is still alive, or another user's
+            with (root / IN_USE).open("r") as mark:
+                fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            continue  # a run that is still alive or just begins, or another user's
+        asyncio.run(stop_leftovers(layout, lambda _: None))
         _remove(layout)
 
 

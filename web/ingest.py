@@ -153,9 +153,7 @@ def items_of(body: bytes, content_type: str) -> list[object]:
     return items
 
 
-def check_items(
-    items: list[object], principal: Principal, now_s: float, max_age_s: float
-) -> Batch:
+def check_items(items: list[object], principal: Principal, now_s: float, max_age_s: float) -> Batch:
     """Read every item; a writer bound to some services may name only those."""
     batch = Batch()
     for index, item in enumerate(items):
@@ -194,5 +192,3 @@ def _key(request: web.Request) -> str | None:
         issue = Issue([KEY_HEADER], f"1 to {MAX_KEY_CHARS} characters")
         raise InvalidInput(f"{KEY_HEADER} is malformed", [issue])
     return key
-
-

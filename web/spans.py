@@ -28,9 +28,7 @@ def metric_of(request: web.Request, *, needed: bool = False) -> str | None:
     return _name(request, "metric", _METRIC, needed=needed)
 
 
-def _name(
-    request: web.Request, name: str, pattern: re.Pattern[str], *, needed: bool
-) -> str | None:
+def _name(request: web.Request, name: str, pattern: re.Pattern[str], *, needed: bool) -> str | None:
     text = request.query.get(name)
     if text is None:
         if needed:

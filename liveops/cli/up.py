@@ -43,7 +43,8 @@ async def run_until_stopped(supervisor: Supervisor, say: Callable[[str], None]) 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
-        if signal.getsignal(number) != signal.SIG_IGN:  # `nohup` ignores SIGHUP: so do we
+        ignored = signal.getsignal(number) == signal.SIG_IGN
+        if number != signal.SIGHUP or not ignored:  # `nohup` wants us to go on
             loop.add_signal_handler(number, stop.set)
     if not await _started(supervisor, stop):
         return

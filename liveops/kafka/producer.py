@@ -23,7 +23,11 @@ class Producer:
         self._deadline_s = deadline_s
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
-        self.healthy = True
+        self._healthy = True
+
+    def is_healthy(self) -> bool:
+        """Whether the last send was acknowledged (or none was made)."""
+        return self._healthy
 
     async def stop(self) -> None:
         """Flush and close."""
@@ -53,9 +57,9 @@ class Producer:
                 )
                 record: RecordMetadata = await asyncio.shield(future)
         except (KafkaError, OSError, TimeoutError) as error:
-            self.healthy = False
+            self._healthy = False
             raise Unavailable("kafka") from error
-        self.healthy = True
+        self._healthy = True
         return record
 
     async def partitions(self, topic: str) -> int:

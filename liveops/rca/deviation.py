@@ -27,6 +27,8 @@ MAX_STRENGTH = 1000.0
 #: A series this regular in the past is missed when it stops.
 _REGULAR_SHARE = 0.98
 _SILENT_WINDOWS = 2
+#: A silence that began longer before the incident is no part of it.
+_SILENT_BEFORE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +122,24 @@ def _silence(
 ) -> Deviation | None:
     """A series that reported regularly and has nothing in the incident."""
     before, during = windows
-    expected = [time_s for time_s in before if time_s >= points[0][0]]
+    first_s, last_s = points[0][0], points[-1][0]
+    expected = [time_s for time_s in before if first_s <= time_s <= last_s]
+    missed = [time_s for time_s in before if time_s > last_s]
     if len(during) < _SILENT_WINDOWS or len(points) < _REGULAR_SHARE * len(expected):
+        return None
+    if len(missed) > _SILENT_BEFORE:
         return None
     median, spread, history = usual
     last = points[-1][1]
     strength = 4 * ONSET_STRENGTH
     return Deviation(
-        *name, median, spread, last, strength, 1 / (history + 1), during[0], history, silent=True
+        *name,
+        median,
+        spread,
+        last,
+        strength,
+        1 / (history + 1),
+        (missed + during)[0],
+        history,
+        silent=True,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -34,7 +35,7 @@ class Cache:
         return self._breaker.healthy
 
     @asynccontextmanager
-    async def guard(self) -> AsyncIterator[Redis]:
+    async def guard(self) -> AsyncIterator[Any]:
         """The client; raises Unavailable("redis") at once while the breaker is open."""
         if not self._breaker.allows:
             raise Unavailable("redis")

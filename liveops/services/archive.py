@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any, cast
 
 import structlog
-from web.server import install
 
 from agents.archive import ArchiveAgent
 from agents.backfill import BackfillAgent
@@ -17,6 +17,8 @@ from liveops.services import port_of
 from liveops.services.deps import Deps, make_deps
 from liveops.settings import Settings, load_settings
 from schema.topics import AGGREGATED, RAW, WINDOWS_DIRTY
+from web.actuator import Check
+from web.server import install
 
 log = structlog.get_logger(__name__)
 _UPKEEP_S = 3600.0
@@ -42,9 +44,9 @@ def build(settings: Settings) -> LiveOpsApp:
             key_serializer="raw",
             value_serializer="raw",
         )
-        app.agent(source, name=f"archive-{topic}")(run)
+        app.agent(source, name=f"archive-{topic}")(cast(Any, run))
     app.parts.append(Loop(lambda: keep_house(deps), "partitions"))
-    checks = {"kafka": lambda: deps.producer.healthy, "postgres": deps.database.ping}
+    checks: dict[str, Check] = {"kafka": deps.producer.is_healthy, "postgres": deps.database.ping}
     install(app, [], deps, "archive", checks, needed=("postgres",))
     return app
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from web.live import LiveHub
-from web.server import install
+from typing import Any, cast
 
 from agents.checkpoint import Checkpointer
 from agents.live import LiveFeed
 from agents.window import WindowAgent
 from liveops.kafka.app import LiveOpsApp, Loop, create_app
+from liveops.redis import keys
+from liveops.redis.fanout import Fanout
 from liveops.services import port_of
 from liveops.services.deps import Deps, make_deps
 from liveops.settings import Settings, load_settings
@@ -18,6 +17,8 @@ from liveops.windows.fold import Limits
 from schema.topics import RAW, RAW_KEYED
 from tables import windows
 from web import aggregated, ingest, live, raw, services, topology
+from web.actuator import Check
+from web.server import install
 
 
 def build(settings: Settings) -> LiveOpsApp:
@@ -27,18 +28,18 @@ def build(settings: Settings) -> LiveOpsApp:
     app = create_app("metrics", settings, port=port)
     app.parts.append(deps)
     _wire_windows(app, deps)
-    hub = LiveHub(deps.cache)
-    app.parts.append(hub)
+    fanout = Fanout(deps.cache, keys.LIVE_METRICS_CHANNEL)
+    app.parts.append(fanout)
     routes = [
         *ingest.routes(deps),
         *aggregated.routes(deps),
         *raw.routes(deps),
         *services.routes(deps),
         *topology.routes(deps),
-        *live.routes(deps, hub),
+        *live.routes(deps, fanout),
     ]
-    checks = {
-        "kafka": lambda: deps.producer.healthy,
+    checks: dict[str, Check] = {
+        "kafka": deps.producer.is_healthy,
         "postgres": deps.database.ping,
         "redis": deps.cache.ping,
         "stream": lambda: bool(app.tables.actives_ready) and not app.rebalancing,
@@ -73,15 +74,15 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> None:
         key_serializer="raw",
         value_serializer="raw",
     )
-    app.agent(source, name="windows")(agent.run)
+    app.agent(source, name="windows")(cast(Any, agent.run))
 
-    @table.on_recover  # type: ignore[untyped-decorator]
+    @table.on_recover
     async def load(*_: Any) -> None:
         assigned = {tp.partition for tp in app.consumer.assignment() if tp.topic == RAW}
         agent.load(assigned)
         checkpointer.active = True
 
-    @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]
+    @app.on_partitions_revoked.connect
     async def forget(*_: Any, **__: Any) -> None:
         checkpointer.active = False
         agent.owned.clear()

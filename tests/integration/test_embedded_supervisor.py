@@ -101,6 +101,27 @@ def test_everything_is_up_and_sigterm_leaves_nothing(layout: Layout) -> None:
     assert {line.split(":")[0] for line in order[-3:]} == {"kafka", "postgres", "valkey"}
 
 
+def test_ctrl_c_while_starting_leaves_nothing(layout: Layout) -> None:
+    starting = Up(layout)
+    starting.wait_for_line("valkey: up")
+    starting.process.send_signal(signal.SIGINT)
+    assert starting.process.wait(timeout=60) == 0
+    assert "stopping" in starting.text()
+    assert "dashboard" not in starting.text()
+    assert _using(layout) == []
+
+
+def _using(layout: Layout) -> list[str]:
+    """Command lines of living processes that name the data directory."""
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            lines.append(path.read_bytes().decode("utf-8", "replace"))
+        except OSError:
+            continue  # it ended meanwhile
+    return [line for line in lines if str(layout.root) in line]
+
+
 def test_no_secret_reaches_the_output_or_the_logs(layout: Layout) -> None:
     with up(layout) as running:
         secrets = [path.read_text().strip() for path in layout.secrets.iterdir()]

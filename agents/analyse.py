@@ -1,0 +1,64 @@
+"""incidents.detected and incidents.updated → pending analyses with their ranking."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import structlog
+from faust.types import StreamT
+
+from agents.analysis_jobs import AnalysisJobs, announce
+from agents.investigate import Investigator
+from liveops.clock import Clock
+from liveops.errors import LiveOpsError
+from liveops.redis.cache import Cache
+from schema.times import parse_time_s
+
+log = structlog.get_logger(__name__)
+#: An incident that grows later than this after its detection is not analysed again.
+GROWS_FOR_S = 300.0
+
+
+class AnalyseAgent:
+    """Opens jobs; a lost request is found again by the sweep of `AnalysisJobs`."""
+
+    def __init__(
+        self, investigator: Investigator, jobs: AnalysisJobs, cache: Cache, clock: Clock
+    ) -> None:
+        self._investigator = investigator
+        self._jobs = jobs
+        self._cache = cache
+        self._clock = clock
+
+    async def detected(self, stream: StreamT[Any]) -> None:
+        """New incidents, manual ones likewise."""
+        async for value in stream:
+            await self._request(value, if_grown=False)
+
+    async def updated(self, stream: StreamT[Any]) -> None:
+        """Changed incidents: worth another look while they spread."""
+        async for value in stream:
+            await self._request(value, if_grown=True)
+
+    async def _request(self, value: bytes | None, *, if_grown: bool) -> None:
+        """Never raises: an exception would cost the stream a restart."""
+        if value is None:
+            return
+        try:
+            event = orjson.loads(value)
+            if if_grown and not self._spreading(event):
+                return
+            got = await self._investigator.request(str(event["id"]), if_grown=if_grown)
+            if got.status == "pending":
+                self._jobs.wake()
+                await announce(self._cache, got)
+        except LiveOpsError as error:
+            log.warning("analysis not requested", error=str(error))
+        except Exception:
+            log.exception("unreadable incident event")
+
+    def _spreading(self, event: dict[str, Any]) -> bool:
+        if event["status"] == "resolved" or len(event["affected_services"]) < 2:
+            return False
+        return self._clock.now_s() - parse_time_s(event["detected_at"]) < GROWS_FOR_S

@@ -1,0 +1,165 @@
+"""Durable analysis jobs, run outside the streams: a model's words if there are any."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import orjson
+import structlog
+from msgspec import structs
+
+from agents.investigate import Case, Investigator
+from liveops.clock import Clock
+from liveops.errors import LiveOpsError, NotFound, Unavailable
+from liveops.llm.client import LlmClient
+from liveops.metrics import ANALYSES
+from liveops.postgres import analyses
+from liveops.postgres.analyses import Job
+from liveops.postgres.database import Database
+from liveops.rca.conclusion import by_code, by_model, pending, signature
+from liveops.rca.prompt import build
+from liveops.redis import keys
+from liveops.redis.cache import Cache
+from schema.analysis import Analysis, public_analysis
+
+log = structlog.get_logger(__name__)
+#: Longer than any call to the model; a dead worker's job is taken over after it.
+LEASE_S = 45.0
+CACHE_TTL_S = 3600
+_WORKERS = 3
+_POLL_S = 1.0
+_SWEEP_S = 10.0
+#: After so many attempts a job that raises is given up.
+_MAX_ATTEMPTS = 5
+
+
+class AnalysisJobs:
+    """Takes jobs from PostgreSQL and completes them; `llm` None means the code alone."""
+
+    def __init__(
+        self,
+        database: Database,
+        cache: Cache,
+        investigator: Investigator,
+        llm: LlmClient | None,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._cache = cache
+        self._investigator = investigator
+        self._llm = llm
+        self._clock = clock
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """A job has just been added here: do not wait for the next poll."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_WORKERS):
+                group.create_task(self._work())
+            group.create_task(self._sweep())
+
+    async def _work(self) -> None:
+        while True:
+            job = None
+            with suppress(Unavailable):
+                job = await analyses.claim(self._database, LEASE_S)
+            if job is not None:
+                await self._guarded(job)
+                continue
+            self._wake.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), _POLL_S)
+
+    async def _sweep(self) -> None:
+        """Ask for analyses of incidents whose event got lost on the way."""
+        while True:
+            try:
+                for incident_id in await analyses.unasked(self._database):
+                    await self._investigator.request(incident_id)
+            except LiveOpsError as error:
+                log.debug("sweep failed", error=str(error))
+            except Exception:
+                log.exception("sweep failed")
+            await asyncio.sleep(_SWEEP_S)
+
+    async def _guarded(self, job: Job) -> None:
+        """One attempt; what fails comes back after the lease, at last as `failed`."""
+        try:
+            await self.perform(job)
+        except (NotFound, Unavailable) as error:
+            log.warning("analysis put off", incident_id=job.incident_id, error=str(error))
+        except Exception:
+            log.exception("analysis failed", incident_id=job.incident_id, attempt=job.attempts)
+            if job.attempts >= _MAX_ATTEMPTS:
+                failed = Analysis(id=job.id, incident_id=job.incident_id, status="failed")
+                with suppress(Unavailable):
+                    await self._publish(job, failed)
+
+    async def perform(self, job: Job) -> None:
+        """Analyse and publish; raises NotFound, Unavailable."""
+        case = await self._investigator.case(job.incident_id)
+        got = await self._reused(job, case) or await self._asked(job, case)
+        if got is None:
+            got = by_code(job.id, case.incident, case.found)
+        await self._publish(job, got)
+
+    async def _reused(self, job: Job, case: Case) -> Analysis | None:
+        """A model's recent words about an incident that looked the same."""
+        if self._llm is None:
+            return None
+        async with self._database.connection() as con:
+            there = await analyses.reusable(
+                con, signature(case.incident, case.found), job.incident_id
+            )
+        if there is None:
+            return None
+        fresh = pending(job.id, case.incident, case.found)
+        return structs.replace(
+            there,
+            id=job.id,
+            incident_id=job.incident_id,
+            impacted_services=fresh.impacted_services,
+            cost_usd=0.0,
+            tokens=0,
+        )
+
+    async def _asked(self, job: Job, case: Case) -> Analysis | None:
+        """The model's answer as far as it holds; None when there is none."""
+        if self._llm is None or not case.found.evidence:
+            return None
+        try:
+            answer = await self._llm.ask(build(case.incident, case.found))
+        except Unavailable as error:
+            log.info("fallback speaks", incident_id=job.incident_id, reason=str(error))
+            return None
+        got = by_model(job.id, case.incident, case.found, answer.reply, case.services)
+        got.model, got.tokens, got.cost_usd = answer.model, answer.tokens, answer.cost_usd
+        if not answer.price_known:
+            log.info("no price known, cost counted as 0", model=answer.model)
+        return got
+
+    async def _publish(self, job: Job, got: Analysis) -> None:
+        """Store with event and outbox, then cache and tell the dashboards."""
+        got.analyzed_at_s = self._clock.now_s()
+        got.latency_ms = round((got.analyzed_at_s - job.requested_at_s) * 1000, 1)
+        if not await analyses.complete(self._database, got):
+            return
+        ANALYSES.labels(got.source).inc()
+        await announce(self._cache, got)
+
+
+async def announce(cache: Cache, got: Analysis) -> None:
+    """Redis copy for an hour and the live channel; a Redis that is away is no error."""
+    public = public_analysis(got)
+    try:
+        async with cache.guard() as client:
+            await client.set(keys.analysis(got.incident_id), orjson.dumps(public), ex=CACHE_TTL_S)
+            message = {"type": "analysis", "analysis": public}
+            await client.publish(keys.LIVE_ANALYSIS_CHANNEL, orjson.dumps(message))
+    except Unavailable:
+        log.debug("analysis not cached", incident_id=got.incident_id)

@@ -1,0 +1,87 @@
+"""Looks at an incident: reads its context, ranks its causes, opens the durable job."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from uuid import uuid4
+
+from liveops.clock import Clock
+from liveops.postgres import analyses
+from liveops.postgres.database import Database
+from liveops.postgres.incidents import fetch_incident
+from liveops.postgres.topology import read_topology
+from liveops.rca.conclusion import pending
+from liveops.rca.investigation import Investigation, investigate, starts_at_s
+from liveops.rca.ranking import CallGraph
+from schema.analysis import Analysis
+from schema.incidents import Incident
+
+#: Minutes before the incident that serve as history.
+HISTORY_S = 3600.0
+#: Metrics later than this after the start belong to other stories.
+_INCIDENT_S = 1800.0
+_MAX_SERVICES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An incident, what the code found, and every service of its surroundings."""
+
+    incident: Incident
+    found: Investigation
+    services: frozenset[str]
+
+
+class Investigator:
+    """Reads PostgreSQL only; raises NotFound and Unavailable."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def case(self, incident_id: str) -> Case:
+        """Rank the causes with what is known now."""
+        incident = await fetch_incident(self._database, incident_id)
+        edges = [(e.caller, e.callee) for e in await read_topology(self._database)]
+        services = _surroundings(incident, CallGraph(edges))
+        start_s = starts_at_s(incident)
+        end_s = min(self._clock.now_s(), start_s + _INCIDENT_S)
+        samples = await analyses.fetch_minutes(self._database, services, start_s - HISTORY_S, end_s)
+        # Sorting some ten thousand values would hold the loop for too long.
+        found = await asyncio.to_thread(investigate, incident, samples, edges)
+        return Case(incident, found, frozenset(services))
+
+    async def request(
+        self, incident_id: str, *, force: bool = False, if_grown: bool = False
+    ) -> Analysis:
+        """The pending analysis with its ranking, or the one that is there already.
+
+        A completed one is enough unless `force`, or `if_grown` and the incident has
+        come to affect services that it does not speak of.
+        """
+        case = await self.case(incident_id)
+        async with self._database.transaction() as con:
+            await analyses.lock_incident(con, incident_id)
+            there = await analyses.newest(con, incident_id)
+            if there is not None and not _worth_another(there, case.incident, force, if_grown):
+                return there
+            got = pending(str(uuid4()), case.incident, case.found)
+            await analyses.insert_pending(con, got)
+        return got
+
+
+def _worth_another(there: Analysis, incident: Incident, force: bool, if_grown: bool) -> bool:
+    if there.status == "pending":
+        return False  # the job reads everything anew when it runs
+    spoken_of = {*there.impacted_services, there.root_cause_service}
+    grown = if_grown and not set(incident.affected_services) <= spoken_of
+    return force or grown or there.status == "failed"
+
+
+def _surroundings(incident: Incident, graph: CallGraph) -> list[str]:
+    """Affected services, what they depend on, and their direct neighbours, nearest first."""
+    affected = {incident.service_name, *incident.affected_services}
+    near = graph.neighbours(affected)
+    below = {name for service in affected for name in graph.below(service)} - affected - near
+    return [*sorted(affected), *sorted(near), *sorted(below)][:_MAX_SERVICES]

@@ -1,0 +1,67 @@
+"""Silence of a service, judged on its own clock W = E + (T − A).
+
+E and A are event and broker time of its newest record, T the time reached. A service
+counts as live only when it reported in real time for a while: neither the end of a
+replay nor a lone record is a silence.
+"""
+
+from __future__ import annotations
+
+from liveops.detection.state import Presence, Verdict
+from schema.metrics import Aggregate
+
+LEAST_SILENCE_S = 60.0
+USUAL_INTERVALS = 5.0
+#: Signs of life, and time they span, before silence means something.
+_LEARNING_GAPS = 10
+_LEARNING_S = 300.0
+#: Real time: the event is at most this far behind the broker's clock.
+_LIVE_LAG_S = 180.0
+_FORGET = 0.95
+
+
+def observe(presence: Presence, items: list[Aggregate], event_s: float) -> None:
+    """Take in a record of the service; `event_s` is the event time it reached."""
+    broker_s = max(item.broker_time_s for item in items)
+    presence.event_s = max(presence.event_s, event_s)
+    if broker_s <= presence.broker_s:
+        return
+    if presence.broker_s == 0.0:
+        presence.first_broker_s = broker_s
+    elif broker_s - presence.broker_s <= silence_limit_s(presence) or presence.gaps < _LEARNING_GAPS:
+        # The usual interval is a fading maximum, so that bursts do not shrink it.
+        gap_s = broker_s - presence.broker_s
+        presence.interval_s = max(gap_s, _FORGET * presence.interval_s)
+        presence.gaps += 1
+    presence.broker_s = broker_s
+
+
+def is_live(presence: Presence) -> bool:
+    """Whether the service reported in real time at last sight."""
+    return presence.broker_s - presence.event_s <= _LIVE_LAG_S
+
+
+def silence_limit_s(presence: Presence) -> float:
+    """Seconds without a record that are still usual."""
+    return max(LEAST_SILENCE_S, USUAL_INTERVALS * presence.interval_s)
+
+
+def judge(presence: Presence, now_s: float) -> Verdict | None:
+    """Verdict on the silence until `now_s` (T, broker time); None while learning."""
+    known_s = presence.broker_s - presence.first_broker_s
+    if presence.gaps < _LEARNING_GAPS or known_s < _LEARNING_S or not is_live(presence):
+        return None
+    silent_s, limit_s = now_s - presence.broker_s, silence_limit_s(presence)
+    return Verdict(
+        breach=silent_s > limit_s,
+        healthy=silent_s <= limit_s,
+        value=silent_s,
+        expected=presence.interval_s,
+        lower=None,
+        upper=limit_s,
+        score=max(0.0, silent_s / limit_s),
+        reason=(
+            f"no data for {silent_s:.0f} s; usually there is some every "
+            f"{presence.interval_s:.1f} s"
+        ),
+    )

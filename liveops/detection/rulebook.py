@@ -1,0 +1,59 @@
+"""Which rules apply to a series, and whether a silence mutes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+from schema.rules import Rule, Silence
+from schema.times import parse_time_s
+
+
+class RuleBook:
+    """Enabled rules and silences; made anew whenever one of them changes."""
+
+    def __init__(self, rules: Iterable[Rule], silences: Iterable[Silence]) -> None:
+        self.rules = {rule.id: rule for rule in sorted(rules, key=_id) if rule.enabled}
+        self._silences = [
+            (item, parse_time_s(item.starts_at), parse_time_s(item.ends_at))
+            for item in sorted(silences, key=_id)
+        ]
+        self._found: dict[tuple[str, str], tuple[Rule, ...]] = {}
+
+    def for_series(
+        self, service: str, series: str, metric_type: str, tags: dict[str, str]
+    ) -> tuple[Rule, ...]:
+        """Rules on the values of a series; remembered, globs are slow."""
+        found = self._found.get((service, series))
+        if found is None:
+            found = self._found[(service, series)] = tuple(
+                rule
+                for rule in self.rules.values()
+                if rule.kind != "no_data"
+                and fnmatchcase(service, rule.service)
+                and fnmatchcase(metric_type, rule.metric)
+                and rule.tags.items() <= tags.items()
+            )
+        return found
+
+    def for_presence(self, service: str) -> list[Rule]:
+        """Rules on the silence of a service."""
+        return [
+            rule
+            for rule in self.rules.values()
+            if rule.kind == "no_data" and fnmatchcase(service, rule.service)
+        ]
+
+    def mutes(self, rule: Rule, service: str, metric_type: str, at_s: float) -> bool:
+        """Whether a silence covers a detection of this rule at that time."""
+        return any(
+            starts_s <= at_s < ends_s
+            and fnmatchcase(service, item.service)
+            and fnmatchcase(metric_type, item.metric)
+            and item.severity in (None, rule.severity)
+            for item, starts_s, ends_s in self._silences
+        )
+
+
+def _id(item: Rule | Silence) -> str:
+    return item.id

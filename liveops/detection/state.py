@@ -1,0 +1,121 @@
+"""What the detectors remember of a service; plain values only, so that it can be stored.
+
+Times are epoch seconds of event time unless a name says broker time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from msgspec import Struct
+
+from schema.incidents import Detection
+
+Phase = Literal["learning", "ok", "firing", "no_data"]
+NEVER_S = -1.0
+
+
+class Point(Struct, array_like=True):
+    """One closed window of a baseline.
+
+    `learned` is `value` pulled back to what was believable when it came; `residual` its
+    distance from the level before it, None while there was no level.
+    """
+
+    start_s: int
+    revision: int
+    value: float
+    learned: float
+    residual: float | None
+    spread: float
+    count: int
+
+
+class Bound(Struct, array_like=True, frozen=True):
+    """What is predicted for the window starting at `start_s`; `sigma` is one deviation."""
+
+    start_s: int
+    expected: float
+    sigma: float
+
+
+class Baseline(Struct, array_like=True):
+    """What is normal for one field of one window size of one series."""
+
+    points: list[Point] = []
+    forecast: list[Bound] = []
+    #: Start of the newest window the forecast was made from.
+    fitted_s: int = 0
+
+
+class Alarm(Struct, array_like=True):
+    """One series under one rule; see `liveops.detection.series`."""
+
+    rule_version: int = 0
+    phase: Phase = "learning"
+    #: When the present excursion was first seen, None outside one.
+    pending_s: float | None = None
+    onset_s: float = NEVER_S
+    breach_s: float = NEVER_S
+    breach_start_s: float = NEVER_S
+    healthy_start_s: float = NEVER_S
+    healthy: int = 0
+    calm_s: float = NEVER_S
+    #: The detection as last published; None while muted or not firing.
+    detection: Detection | None = None
+
+
+class SeriesState(Struct):
+    """All a service's detectors know of one series."""
+
+    metric_type: str
+    tags: dict[str, str]
+    baselines: dict[str, Baseline] = {}
+    alarms: dict[str, Alarm] = {}
+    #: Start of the newest closed window by window name.
+    closed_s: dict[str, int] = {}
+    #: Broker time of the newest record in it.
+    broker_s: float = 0.0
+
+
+class Presence(Struct):
+    """Signs of life of a service: event time E and broker time A of the newest record."""
+
+    event_s: float = 0.0
+    broker_s: float = 0.0
+    first_broker_s: float = 0.0
+    interval_s: float = 0.0
+    gaps: int = 0
+    alarms: dict[str, Alarm] = {}
+
+
+@dataclass(slots=True)
+class ServiceState:
+    """State of one service; `series` by series key."""
+
+    service: str
+    series: dict[str, SeriesState]
+    presence: Presence
+
+
+def new_service(service: str) -> ServiceState:
+    """A service never seen before."""
+    return ServiceState(service, {}, Presence())
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A detector's opinion of one value; `score` is in the detector's own unit.
+
+    Between `breach` and `healthy` lies the hysteresis, where nothing changes.
+    """
+
+    breach: bool
+    healthy: bool
+    value: float
+    expected: float | None
+    lower: float | None
+    upper: float | None
+    score: float
+    reason: str

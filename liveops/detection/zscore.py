@@ -1,0 +1,166 @@
+"""Robust z-score: a window against the recent closed windows of its series.
+
+Level: median of the last 30 believable values. Scale: the larger of the median and the
+90 % quantile of the absolute one-step residuals, each scaled to a normal distribution's
+deviation (Rousseeuw and Croux, "Alternatives to the Median Absolute Deviation", JASA 88,
+1993, for the constant). Residuals against the level *before* a value make trend and
+season part of the scale.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import median
+
+from liveops.detection.state import Baseline, Point, Verdict
+from schema.metrics import Aggregate
+
+DEFAULT_SENSITIVITY = 6.0
+LEARNING_WINDOWS = 10
+_KEEP = 120
+_LEVEL_WINDOWS = 30
+_FIRST_RESIDUAL = 3
+_NORMAL_MEDIAN = 1.4826
+_NORMAL_Q90 = 1.6449
+#: A value further away than this many scales is learned as if it were this far.
+_BELIEVABLE = 3.0
+#: Least scale, relative to the level and to the mean magnitude.
+_FLOOR_OF_LEVEL = 0.02
+_FLOOR_OF_MAGNITUDE = 0.01
+_TINY = 1e-9
+#: No alarm below this deviation relative to the level, whatever the score.
+LEAST_DEVIATION = 0.25
+#: An excursion ends inside this share of the bounds.
+HYSTERESIS = 0.7
+_LEAST_SAMPLES = 3
+_MOST_SCORE = 1000.0
+#: Fields whose open value estimates the closed one.
+STEADY_FIELDS = frozenset({"mean", "p50"})
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """Summary of a baseline: `spread` and `count` are those of a usual closed window."""
+
+    level: float
+    scale: float
+    spread: float
+    count: float
+    windows: int
+
+
+def normal(baseline: Baseline) -> Normal | None:
+    """What is usual now, None before the first residuals exist."""
+    points = baseline.points
+    residuals = sorted(abs(p.residual) for p in points if p.residual is not None)
+    if not residuals:
+        return None
+    level = median([p.learned for p in points[-_LEVEL_WINDOWS:]])
+    recent = points[-_LEVEL_WINDOWS:]
+    magnitude = sum(abs(p.learned) for p in points) / len(points)
+    scale = max(
+        _NORMAL_MEDIAN * median(residuals),
+        residuals[math.ceil(0.9 * len(residuals)) - 1] / _NORMAL_Q90,
+        _FLOOR_OF_LEVEL * abs(level),
+        _FLOOR_OF_MAGNITUDE * magnitude,
+        _TINY,
+    )
+    return Normal(
+        level,
+        scale,
+        median([p.spread for p in recent]),
+        median([p.count for p in recent]),
+        len(points),
+    )
+
+
+def learn(baseline: Baseline, item: Aggregate, field: str) -> None:
+    """Take in a closed window; a newer revision replaces, an older one is ignored."""
+    value = float(getattr(item, field))
+    points = baseline.points
+    if points and item.start_s <= points[-1].start_s:
+        _replace(points, item, value)
+        return
+    now = normal(baseline)
+    learned, residual = value, None
+    if now is not None:
+        reach = _BELIEVABLE * now.scale * _caution(now.windows)
+        learned = min(max(value, now.level - reach), now.level + reach)
+        residual = learned - now.level
+    elif len(points) >= _FIRST_RESIDUAL:
+        residual = value - median([p.learned for p in points])
+    points.append(
+        Point(item.start_s, item.revision, value, learned, residual, item.stddev, item.count)
+    )
+    del points[:-_KEEP]
+
+
+def _replace(points: list[Point], item: Aggregate, value: float) -> None:
+    for point in reversed(points):
+        if point.start_s == item.start_s and point.revision < item.revision:
+            moved = value - point.value
+            point.revision, point.value = item.revision, value
+            point.learned += moved
+            point.spread, point.count = item.stddev, item.count
+            if point.residual is not None:
+                point.residual += moved
+
+
+def judge(
+    baseline: Baseline, item: Aggregate, field: str, sensitivity: float | None
+) -> Verdict | None:
+    """The verdict, or None while learning or while the open window has too few samples."""
+    now = normal(baseline)
+    if now is None or now.windows < LEARNING_WINDOWS:
+        return None
+    if not item.final and (field not in STEADY_FIELDS or _too_few(item, now)):
+        return None
+    scale = math.hypot(now.scale * _caution(now.windows), sampling_noise(item, now, field))
+    return bounded(
+        float(getattr(item, field)), now.level, scale, sensitivity or DEFAULT_SENSITIVITY, field
+    )
+
+
+def bounded(
+    value: float, expected: float, scale: float, sensitivity: float, field: str
+) -> Verdict:
+    """Verdict on a value against `expected` ± the larger of score and least deviation."""
+    half = max(sensitivity * scale, LEAST_DEVIATION * abs(expected))
+    distance = abs(value - expected)
+    score = min(distance / scale, _MOST_SCORE)
+    side = "above" if value > expected else "below"
+    return Verdict(
+        breach=distance > half,
+        healthy=distance <= HYSTERESIS * half,
+        value=value,
+        expected=expected,
+        lower=expected - half,
+        upper=expected + half,
+        score=score,
+        reason=(
+            f"{field} {value:.6g} is {score:.1f} deviations {side} the expected "
+            f"{expected:.6g} (bounds {expected - half:.6g} to {expected + half:.6g})"
+        ),
+    )
+
+
+def sampling_noise(item: Aggregate, now: Normal, field: str) -> float:
+    """Extra deviation of a field estimated from few samples.
+
+    From the usual spread for the samples still missing, and from the window's own
+    spread, so that one wild sample among calm ones is no evidence.
+    """
+    if field not in STEADY_FIELDS:
+        return 0.0
+    missing = max(0.0, 1.0 / item.count - 1.0 / max(now.count, 1.0))
+    return math.hypot(now.spread * math.sqrt(missing), item.stddev / math.sqrt(item.count))
+
+
+def _too_few(item: Aggregate, now: Normal) -> bool:
+    return item.count < min(_LEAST_SAMPLES, now.count)
+
+
+def _caution(windows: int) -> float:
+    """Widening while the scale is known from few windows."""
+    return 1.0 + 8.0 / max(windows, 1)

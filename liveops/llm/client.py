@@ -1,0 +1,127 @@
+"""One structured call to an OpenAI-compatible server, within deadline and budget."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from random import SystemRandom
+from typing import Any, cast
+
+import openai
+import structlog
+from openai.types.chat import ChatCompletion
+from pydantic import ValidationError
+
+from liveops.breaker import Breaker
+from liveops.clock import Clock
+from liveops.errors import Unavailable
+from liveops.llm.budget import Budget, Limits
+from liveops.llm.pricing import cost_usd, price_of
+from liveops.llm.reply import ReplyModel
+from liveops.rca.claims import Reply
+from liveops.rca.prompt import Prompt
+from liveops.settings import Settings
+
+log = structlog.get_logger(__name__)
+MAX_REPLY_TOKENS = 2000
+_ATTEMPTS = 3
+_FIRST_DELAY_S = 0.5
+_BREAKER_OPEN_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply of the right shape and what it cost; `price_known` False means cost 0 by default."""
+
+    reply: Reply
+    model: str
+    tokens: int
+    cost_usd: float
+    price_known: bool
+
+
+class LlmClient:
+    """Asks the model; every trouble becomes Unavailable("llm"), so that the fallback speaks."""
+
+    def __init__(self, settings: Settings, clock: Clock, limits: Limits | None = None) -> None:
+        self._model = settings.openai_model
+        self._timeout_s = settings.openai_timeout_s
+        self._client = openai.AsyncOpenAI(
+            api_key=settings.openai_api_key,
+            base_url=settings.openai_base_url,
+            timeout=settings.openai_timeout_s,
+            max_retries=0,
+        )
+        self._breaker = Breaker(threshold=3, open_s=_BREAKER_OPEN_S, clock=clock)
+        self._budget = Budget(limits or Limits(), clock)
+        self._random = SystemRandom()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last call succeeded."""
+        return self._breaker.healthy
+
+    async def stop(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def ask(self, prompt: Prompt) -> Answer:
+        """One answer within `openai_timeout_s`, retries included; raises Unavailable("llm")."""
+        if not self._breaker.allows:
+            raise Unavailable("llm", "the circuit to the model is open")
+        if not self._budget.allows:
+            raise Unavailable("llm", "the hour's budget is spent")
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                completion = await self._completed(prompt)
+            answer = self._read(completion)
+        except (openai.OpenAIError, TimeoutError, ValidationError, ValueError) as error:
+            self._breaker.failed()
+            log.warning("the model gave no usable answer", error=type(error).__name__)
+            raise Unavailable("llm", f"no usable answer ({type(error).__name__})") from error
+        self._breaker.succeeded()
+        return answer
+
+    async def _completed(self, prompt: Prompt) -> ChatCompletion:
+        """The completion, tried again with jitter on 429, 5xx and broken connections."""
+        delay_s = _FIRST_DELAY_S
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                return await self._create(prompt)
+            except (openai.RateLimitError, openai.InternalServerError, openai.APIConnectionError):
+                self._budget.spend(0, 0.0)
+                if not left or not self._budget.allows:
+                    raise
+            await asyncio.sleep(delay_s * self._random.uniform(0.5, 1.5))
+            delay_s *= 2
+        raise Unavailable("llm")
+
+    async def _create(self, prompt: Prompt) -> ChatCompletion:
+        form: dict[str, Any] = {
+            "type": "json_schema",
+            "json_schema": {"name": "incident_analysis", "strict": True, "schema": prompt.schema},
+        }
+        completion = await self._client.chat.completions.create(
+            model=self._model,
+            messages=[
+                {"role": "system", "content": prompt.system},
+                {"role": "user", "content": prompt.user},
+            ],
+            response_format=cast(Any, form),
+            max_completion_tokens=MAX_REPLY_TOKENS,
+        )
+        return completion
+
+    def _read(self, completion: ChatCompletion) -> Answer:
+        usage = completion.usage
+        spent = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
+        cost = cost_usd(self._model, *spent)
+        self._budget.spend(sum(spent), cost)
+        if not completion.choices:
+            raise ValueError("no choice in the answer")
+        choice = completion.choices[0]
+        if choice.finish_reason != "stop" or not choice.message.content:
+            raise ValueError(f"the answer ended by {choice.finish_reason}")
+        reply = ReplyModel.model_validate_json(choice.message.content)
+        known = price_of(self._model) is not None
+        return Answer(reply.plain(), self._model, sum(spent), cost, known)

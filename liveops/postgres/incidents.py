@@ -1,0 +1,208 @@
+"""Incidents in PostgreSQL, and the one way to change one.
+
+Creation and change write the row, a line of the timeline and the outbox event in the
+caller's transaction; nothing else may touch these tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import orjson
+from msgspec import structs
+
+from liveops.errors import IllegalChange, NotFound, StaleVersion
+from liveops.metrics import INCIDENTS
+from liveops.postgres.database import Database
+from liveops.postgres.outbox import enqueue
+from liveops.postgres.queries import load
+from schema.incidents import TRANSITIONS, Detection, Incident, public_incident
+from schema.times import format_time, to_datetime
+from schema.topics import INCIDENTS_DETECTED, INCIDENTS_UPDATED
+
+#: What a change must not touch.
+_FIXED = frozenset({"id", "detected_at_s", "source", "version", "event_to_detected_ms"})
+#: Fields whose old and new values stand in the timeline.
+_TOLD = ("status", "severity", "title", "description", "assignee", "affected_services", "stale")
+
+
+async def create_incident(con: Any, incident: Incident, actor: str) -> bool:
+    """Insert with its event in the running transaction; False when the id exists."""
+    row = await con.fetchval(load("incidents")["insert"], *_columns(incident))
+    if row is None:
+        return False
+    data = {"title": incident.title, "severity": incident.severity, "source": incident.source}
+    await add_event(con, incident.id, "created", actor, data)
+    await enqueue(con, INCIDENTS_DETECTED, incident.id, orjson.dumps(public_incident(incident)))
+    INCIDENTS.labels(incident.source).inc()
+    return True
+
+
+async def change_incident(
+    con: Any,
+    incident_id: str,
+    actor: str,
+    now_s: float,
+    change: Callable[[Incident], dict[str, Any]],
+    *,
+    expected_version: int | None = None,
+) -> Incident:
+    """Apply `change` (old incident → new values) under a row lock.
+
+    Nothing changed means no new version and no event. Raises NotFound, StaleVersion,
+    IllegalChange.
+    """
+    row = await con.fetchrow(load("incidents")["lock"], incident_id)
+    if row is None:
+        raise NotFound("no incident with this id")
+    old = _incident(row)
+    if expected_version is not None and expected_version != old.version:
+        raise StaleVersion(f"the incident is at version {old.version}")
+    values = {name: value for name, value in change(old).items() if getattr(old, name) != value}
+    if not values:
+        return old
+    if _FIXED & values.keys():
+        raise IllegalChange(f"{sorted(_FIXED & values.keys())[0]} cannot change")
+    values |= _status_times(old, values.get("status"), now_s)
+    new = structs.replace(old, version=old.version + 1, **values)
+    await con.execute(load("incidents")["update"], *_changed_columns(new))
+    told = {name: [getattr(old, name), values[name]] for name in _TOLD if name in values}
+    if told:
+        await add_event(con, incident_id, "updated", actor, told)
+    await enqueue(con, INCIDENTS_UPDATED, incident_id, orjson.dumps(public_incident(new)))
+    return new
+
+
+def _status_times(old: Incident, status: str | None, now_s: float) -> dict[str, Any]:
+    """Times that follow from a change of status; raises IllegalChange."""
+    if status is None:
+        return {}
+    if status not in TRANSITIONS[old.status]:
+        raise IllegalChange(f"an incident cannot go from {old.status} to {status}")
+    if status == "acknowledged":
+        return {"acknowledged_at_s": now_s}
+    if status == "resolved":
+        return {"resolved_at_s": now_s, "stale": False}
+    return {"resolved_at_s": None, "acknowledged_at_s": None}
+
+
+async def add_event(
+    con: Any, incident_id: str, kind: str, actor: str, data: dict[str, Any]
+) -> dict[str, Any]:
+    """Add a line to the timeline; returns it."""
+    row = await con.fetchrow(load("incidents")["add_event"], incident_id, kind, actor, data)
+    return _event({**row, "kind": kind, "actor": actor, "data": data})
+
+
+async def fetch_incident(database: Database, incident_id: str) -> Incident:
+    """One incident; raises NotFound or Unavailable."""
+    async with database.connection() as con:
+        row = await con.fetchrow(load("incidents")["fetch"], incident_id)
+    if row is None:
+        raise NotFound("no incident with this id")
+    return _incident(row)
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentFilter:
+    """Which incidents a list holds; `before` is the cursor (detected_at_s, id)."""
+
+    status: str | None = None
+    severity: str | None = None
+    service: str | None = None
+    from_s: float | None = None
+    to_s: float | None = None
+    text: str | None = None
+    before: tuple[float, str] | None = None
+
+
+async def list_incidents(database: Database, which: IncidentFilter, limit: int) -> list[Incident]:
+    """Newest first; raises Unavailable."""
+    before_s, before_id = which.before or (None, None)
+    async with database.connection() as con:
+        rows = await con.fetch(
+            load("incidents")["list"],
+            which.status,
+            which.severity,
+            which.service,
+            _moment(which.from_s),
+            _moment(which.to_s),
+            which.text,
+            _moment(before_s),
+            before_id,
+            limit,
+        )
+    return [_incident(row) for row in rows]
+
+
+async def timeline(database: Database, incident_id: str) -> list[dict[str, Any]]:
+    """Events of an incident, oldest first; raises NotFound or Unavailable."""
+    await fetch_incident(database, incident_id)
+    async with database.connection() as con:
+        rows = await con.fetch(load("incidents")["timeline"], incident_id)
+    return [_event(row) for row in rows]
+
+
+async def active_ids(database: Database) -> list[str]:
+    """Incidents that are not resolved, newest first; raises Unavailable."""
+    async with database.connection() as con:
+        rows = await con.fetch(load("incidents")["active"])
+    return [str(row["id"]) for row in rows]
+
+
+def _moment(time_s: float | None) -> Any:
+    return None if time_s is None else to_datetime(time_s)
+
+
+def _event(row: Any) -> dict[str, Any]:
+    return {
+        "id": str(row["id"]),
+        "at": format_time(row["at"].timestamp()),
+        "kind": row["kind"],
+        "actor": row["actor"],
+        "data": row["data"],
+    }
+
+
+def _columns(got: Incident) -> tuple[Any, ...]:
+    return (
+        got.id, got.title, got.description, got.severity, got.status, got.service_name,
+        got.affected_services, to_datetime(got.detected_at_s), _moment(got.resolved_at_s),
+        _moment(got.acknowledged_at_s), got.assignee, got.version, got.source, got.fingerprint,
+        msgspec.to_builtins(got.detections), got.stale, got.event_to_detected_ms, got.offsets,
+    )  # fmt: skip
+
+
+def _changed_columns(got: Incident) -> tuple[Any, ...]:
+    return (
+        got.id, got.title, got.description, got.severity, got.status, got.service_name,
+        got.affected_services, _moment(got.resolved_at_s), _moment(got.acknowledged_at_s),
+        got.assignee, got.version, got.fingerprint, msgspec.to_builtins(got.detections),
+        got.stale, got.offsets,
+    )  # fmt: skip
+
+
+def _incident(row: Any) -> Incident:
+    return Incident(
+        id=str(row["id"]),
+        title=row["title"],
+        description=row["description"],
+        severity=row["severity"],
+        status=row["status"],
+        service_name=row["service_name"],
+        affected_services=list(row["affected_services"]),
+        detected_at_s=row["detected_at"].timestamp(),
+        resolved_at_s=row["resolved_at"].timestamp() if row["resolved_at"] else None,
+        acknowledged_at_s=row["acknowledged_at"].timestamp() if row["acknowledged_at"] else None,
+        assignee=row["assignee"],
+        version=row["version"],
+        source=row["source"],
+        fingerprint=row["fingerprint"],
+        detections=msgspec.convert(row["detections"], list[Detection]),
+        stale=row["stale"],
+        event_to_detected_ms=row["event_to_detected_ms"],
+        offsets=row["offsets"],
+    )

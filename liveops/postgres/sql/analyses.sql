@@ -1,0 +1,60 @@
+-- name: minutes
+-- Mean of each metric a minute, tags merged, of some services within a span.
+SELECT service_name, metric_type, start, sum(sum) / sum(count) AS mean
+FROM metric_windows
+WHERE service_name = ANY($1::text[]) AND "window" = '1m'
+  AND start >= $2 AND start < $3 AND count > 0
+GROUP BY service_name, metric_type, start
+ORDER BY service_name, metric_type, start
+
+-- name: lock_incident
+-- Serialises requests about one incident; no row: no such incident.
+SELECT id FROM incidents WHERE id = $1 FOR NO KEY UPDATE
+
+-- name: newest
+-- The newest analysis of an incident.
+SELECT *, confidence::float8 AS confidence_share, cost_usd::float8 AS cost
+FROM ai_analyses WHERE incident_id = $1 ORDER BY requested_at DESC, id LIMIT 1
+
+-- name: insert_pending
+-- A new job, with the deterministic ranking already in it.
+INSERT INTO ai_analyses (id, incident_id, status, root_cause_service, confidence,
+                         impacted_services, evidence, ranking, verdict, signature)
+VALUES ($1, $2, 'pending', $3, $4::float8::numeric, $5, $6, $7, $8, $9)
+
+-- name: claim
+-- Take the oldest due job; it comes back after the lease unless it is completed.
+UPDATE ai_analyses SET attempts = attempts + 1, not_before = now() + make_interval(secs => $1)
+WHERE id = (SELECT id FROM ai_analyses WHERE status = 'pending' AND not_before <= now()
+            ORDER BY not_before FOR UPDATE SKIP LOCKED LIMIT 1)
+RETURNING id, incident_id, signature, attempts, requested_at
+
+-- name: reusable
+-- A model's recent analysis of an incident that looked the same.
+SELECT *, confidence::float8 AS confidence_share, cost_usd::float8 AS cost
+FROM ai_analyses
+WHERE signature = $1 AND status = 'completed' AND source = 'llm' AND incident_id <> $2
+  AND analyzed_at > now() - make_interval(secs => $3)
+ORDER BY analyzed_at DESC LIMIT 1
+
+-- name: complete
+-- Finish a job once; no row: somebody else has finished it.
+UPDATE ai_analyses SET status = $2, root_cause = $3, root_cause_service = $4,
+    confidence = $5::float8::numeric, impacted_services = $6, suggested_actions = $7,
+    technical_summary = $8, executive_summary = $9, evidence = $10, ranking = $11, verdict = $12,
+    source = $13, model = $14, cost_usd = $15::float8::numeric, tokens = $16, signature = $17,
+    analyzed_at = $18, latency_ms = $19
+WHERE id = $1 AND status = 'pending'
+RETURNING id
+
+-- name: recent
+-- The newest analyses of all incidents.
+SELECT *, confidence::float8 AS confidence_share, cost_usd::float8 AS cost
+FROM ai_analyses WHERE status = 'completed' ORDER BY analyzed_at DESC LIMIT $1
+
+-- name: unasked
+-- Incidents of the last hour that nobody has asked an analysis for.
+SELECT i.id FROM incidents i
+WHERE i.detected_at > now() - interval '1 hour' AND i.detected_at < now() - interval '5 seconds'
+  AND NOT EXISTS (SELECT FROM ai_analyses a WHERE a.incident_id = i.id)
+ORDER BY i.detected_at LIMIT 20

@@ -1,0 +1,37 @@
+-- name: rules
+-- All rules, oldest first.
+SELECT id, definition, version FROM rules ORDER BY created_at, id
+
+-- name: insert_rule
+-- A new rule; an existing id stays as it is.
+INSERT INTO rules (id, definition) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING RETURNING id
+
+-- name: delete_rule
+-- Remove a rule.
+DELETE FROM rules WHERE id = $1 RETURNING id
+
+-- name: silences
+-- Silences that have not ended, oldest first.
+SELECT id, definition FROM silences
+WHERE (definition ->> 'ends_at')::timestamptz > now() ORDER BY created_at, id
+
+-- name: insert_silence
+-- A new silence.
+INSERT INTO silences (id, definition) VALUES ($1, $2)
+
+-- name: delete_silence
+-- End a silence.
+DELETE FROM silences WHERE id = $1 RETURNING id
+
+-- name: edges
+-- The call graph from all sources.
+SELECT caller, callee, source, last_seen FROM topology_edges ORDER BY caller, callee, source
+
+-- name: forget_declared
+-- What was declared before.
+DELETE FROM topology_edges WHERE source = 'declared'
+
+-- name: declare_edge
+-- One declared edge.
+INSERT INTO topology_edges (caller, callee, source, last_seen) VALUES ($1, $2, 'declared', now())
+ON CONFLICT (caller, callee, source) DO UPDATE SET last_seen = now()

@@ -1,0 +1,48 @@
+-- name: insert
+-- A new incident.
+INSERT INTO incidents (id, title, description, severity, status, service_name, affected_services,
+    detected_at, resolved_at, acknowledged_at, assignee, version, source, fingerprint, detections,
+    stale, event_to_detected_ms, offsets)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+ON CONFLICT (id) DO NOTHING RETURNING id
+
+-- name: fetch
+-- One incident.
+SELECT * FROM incidents WHERE id = $1
+
+-- name: lock
+-- One incident, kept from changing until the transaction ends.
+SELECT * FROM incidents WHERE id = $1 FOR UPDATE
+
+-- name: update
+-- Everything that may change.
+UPDATE incidents SET title = $2, description = $3, severity = $4, status = $5, service_name = $6,
+    affected_services = $7, resolved_at = $8, acknowledged_at = $9, assignee = $10, version = $11,
+    fingerprint = $12, detections = $13, stale = $14, offsets = $15
+WHERE id = $1
+
+-- name: list
+-- Newest first, filtered, after a cursor.
+SELECT * FROM incidents
+WHERE ($1::text IS NULL OR status = $1)
+  AND ($2::text IS NULL OR severity = $2)
+  AND ($3::text IS NULL OR service_name = $3 OR $3 = ANY(affected_services))
+  AND ($4::timestamptz IS NULL OR detected_at >= $4)
+  AND ($5::timestamptz IS NULL OR detected_at < $5)
+  AND ($6::text IS NULL OR position(lower($6) IN lower(title || ' ' || description)) > 0)
+  AND ($7::timestamptz IS NULL OR (detected_at, id) < ($7, $8::uuid))
+ORDER BY detected_at DESC, id DESC
+LIMIT $9
+
+-- name: add_event
+-- A line of the timeline.
+INSERT INTO incident_events (incident_id, kind, actor, data) VALUES ($1, $2, $3, $4)
+RETURNING id, at
+
+-- name: timeline
+-- What happened to an incident, oldest first.
+SELECT id, at, kind, actor, data FROM incident_events WHERE incident_id = $1 ORDER BY id LIMIT 2000
+
+-- name: active
+-- Ids of incidents that are not resolved, newest first.
+SELECT id FROM incidents WHERE status <> 'resolved' ORDER BY detected_at DESC, id DESC LIMIT 1000

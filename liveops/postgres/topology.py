@@ -1,0 +1,38 @@
+"""The call graph in PostgreSQL, declared and learned."""
+
+from __future__ import annotations
+
+import msgspec
+
+from liveops.postgres.database import Database
+from liveops.postgres.outbox import enqueue
+from liveops.postgres.queries import load
+from schema.config import TOPOLOGY_DECLARED
+from schema.rules import Edge
+from schema.topics import CONFIG
+
+
+async def read_topology(database: Database) -> list[Edge]:
+    """Edges of all sources; raises Unavailable."""
+    async with database.connection() as con:
+        rows = await con.fetch(load("config")["edges"])
+    return [
+        Edge(
+            caller=row["caller"],
+            callee=row["callee"],
+            source=row["source"],
+            last_seen_s=row["last_seen"].timestamp() if row["last_seen"] else None,
+        )
+        for row in rows
+    ]
+
+
+async def declare_topology(database: Database, edges: list[tuple[str, str]], now_s: float) -> None:
+    """Replace what was declared before, not what was learned; raises Unavailable."""
+    queries = load("config")
+    unique = sorted(set(edges))
+    told = [Edge(caller=caller, callee=callee, last_seen_s=now_s) for caller, callee in unique]
+    async with database.transaction() as con:
+        await con.execute(queries["forget_declared"])
+        await con.executemany(queries["declare_edge"], unique)
+        await enqueue(con, CONFIG, TOPOLOGY_DECLARED, msgspec.json.encode(told))

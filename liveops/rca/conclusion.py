@@ -1,0 +1,103 @@
+"""From an investigation, and perhaps a model's verified words, to the finished texts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from liveops.rca import fallback
+from liveops.rca.claims import Claim, Reply, Verified, verify
+from liveops.rca.investigation import Investigation
+from liveops.rca.verdict import confidence
+from schema.analysis import Analysis
+from schema.incidents import Incident
+
+#: A model that blames somebody who is no candidate costs this share of the confidence.
+_STRANGER = 0.5
+
+
+def signature(incident: Incident, found: Investigation) -> str:
+    """What the incident looks like; the same one may reuse a model's words.
+
+    Empty for incidents without detections: free text alone is never the same.
+    """
+    if not incident.detections:
+        return ""
+    seen = sorted({(d.service_name, d.metric_type, d.detector) for d in incident.detections})
+    first = found.candidates[0].service_name if found.candidates else ""
+    text = repr((seen, sorted(incident.affected_services), first, found.verdict))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def pending(analysis_id: str, incident: Incident, found: Investigation) -> Analysis:
+    """What can be said at once: ranking, evidence, verdict."""
+    named = found.verdict == "cause_found"
+    return Analysis(
+        id=analysis_id,
+        incident_id=incident.id,
+        status="pending",
+        root_cause_service=found.candidates[0].service_name if named else None,
+        confidence=found.confidence,
+        impacted_services=fallback.impacted(incident, found),
+        evidence=list(found.evidence),
+        ranking=found.ranking,
+        verdict=found.verdict,
+        signature=signature(incident, found),
+    )
+
+
+def by_code(analysis_id: str, incident: Incident, found: Investigation) -> Analysis:
+    """The finished analysis without a model."""
+    texts = fallback.write(incident, found)
+    got = pending(analysis_id, incident, found)
+    got.status = "completed"
+    got.root_cause = texts.root_cause
+    got.technical_summary = texts.technical_summary
+    got.executive_summary = texts.executive_summary
+    got.suggested_actions = texts.suggested_actions
+    return got
+
+
+def by_model(
+    analysis_id: str,
+    incident: Incident,
+    found: Investigation,
+    reply: Reply,
+    known_services: Iterable[str],
+) -> Analysis:
+    """The finished analysis in the model's words, as far as they can be verified.
+
+    Parts of which nothing is left are taken from the fallback.
+    """
+    names = [candidate.service_name for candidate in found.candidates]
+    services = {*known_services, *names, *incident.affected_services, incident.service_name}
+    verified = verify(reply, found.evidence, names, services)
+    got = by_code(analysis_id, incident, found)
+    got.source = "llm"
+    _put_words(got, verified)
+    if verified.root_cause_service is not None and found.verdict == "cause_found":
+        got.root_cause_service = verified.root_cause_service
+        if verified.root_cause is not None:
+            got.root_cause = _cited(verified.root_cause)
+    got.confidence = confidence(found.candidates, got.root_cause_service, verified.share)
+    if reply.root_cause_service is None:
+        got.verdict, got.root_cause_service, got.root_cause = "inconclusive", None, ""
+        got.confidence = min(got.confidence, 0.3)
+    elif verified.root_cause_service is None:
+        got.confidence = round(got.confidence * _STRANGER, 3)
+    affected = set(got.impacted_services) | {*incident.affected_services, incident.service_name}
+    got.impacted_services = sorted(affected - {got.root_cause_service})
+    return got
+
+
+def _put_words(got: Analysis, verified: Verified) -> None:
+    if verified.technical:
+        got.technical_summary = " ".join(_cited(claim) for claim in verified.technical)
+    if verified.executive:
+        got.executive_summary = " ".join(_cited(claim) for claim in verified.executive)
+    if verified.actions:
+        got.suggested_actions = [_cited(claim) for claim in verified.actions]
+
+
+def _cited(claim: Claim) -> str:
+    return f"{claim.text.strip()} " + "".join(f"[{name}]" for name in claim.evidence)

@@ -1,0 +1,22 @@
+"""Who calls: the verified content of a token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ENGINEER = "ENGINEER"
+MANAGER = "MANAGER"
+ROLES = (ENGINEER, MANAGER)
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A user, or an ingest token bound to `services` (globs; empty means all)."""
+
+    subject: str
+    roles: frozenset[str]
+    kind: Literal["user", "ingest"]
+    services: tuple[str, ...]
+    jti: str
+    expires_at_s: float

@@ -1,0 +1,61 @@
+"""Worker `analysis`: incidents in, explanations out."""
+
+from __future__ import annotations
+
+from agents.analyse import AnalyseAgent
+from agents.analysis_jobs import AnalysisJobs
+from agents.investigate import Investigator
+from liveops.kafka.app import LiveOpsApp, Loop, create_app
+from liveops.llm.client import LlmClient
+from liveops.postgres.outbox import OutboxRelay
+from liveops.redis.fanout import Fanout
+from liveops.redis.keys import LIVE_ANALYSIS_CHANNEL
+from liveops.services import port_of
+from liveops.services.deps import make_deps
+from liveops.settings import Settings, load_settings
+from schema.topics import INCIDENTS_DETECTED, INCIDENTS_UPDATED
+from web import analysis
+from web.actuator import Check
+from web.server import install
+
+
+def build(settings: Settings) -> LiveOpsApp:
+    """The whole service; nothing is started."""
+    deps = make_deps(settings)
+    port = settings.worker_port or port_of("analysis", settings.worker_index)
+    app = create_app("analysis", settings, port=port)
+    app.parts.append(deps)
+    investigator = Investigator(deps.database, deps.clock)
+    llm = LlmClient(settings, deps.clock) if settings.openai_api_key else None
+    jobs = AnalysisJobs(deps.database, deps.cache, investigator, llm, deps.clock)
+    agent = AnalyseAgent(investigator, jobs, deps.cache, deps.clock)
+    for topic, run in ((INCIDENTS_DETECTED, agent.detected), (INCIDENTS_UPDATED, agent.updated)):
+        source = app.topic(
+            topic,
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+        )
+        app.agent(source, name=f"analysis-{topic}")(run)
+    app.parts.append(Loop(jobs.run, "analysis-jobs"))
+    app.parts.append(OutboxRelay(deps.database, deps.producer))
+    fanout = Fanout(deps.cache, LIVE_ANALYSIS_CHANNEL)
+    app.parts.append(fanout)
+    checks: dict[str, Check] = {
+        "kafka": lambda: deps.producer.healthy,
+        "postgres": deps.database.ping,
+        "redis": deps.cache.ping,
+    }
+    if llm is not None:
+        checks["llm"] = lambda: llm.healthy
+    routes = analysis.routes(deps, investigator, jobs, fanout)
+    install(app, routes, deps, "analysis", checks, needed=("kafka", "postgres"))
+    return app
+
+
+def __getattr__(name: str) -> LiveOpsApp:
+    """`faust -A liveops.services.analysis worker` finds the app here, built when asked."""
+    if name == "app":
+        return build(load_settings())
+    raise AttributeError(name)

@@ -1,0 +1,69 @@
+"""`/actuator/*`: health, Prometheus metrics and build information, without a token."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import Awaitable, Callable, Mapping
+
+from aiohttp import web
+from prometheus_client import generate_latest
+
+from liveops.build import build_info
+from liveops.metrics import COMPONENT_UP, REGISTRY
+from web.routing import Access, Route, json_response
+
+Check = Callable[[], bool | Awaitable[bool]]
+_CHECK_DEADLINE_S = 3.0
+
+
+def routes(checks: Mapping[str, Check], needed: tuple[str, ...]) -> list[Route]:
+    """The actuator; readiness needs the components named in `needed`."""
+
+    async def health(request: web.Request) -> web.StreamResponse:
+        return await _health(checks, needed)
+
+    async def liveness(request: web.Request) -> web.StreamResponse:
+        return json_response({"status": "UP"})
+
+    async def metrics(request: web.Request) -> web.StreamResponse:
+        body = generate_latest(REGISTRY)
+        headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+        return web.Response(body=body, headers=headers)
+
+    async def info(request: web.Request) -> web.StreamResponse:
+        return json_response(build_info() | {"python": platform.python_version()})
+
+    return [
+        Route("GET", "/actuator/health", health, Access.PUBLIC, "Health of all components"),
+        Route("GET", "/actuator/health/liveness", liveness, Access.PUBLIC, "Whether to restart"),
+        Route("GET", "/actuator/health/readiness", health, Access.PUBLIC, "Whether to send work"),
+        Route("GET", "/actuator/metrics", metrics, Access.PUBLIC, "Prometheus metrics"),
+        Route("GET", "/actuator/info", info, Access.PUBLIC, "Version and build"),
+    ]
+
+
+async def _health(checks: Mapping[str, Check], needed: tuple[str, ...]) -> web.Response:
+    names = list(checks)
+    results = await asyncio.gather(*(_ask(checks[name]) for name in names))
+    states = dict(zip(names, results, strict=True))
+    for name, up in states.items():
+        COMPONENT_UP.labels(name).set(up)
+    ready = all(states[name] for name in needed)
+    document = {
+        "status": "UP" if ready else "DOWN",
+        "components": {
+            name: {"status": "UP" if up else "DOWN", "needed": name in needed}
+            for name, up in states.items()
+        },
+    }
+    return json_response(document, 200 if ready else 503)
+
+
+async def _ask(check: Check) -> bool:
+    try:
+        async with asyncio.timeout(_CHECK_DEADLINE_S):
+            answer = check()
+            return answer if isinstance(answer, bool) else await answer
+    except Exception:
+        return False

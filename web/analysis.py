@@ -1,0 +1,77 @@
+"""Analyses over HTTP: read one, ask for one, follow them live."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from aiohttp.web import Request, StreamResponse
+
+from agents.analysis_jobs import AnalysisJobs, announce
+from agents.investigate import Investigator
+from liveops.errors import NotFound, Unavailable
+from liveops.postgres import analyses
+from liveops.redis import keys
+from liveops.redis.fanout import Fanout
+from liveops.services.deps import Deps
+from schema.analysis import public_analysis
+from web import followed
+from web.bodies import read_model
+from web.ids import id_of
+from web.models.analysis import AnalysisBody, GenerateBody
+from web.routing import Access, Route, json_response
+
+SNAPSHOT = 20
+
+
+def routes(
+    deps: Deps, investigator: Investigator, jobs: AnalysisJobs, fanout: Fanout
+) -> list[Route]:
+    """The analysis routes; `fanout` follows the channel the jobs publish on."""
+
+    async def get(request: Request) -> StreamResponse:
+        return await _get(deps, request)
+
+    async def generate(request: Request) -> StreamResponse:
+        body = await read_model(request, GenerateBody)
+        got = await investigator.request(str(body.incident_id), force=body.force)
+        if got.status == "pending":
+            jobs.wake()
+            await announce(deps.cache, got)
+        return json_response(public_analysis(got), status=202)
+
+    async def snapshot() -> dict[str, Any]:
+        found = await analyses.recent(deps.database, SNAPSHOT)
+        return {"type": "snapshot", "analyses": [public_analysis(got) for got in found]}
+
+    return [
+        followed.route("/api/analysis/live", "analysis", fanout, snapshot),
+        Route("GET", "/api/analysis/{incidentId}", get, Access.READ,
+              "Newest analysis of an incident; 202 with the ranking while it is pending",
+              response_model=AnalysisBody),
+        Route("POST", "/api/analysis/generate", generate, Access.WRITE,
+              "Ask for an analysis; `force` makes a new one",
+              request_model=GenerateBody, response_model=AnalysisBody, status=202),
+    ]  # fmt: skip
+
+
+async def _get(deps: Deps, request: Request) -> StreamResponse:
+    incident_id = id_of(request, "incidentId")
+    try:
+        async with deps.database.connection() as con:
+            got = await analyses.newest(con, incident_id)
+    except Unavailable:
+        return await _cached(deps, incident_id)
+    if got is None:
+        raise NotFound(f"no analysis of incident {incident_id}")
+    return json_response(public_analysis(got), status=202 if got.status == "pending" else 200)
+
+
+async def _cached(deps: Deps, incident_id: str) -> StreamResponse:
+    """With PostgreSQL away the Redis copy must do; raises Unavailable without one."""
+    async with deps.cache.guard() as client:
+        text = await client.get(keys.analysis(incident_id))
+    if text is None:
+        raise Unavailable("postgres")
+    public: dict[str, Any] = orjson.loads(text) | {"degraded": ["postgres"]}
+    return json_response(public, status=202 if public["status"] == "pending" else 200)

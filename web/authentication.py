@@ -1,0 +1,60 @@
+"""Who calls and whether he may: the one place where the matrix is enforced."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from liveops.security.access import Access, may
+from liveops.security.principal import Principal
+from liveops.security.tokens import BadToken, verify
+from liveops.services.deps import Deps
+from web.problems import Problem
+from web.routing import Handler, Route
+
+#: First subprotocol of a WebSocket that brings its token as the second.
+BEARER_PROTOCOL = "bearer"
+
+
+def guarded(route: Route, deps: Deps) -> Handler:
+    """The route's handler behind authentication and the access matrix."""
+    if route.access is Access.PUBLIC:
+        return route.handler
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        principal = authenticate(request, deps, websocket=route.websocket)
+        if not may(principal, route.access):
+            raise Problem(403, "this token does not allow the call")
+        request["principal"] = principal
+        return await route.handler(request)
+
+    return handle
+
+
+def authenticate(request: web.Request, deps: Deps, *, websocket: bool) -> Principal:
+    """The caller; raises Problem(401)."""
+    token = _token(request, websocket=websocket)
+    if token is None:
+        raise _unauthorized("a bearer token is needed")
+    try:
+        principal = verify(deps.settings.jwt_secret or "", token, deps.clock.now_s())
+    except BadToken as error:
+        raise _unauthorized(str(error)) from None
+    if principal.jti in deps.config.revoked:
+        raise _unauthorized("the token has been revoked")
+    return principal
+
+
+def _token(request: web.Request, *, websocket: bool) -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    if websocket:
+        offered = request.headers.get("Sec-WebSocket-Protocol", "").split(",")
+        names = [name.strip() for name in offered]
+        if len(names) == 2 and names[0] == BEARER_PROTOCOL:
+            return names[1]
+    return None
+
+
+def _unauthorized(why: str) -> Problem:
+    return Problem(401, why, headers={"WWW-Authenticate": 'Bearer realm="liveops"'})

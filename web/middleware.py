@@ -1,0 +1,95 @@
+"""What happens to every request: id, time, CORS, errors as problem documents."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import structlog
+from aiohttp import web
+
+from liveops.metrics import HTTP_REQUESTS, HTTP_SECONDS
+from liveops.settings import Settings
+from web.problems import problem_of, render
+
+log = structlog.get_logger(__name__)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+REQUEST_ID = "X-Request-ID"
+_GOOD_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_ALLOWED_METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
+_ALLOWED_HEADERS = "Authorization, Content-Type, Content-Encoding, If-Match, Idempotency-Key"
+_EXPOSED_HEADERS = "ETag, Location, Retry-After, X-Request-ID"
+
+
+@web.middleware
+async def envelope(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request its id and turn whatever goes wrong into a problem document."""
+    given = request.headers.get(REQUEST_ID, "")
+    request_id = given if _GOOD_ID.fullmatch(given) else str(uuid4())
+    request["request_id"] = request_id
+    began_s = time.perf_counter()
+    with structlog.contextvars.bound_contextvars(request_id=request_id):
+        try:
+            response = await handler(request)
+        except Exception as error:
+            response = render(problem_of(error), request_id)
+    _count(request, response.status, time.perf_counter() - began_s)
+    return response
+
+
+def _count(request: web.Request, status: int, elapsed_s: float) -> None:
+    resource = request.match_info.route.resource
+    route = resource.canonical if resource is not None else "unknown"
+    HTTP_REQUESTS.labels(request.method, route, status).inc()
+    HTTP_SECONDS.labels(request.method, route).observe(elapsed_s)
+
+
+def allowed_origins(settings: Settings) -> frozenset[str]:
+    """Origins of the dashboard: as configured, and where this installation serves it."""
+    named = {item.strip().rstrip("/") for item in settings.cors_origins.split(",") if item.strip()}
+    own = settings.auth_url.rstrip("/")
+    parts = urlsplit(own)
+    if parts.hostname == "127.0.0.1":
+        named.add(f"{parts.scheme}://localhost:{parts.port or 80}")
+    return frozenset(named | {own})
+
+
+def cors(settings: Settings) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    """Middleware that answers preflights of the allowed origins; Faust's own breaks PATCH."""
+    origins = allowed_origins(settings)
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        origin = request.headers.get("Origin")
+        if (
+            origin in origins
+            and request.method == "OPTIONS"
+            and "Access-Control-Request-Method" in request.headers
+        ):
+            return web.Response(status=204)
+        return await handler(request)
+
+    return middleware
+
+
+def stamp(settings: Settings) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Signal handler that puts our headers on every answer, WebSocket upgrades included."""
+    origins = allowed_origins(settings)
+
+    async def on_prepare(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.setdefault(REQUEST_ID, request.get("request_id", ""))
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Cache-Control", "no-store")
+        origin = request.headers.get("Origin")
+        if origin in origins and origin is not None:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Vary"] = "Origin"
+            response.headers["Access-Control-Allow-Methods"] = _ALLOWED_METHODS
+            response.headers["Access-Control-Allow-Headers"] = _ALLOWED_HEADERS
+            response.headers["Access-Control-Expose-Headers"] = _EXPOSED_HEADERS
+            response.headers["Access-Control-Max-Age"] = "600"
+
+    return on_prepare

@@ -1,0 +1,80 @@
+"""Sign-in, users and ingest tokens as clients write them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
+
+from liveops.security.passwords import MIN_CHARS
+
+Role = Literal["ENGINEER", "MANAGER"]
+UserName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._@-]{1,64}$")]
+Password = Annotated[SecretStr, Field(min_length=MIN_CHARS, max_length=1024)]
+
+
+class LoginBody(BaseModel):
+    """Name and password."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    username: Annotated[str, Field(min_length=1, max_length=64)]
+    password: Annotated[SecretStr, Field(min_length=1, max_length=1024)]
+
+
+class RefreshBody(BaseModel):
+    """The refresh token, good once."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    refresh_token: Annotated[str, Field(min_length=1, max_length=512)]
+
+
+class LogoutBody(BaseModel):
+    """The refresh token to end with the access token; without it all sessions end."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    refresh_token: Annotated[str, Field(min_length=1, max_length=512)] | None = None
+
+
+class TokenAnswer(BaseModel):
+    """A signed-in session."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+    refresh_token: str
+    roles: list[Role]
+
+
+class UserBody(BaseModel):
+    """A new user."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    username: UserName
+    password: Password
+    roles: list[Role] = Field(min_length=1, max_length=2)
+
+
+class UserPatch(BaseModel):
+    """What changes of a user; ends his sessions."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    password: Password | None = None
+    roles: list[Role] | None = Field(default=None, min_length=1, max_length=2)
+    disabled: bool | None = None
+
+
+class IngestTokenBody(BaseModel):
+    """A token that can only write metrics of the services named by globs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")
+    services: list[Annotated[str, Field(min_length=1, max_length=128)]] = Field(
+        default=["*"], min_length=1, max_length=100
+    )
+    expires_at: AwareDatetime | None = None

@@ -1,0 +1,75 @@
+"""Rules, silences and topology as clients write and see them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+
+Glob = Annotated[str, Field(min_length=1, max_length=128)]
+Severity = Literal["critical", "high", "medium", "low"]
+ServiceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{1,128}$")]
+
+
+class RuleBody(BaseModel):
+    """A rule; `op` and `value` belong to threshold, `sensitivity` to zscore and forecast."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=200)
+    kind: Literal["threshold", "zscore", "forecast", "no_data"]
+    service: Glob = "*"
+    metric: Glob = "*"
+    tags: dict[str, str] = Field(default={}, max_length=16)
+    window: Literal["1m", "5m", "15m"] = "1m"
+    field: Literal["mean", "min", "max", "sum", "count", "rate", "stddev", "p50", "p95", "p99"] = (
+        "mean"
+    )
+    op: Literal[">", ">=", "<", "<="] | None = None
+    value: FiniteFloat | None = None
+    sensitivity: Annotated[float, Field(gt=0, le=1000)] | None = None
+    severity: Severity = "medium"
+    for_s: float = Field(default=0, ge=0, le=86_400)
+    keep_firing_for_s: float = Field(default=0, ge=0, le=86_400)
+    enabled: bool = True
+
+    @model_validator(mode="after")
+    def _fields_of_the_kind(self) -> Self:
+        threshold = self.kind == "threshold"
+        if threshold and (self.op is None or self.value is None):
+            raise ValueError("a threshold rule needs op and value")
+        if not threshold and (self.op is not None or self.value is not None):
+            raise ValueError("op and value belong to threshold rules")
+        if self.sensitivity is not None and self.kind not in ("zscore", "forecast"):
+            raise ValueError("sensitivity belongs to zscore and forecast rules")
+        return self
+
+
+class SilenceBody(BaseModel):
+    """Mutes matching detections from `starts_at` (default now) until `ends_at`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    service: Glob = "*"
+    metric: Glob = "*"
+    severity: Severity | None = None
+    starts_at: AwareDatetime | None = None
+    ends_at: AwareDatetime
+    reason: str = Field(default="", max_length=1000)
+
+
+class EdgeBody(BaseModel):
+    """`from` calls `to`."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    caller: ServiceName = Field(alias="from")
+    callee: ServiceName = Field(alias="to")
+
+
+class TopologyBody(BaseModel):
+    """The declared call graph, whole."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    edges: list[EdgeBody] = Field(max_length=10_000)

@@ -1,0 +1,44 @@
+"""Pages of lists: `limit` and an opaque `cursor`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import orjson
+from aiohttp import web
+
+from liveops.errors import BadCursor, InvalidInput, Issue
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 500
+
+
+def limit_of(request: web.Request) -> int:
+    """Page size, 1 to 500, default 50; raises InvalidInput."""
+    text = request.query.get("limit")
+    if text is None:
+        return DEFAULT_LIMIT
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_LIMIT):
+        issue = Issue(["query", "limit"], f"a number from 1 to {MAX_LIMIT}")
+        raise InvalidInput("limit is out of range", [issue])
+    return int(text)
+
+
+def encode_cursor(parts: list[str]) -> str:
+    """An opaque cursor of the sort key where a page ended."""
+    return base64.urlsafe_b64encode(orjson.dumps(parts)).decode().rstrip("=")
+
+
+def decode_cursor(request: web.Request) -> list[str] | None:
+    """The parts of the request's cursor, None without one; raises BadCursor."""
+    text = request.query.get("cursor")
+    if text is None:
+        return None
+    try:
+        parts = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (binascii.Error, ValueError):
+        parts = None
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        raise BadCursor("cursor was not made here", [Issue(["query", "cursor"], "not a cursor")])
+    return parts

@@ -1,0 +1,54 @@
+"""A route as data: what the router, the matrix test and the OpenAPI document read."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel
+
+from liveops.security.access import Access
+
+__all__ = ["Access", "Handler", "Query", "Route", "json_response"]
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query parameter, for the documentation."""
+
+    name: str
+    description: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One call: method, path with `{names}`, handler, who may, and how it is documented."""
+
+    method: str
+    path: str
+    handler: Handler
+    access: Access
+    summary: str
+    request_model: type[BaseModel] | None = None
+    response_model: type[BaseModel] | None = None
+    query: tuple[Query, ...] = ()
+    status: int = 200
+    websocket: bool = False
+
+
+def json_response(
+    plain: Any, status: int = 200, headers: dict[str, str] | None = None
+) -> web.Response:
+    """A JSON answer."""
+    return web.Response(
+        status=status,
+        body=orjson.dumps(plain),
+        content_type="application/json",
+        headers=headers,
+    )

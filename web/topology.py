@@ -1,0 +1,51 @@
+"""`/api/topology`: who calls whom."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from liveops.postgres.topology import declare_topology, read_topology
+from liveops.services.deps import Deps
+from schema.times import format_time
+from web.bodies import read_model
+from web.models.config import TopologyBody
+from web.routing import Access, Route, json_response
+
+
+def routes(deps: Deps) -> list[Route]:
+    """Read and declare the call graph."""
+
+    async def read(request: web.Request) -> web.StreamResponse:
+        return json_response(await _public(deps))
+
+    async def declare(request: web.Request) -> web.StreamResponse:
+        body = await read_model(request, TopologyBody)
+        edges = [(edge.caller, edge.callee) for edge in body.edges]
+        await declare_topology(deps.database, edges, deps.clock.now_s())
+        return json_response(await _public(deps))
+
+    return [
+        Route("GET", "/api/topology", read, Access.READ, "The call graph, declared and learned"),
+        Route(
+            "PUT",
+            "/api/topology",
+            declare,
+            Access.WRITE,
+            "Replace the declared call graph; what was learned stays",
+            request_model=TopologyBody,
+        ),
+    ]
+
+
+async def _public(deps: Deps) -> dict[str, object]:
+    return {
+        "edges": [
+            {
+                "from": edge.caller,
+                "to": edge.callee,
+                "source": edge.source,
+                "last_seen": None if edge.last_seen_s is None else format_time(edge.last_seen_s),
+            }
+            for edge in await read_topology(deps.database)
+        ]
+    }

@@ -1,0 +1,98 @@
+"""WebSockets: a bounded queue to each client, closed when his token expires."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import orjson
+from aiohttp import WSMsgType, web
+
+from liveops.metrics import WEBSOCKETS
+from liveops.security.principal import Principal
+from web.authentication import BEARER_PROTOCOL
+from web.problems import Problem
+
+EXPIRED = 4401
+HEARTBEAT_S = 20.0
+#: Messages that wait for one client; the oldest make room for newer ones.
+QUEUE = 256
+
+
+class Channel:
+    """What one client is to be told."""
+
+    def __init__(self, socket: web.WebSocketResponse) -> None:
+        self._socket = socket
+        self._queue: deque[tuple[dict[str, Any], int]] = deque()
+        self._dropped = 0
+        self._wake = asyncio.Event()
+
+    def offer(self, message: dict[str, Any], count: int = 1) -> None:
+        """Queue a message of `count` items; never blocks, a slow client misses the oldest."""
+        if len(self._queue) >= QUEUE:
+            self._dropped += self._queue.popleft()[1]
+        self._queue.append((message, count))
+        self._wake.set()
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """Send now."""
+        await self._socket.send_str(orjson.dumps(message).decode())
+
+    async def run(self) -> None:
+        """Send what is queued until the client leaves."""
+        while not self._socket.closed:
+            await self._wake.wait()
+            self._wake.clear()
+            if self._dropped:
+                dropped, self._dropped = self._dropped, 0
+                await self.send({"type": "dropped", "count": dropped})
+            while self._queue:
+                await self.send(self._queue.popleft()[0])
+
+
+async def serve(
+    request: web.Request, stream: str, run: Callable[[Channel], Awaitable[None]]
+) -> web.StreamResponse:
+    """Upgrade, run `run` for this client, and close in good order."""
+    socket = web.WebSocketResponse(
+        heartbeat=HEARTBEAT_S, protocols=(BEARER_PROTOCOL,), max_msg_size=65_536
+    )
+    if not socket.can_prepare(request).ok:
+        raise Problem(400, "this is a WebSocket", headers={"Upgrade": "websocket"})
+    await socket.prepare(request)
+    principal: Principal = request["principal"]
+    writer = asyncio.create_task(_write(run, Channel(socket)))
+    reader = asyncio.create_task(_until_closed(socket))
+    WEBSOCKETS.labels(stream).inc()
+    try:
+        left_s = max(0.0, principal.expires_at_s - time.time())
+        done, _ = await asyncio.wait(
+            (writer, reader), timeout=left_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not done:
+            await socket.close(code=EXPIRED, message=b"the token has expired")
+    finally:
+        WEBSOCKETS.labels(stream).dec()
+        for task in (writer, reader):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+    await socket.close()
+    return socket
+
+
+async def _write(run: Callable[[Channel], Awaitable[None]], channel: Channel) -> None:
+    with suppress(ConnectionError):
+        await run(channel)
+
+
+async def _until_closed(socket: web.WebSocketResponse) -> None:
+    """Read and ignore what the client says; ends when he leaves."""
+    async for message in socket:
+        if message.type is WSMsgType.ERROR:
+            return
