@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
 import threading
 from pathlib import Path
+
+from liveops.errors import StartError
+
+#: Below the ephemeral ports of Linux (from 32768) and of the others (from 49152).
+CHANCE = range(20_000, 32_000)
 
 
 def is_free(host: str, port: int) -> bool:
@@ -21,11 +27,15 @@ def is_free(host: str, port: int) -> bool:
 
 
 def any_free(host: str) -> int:
-    """A port nobody listens on now, chosen by the system."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A port nobody listens on now, by chance, so that two who ask rarely get the same.
+
+    Below those the system gives to clients: one of them would otherwise now and then
+    hold the port when the server comes to it.
+    """
+    for port in random.sample(CHANCE, len(CHANCE)):
+        if is_free(host, port):
+            return port
+    raise StartError(f"no free port on {host}")
 
 
 class PortBook:
