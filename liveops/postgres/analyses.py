@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -20,7 +20,7 @@ from schema.analysis import Analysis, Evidence, RankedCause, public_analysis
 from schema.times import to_datetime
 from schema.topics import ANALYSIS_COMPLETED
 
-Connection = asyncpg.pool.PoolConnectionProxy[Any]
+Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[Any]"
 #: A model's words about the same signature are good for this long.
 REUSE_S = 3600.0
 _ACTOR = "liveops"

@@ -43,7 +43,7 @@ def build(settings: Settings) -> LiveOpsApp:
     fanout = Fanout(deps.cache, LIVE_ANALYSIS_CHANNEL)
     app.parts.append(fanout)
     checks: dict[str, Check] = {
-        "kafka": lambda: deps.producer.healthy,
+        "kafka": deps.producer.is_healthy,
         "postgres": deps.database.ping,
         "redis": deps.cache.ping,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import islice, pairwise
 from random import Random
 
 import pytest
@@ -48,7 +48,7 @@ def test_three_different_faults_come_within_eight_minutes_and_never_overlap(seed
     coming = list(islice(schedule(Random(seed), NOON_S), 12))
     assert 60 <= coming[0].start_s - NOON_S <= 90
     assert len({item.kind for item in coming if item.start_s < NOON_S + 480}) >= 3
-    for before, after in zip(coming, coming[1:], strict=False):
+    for before, after in pairwise(coming):
         assert after.start_s - before.end_s >= 60
     assert {item.kind for item in coming[:4]} == set(KINDS)
 
