@@ -1,0 +1,105 @@
+"""The access matrix of contract §3, cell by cell, for every route the workers have."""
+
+from __future__ import annotations
+
+import re
+from uuid import uuid4
+
+import aiohttp
+import pytest
+
+from tests.client import Client
+from tests.stack import TestStack
+
+pytestmark = pytest.mark.integration
+
+PUBLIC, INGEST, READ, WRITE = "public", "ingest", "read", "write"
+#: What the contract says, by method and path; a route not named here fails the test.
+TABLE: list[tuple[str, str, str]] = [
+    ("*", r"/actuator/.*|/openapi\.json|/docs|/|/config\.json|/static/.*", PUBLIC),
+    ("POST", r"/api/auth/(login|refresh)", PUBLIC),
+    ("*", r"/api/auth/(me|logout)", READ),
+    ("*", r"/api/auth/(users|ingest-tokens)(/\{\w+\})?", WRITE),
+    ("POST", r"/api/metrics", INGEST),
+    ("GET", r"/api/(metrics/(live|aggregated|raw)|services|topology)", READ),
+    ("PUT", r"/api/topology", WRITE),
+    ("GET", r"/api/incidents(/live|/\{id\}(/timeline)?)?", READ),
+    ("GET", r"/api/analysis/(live|\{incidentId\})|/api/rules|/api/silences", READ),
+    ("POST", r"/api/incidents(/\{id\}/comments)?|/api/analysis/generate", WRITE),
+    ("PATCH", r"/api/incidents/\{id\}", WRITE),
+    ("*", r"/api/(rules|silences)(/\{id\})?", WRITE),
+]
+#: Who passes which door: (ENGINEER, MANAGER, ingest token).
+PASSES = {INGEST: (True, False, True), READ: (True, True, False), WRITE: (True, False, False)}
+WORKERS = ("auth", "metrics", "incidents", "analysis")
+
+
+def expected(method: str, path: str) -> str:
+    for methods, pattern, access in TABLE:
+        if methods in ("*", method) and re.fullmatch(pattern, path):
+            return access
+    raise AssertionError(f"{method} {path} is not in the matrix")
+
+
+async def status(session: aiohttp.ClientSession, method: str, url: str, token: str | None) -> int:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with session.request(method, url, headers=headers) as response:
+        if response.status == 401:
+            assert response.headers["WWW-Authenticate"].startswith("Bearer")
+        return response.status
+
+
+@pytest.fixture
+async def tokens(engineer: Client, manager: Client) -> tuple[str, str, str]:
+    answer = await engineer.call(
+        "POST", "/api/auth/ingest-tokens", json={"name": "matrix", "services": ["*"]}
+    )
+    assert answer.status == 201
+    return engineer.token, manager.token, answer.body["token"]
+
+
+@pytest.mark.parametrize("worker", WORKERS)
+async def test_every_cell_of_the_matrix(
+    stack: TestStack, tokens: tuple[str, str, str], worker: str
+) -> None:
+    base = stack.url(worker)
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{base}/openapi.json") as response:
+            paths = (await response.json())["paths"]
+        assert paths
+        for path, operations in paths.items():
+            concrete = base + re.sub(r"\{\w+\}", str(uuid4()), path)
+            for method in map(str.upper, operations):
+                access = expected(method, path)
+                if path == "/api/auth/logout":
+                    continue  # would revoke the tokens of this test; has a test of its own
+                anonymous = await status(session, method, concrete, None)
+                if access == PUBLIC:
+                    assert anonymous not in (401, 403) or "login" in path or "refresh" in path
+                    continue
+                assert anonymous == 401, (method, path)
+                for token, passes in zip(tokens, PASSES[access], strict=True):
+                    got = await status(session, method, concrete, token)
+                    assert (got != 403) == passes, (method, path, got)
+                    assert got not in (401, 500), (method, path, got)
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.b.c", "é"])
+async def test_a_broken_token_is_401(stack: TestStack, token: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        headers = {"Authorization": f"Bearer {token}"}
+        async with session.get(stack.url("auth") + "/api/auth/me", headers=headers) as response:
+            assert response.status == 401
+
+
+async def test_no_such_route_is_told_before_a_missing_token(stack: TestStack) -> None:
+    async with aiohttp.ClientSession() as session:
+        assert await status(session, "GET", stack.url("metrics") + "/api/nothing", None) == 404
+        assert await status(session, "DELETE", stack.url("metrics") + "/api/metrics", None) == 405
+
+
+async def test_a_socket_is_refused_before_the_upgrade(engineer: Client, stack: TestStack) -> None:
+    url = stack.url("metrics") + "/api/metrics/live"
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await engineer.session.ws_connect(url)
+    assert refused.value.status == 401
