@@ -42,5 +42,5 @@ def install(
                 server.router.add_route(route.method, route.path, handler)
 
     # Faust takes "/" for an index of its own, and `/` belongs to the dashboard.
-    app.web.blueprints._enabled.clear()  # type: ignore[attr-defined]  # noqa: SLF001
-    app.on_webserver_init = on_webserver_init
+    app.web.blueprints._enabled.clear()  # noqa: SLF001
+    app.on_webserver_init = on_webserver_init  # type: ignore[method-assign]

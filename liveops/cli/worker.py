@@ -30,5 +30,5 @@ def run_worker(name: str, settings: Settings) -> None:
         raise StartError(f"{faults[0]} (run `liveops topics`, or `liveops doctor` for more)")
     app: LiveOpsApp = import_module(f"liveops.services.{name}").build(settings)
     app.stop_deadline_s = STOP_DEADLINE_S
-    worker = Worker(app, loglevel=settings.log_level, logging_config=None, redirect_stdouts=False)
+    worker = Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     worker.execute_from_commandline()

@@ -1,0 +1,1 @@
+"""From detections to incidents: a pure fold over time and topology."""

@@ -1,0 +1,1 @@
+"""From aggregates to detections: pure detectors and their state machine."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 from liveops.embedded import components, servers, workers
 from liveops.embedded.components import Component, State
@@ -102,17 +103,16 @@ class Supervisor:
     async def watch(self, stop: asyncio.Event, show: Say) -> None:
         """Restart what crashes and show the logs, until `stop` is set."""
         logs = [(r.part.name, r.log) for r in self._running.values()]
-        tasks = [asyncio.create_task(self._keep(name)) for name in self._running]
-        tasks.append(asyncio.create_task(follow(logs, show)))
-        stopped = asyncio.create_task(stop.wait())
+        watching = asyncio.gather(*(self._keep(name) for name in self._running), follow(logs, show))
+        both: list[asyncio.Future[Any]] = [watching, asyncio.ensure_future(stop.wait())]
         try:
-            done, _ = await asyncio.wait([stopped, tasks[-1]], return_when="FIRST_COMPLETED")
-            for task in done:
-                task.result()
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if watching.done():
+                watching.result()  # it never ends by itself: this raises what went wrong
         finally:
-            for task in (*tasks, stopped):
-                task.cancel()
-            await asyncio.gather(*tasks, stopped, return_exceptions=True)
+            for future in both:
+                future.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
 
     async def _start_servers(self) -> None:
         wanted = []

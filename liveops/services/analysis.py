@@ -8,6 +8,7 @@ from agents.investigate import Investigator
 from liveops.kafka.app import LiveOpsApp, Loop, create_app
 from liveops.llm.client import LlmClient
 from liveops.postgres.outbox import OutboxRelay
+from liveops.redis.announce import Announcer
 from liveops.redis.fanout import Fanout
 from liveops.redis.keys import LIVE_ANALYSIS_CHANNEL
 from liveops.services import port_of
@@ -39,7 +40,7 @@ def build(settings: Settings) -> LiveOpsApp:
         )
         app.agent(source, name=f"analysis-{topic}")(run)
     app.parts.append(Loop(jobs.run, "analysis-jobs"))
-    app.parts.append(OutboxRelay(deps.database, deps.producer))
+    app.parts.append(OutboxRelay(deps.database, deps.producer, Announcer(deps.cache).sent))
     fanout = Fanout(deps.cache, LIVE_ANALYSIS_CHANNEL)
     app.parts.append(fanout)
     checks: dict[str, Check] = {

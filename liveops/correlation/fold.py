@@ -1,0 +1,186 @@
+"""The correlator: detections in, commands on incidents out. Pure.
+
+A detection joins a group of its own service, of a service it depends on (a fault spreads
+from the callee to its callers), or becomes the deeper cause of a group of its callers;
+otherwise it starts one. Two causes with one common caller stay two groups.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from liveops.correlation.state import Command, Group, Groups, Source
+from liveops.correlation.topology import Topology
+from liveops.correlation.words import content, origin
+from schema.ids import derived_id
+from schema.incidents import Detection
+
+#: A quiet group takes in new excursions this long.
+GAP_S = 300.0
+#: Onsets (window starts) of one spreading fault lie at most so far apart.
+_SPREAD_S = 120.0
+#: How long a service that depends on others waits for a deeper cause to show.
+HOLD_S = 1.5
+
+
+def fold(
+    groups: Groups, detection: Detection, source: Source, topology: Topology
+) -> list[Command]:
+    """Apply one detection; changes `groups`. A repeat changes nothing."""
+    known = next((g for g in groups.values() if detection.id in g.members), None)
+    if known is not None:
+        if known.members[detection.id] == detection:
+            return []
+        return _update(known, detection, source, topology)
+    if detection.state == "resolved":
+        return []
+    chosen = _own(groups, detection) or _above_of(groups, detection, topology)
+    if chosen is not None:
+        return _update(chosen, detection, source, topology)
+    callers = _callers(groups, detection, topology)
+    if callers:
+        merged = [c for other in callers[1:] for c in _merge(groups, other, callers[0])]
+        return merged + _update(callers[0], detection, source, topology)
+    group = _start(detection, source, topology)
+    groups[group.incident_id] = group
+    return [] if not group.opened else [_open(group, topology)]
+
+
+def release(groups: Groups, topology: Topology, now_s: float) -> list[Command]:
+    """Open what was held long enough, deepest causes first, and forget old quiet groups."""
+    commands: list[Command] = []
+    due = [g for g in groups.values() if g.hold_until_s is not None and g.hold_until_s <= now_s]
+    for group in sorted(due, key=lambda g: (_has_deeper(g, due, topology), g.incident_id)):
+        commands += _settle(groups, group, topology)
+    for group in list(groups.values()):
+        if not group.active and now_s - group.changed_s > GAP_S:
+            del groups[group.incident_id]
+    return commands
+
+
+def next_due_s(groups: Groups) -> float | None:
+    """When `release` has something to do next."""
+    times = [
+        group.hold_until_s if group.hold_until_s is not None else group.changed_s + GAP_S
+        for group in groups.values()
+        if group.hold_until_s is not None or not group.active
+    ]
+    return min(times, default=None)
+
+
+def dismiss(groups: Groups, incident_ids: set[str]) -> None:
+    """A person resolved these while they fired: their excursions stay quiet."""
+    for incident_id in incident_ids & groups.keys():
+        group = groups[incident_id]
+        group.dismissed = group.dismissed or not group.resolved
+
+
+def _start(detection: Detection, source: Source, topology: Topology) -> Group:
+    hold_s = source.time_s + HOLD_S if topology.calls_any(detection.service_name) else None
+    return Group(
+        incident_id=derived_id("incident", detection.id),
+        topic=source.topic,
+        partition=source.partition,
+        first_offset=source.offset,
+        last_offset=source.offset,
+        changed_s=source.time_s,
+        hold_until_s=hold_s,
+        members={detection.id: detection},
+    )
+
+
+def _own(groups: Groups, detection: Detection) -> Group | None:
+    """The group that holds the service already."""
+    for group in groups.values():
+        names = {item.service_name for item in group.members.values()}
+        if not group.dismissed and detection.service_name in names:
+            return group
+    return None
+
+
+def _above_of(groups: Groups, detection: Detection, topology: Topology) -> Group | None:
+    """The group of a failing dependency: the nearest, then the latest to begin."""
+    below = topology.below(detection.service_name)
+    found = [
+        (below[item.service_name], -item.onset_s, group.incident_id)
+        for group in groups.values()
+        for item in group.active
+        if not group.dismissed and item.service_name in below and _spreads(item, detection)
+    ]
+    return groups[min(found)[2]] if found else None
+
+
+def _callers(groups: Groups, detection: Detection, topology: Topology) -> list[Group]:
+    """Groups this detection explains: their origin depends on its service. Oldest first."""
+    found = []
+    for group in groups.values():
+        first = origin(group, topology)
+        if group.dismissed or detection.service_name not in topology.below(first):
+            continue
+        if any(i.service_name == first and _spreads(i, detection) for i in group.active):
+            found.append(group)
+    return sorted(found, key=lambda g: (not g.opened, g.first_offset))
+
+
+def _spreads(known: Detection, new: Detection) -> bool:
+    return abs(known.onset_s - new.onset_s) <= _SPREAD_S
+
+
+def _update(
+    group: Group, detection: Detection, source: Source, topology: Topology
+) -> list[Command]:
+    group.members[detection.id] = detection
+    group.last_offset = max(group.last_offset, source.offset)
+    group.changed_s = source.time_s
+    return _tell(group, topology) if group.opened and not group.dismissed else []
+
+
+def _tell(group: Group, topology: Topology) -> list[Command]:
+    """The change that brings the incident up to the group."""
+    quiet = not group.active
+    status: Literal["open", "resolved"] | None = None
+    if quiet and not group.resolved:
+        status = "resolved"
+    elif group.resolved and not quiet:
+        status = "open"
+    group.resolved = quiet
+    before, values = group.told, content(group, topology)
+    group.told = values
+    return [Command("change", group, values, before, status)]
+
+
+def _open(group: Group, topology: Topology) -> Command:
+    group.hold_until_s = None
+    group.told = content(group, topology)
+    return Command("open", group, group.told, {})
+
+
+def _settle(groups: Groups, group: Group, topology: Topology) -> list[Command]:
+    """End of the wait: join the group of a deeper cause, or open an incident."""
+    first = origin(group, topology)
+    others = {name: other for name, other in groups.items() if other is not group}
+    for item in (i for i in group.active if i.service_name == first):
+        target = _above_of(others, item, topology)
+        if target is not None:
+            _merge(groups, group, target)
+            return _tell(target, topology) if target.opened else []
+    commands = [_open(group, topology)]
+    return commands + (_tell(group, topology) if not group.active else [])
+
+
+def _merge(groups: Groups, gone: Group, into: Group) -> list[Command]:
+    """Move the members; an incident that exists is resolved with a pointer."""
+    into.members = gone.members | into.members
+    into.first_offset = min(into.first_offset, gone.first_offset)
+    into.last_offset = max(into.last_offset, gone.last_offset)
+    into.changed_s = max(into.changed_s, gone.changed_s)
+    del groups[gone.incident_id]
+    if not gone.opened:
+        return []
+    note = f"Merged into incident {into.incident_id}."
+    return [Command("change", gone, {}, {}, "resolved", note)]
+
+
+def _has_deeper(group: Group, due: list[Group], topology: Topology) -> bool:
+    below = topology.below(origin(group, topology)).keys()
+    return any(origin(other, topology) in below for other in due if other is not group)

@@ -1,0 +1,70 @@
+"""Open groups of detections and what is to be done about their incidents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from schema.incidents import Detection
+
+
+class Group(Struct):
+    """Detections believed to have one cause. Times are epoch seconds of the log's clock."""
+
+    incident_id: str
+    topic: str
+    partition: int
+    first_offset: int
+    last_offset: int
+    changed_s: float
+    #: Wait until then for a deeper cause before an incident is opened; None once it is.
+    hold_until_s: float | None
+    #: Newest state of each detection by id.
+    members: dict[str, Detection] = {}
+    resolved: bool = False
+    #: A person resolved the incident while it fired: its excursions stay quiet.
+    dismissed: bool = False
+    #: What the incident was last told; a field a person changed since is left alone.
+    told: dict[str, Any] = {}
+
+    @property
+    def opened(self) -> bool:
+        """Whether an incident exists."""
+        return self.hold_until_s is None
+
+    @property
+    def active(self) -> list[Detection]:
+        """Members whose excursion is not over."""
+        return [item for item in self.members.values() if item.state != "resolved"]
+
+
+#: Open groups by incident id.
+Groups = dict[str, Group]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a detection was read, and the log's time there."""
+
+    topic: str
+    partition: int
+    offset: int
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Open an incident with these values, or change one.
+
+    `before` is what we told last: a field that differs now was changed by a person.
+    `status` is set when the incident is to be resolved or reopened.
+    """
+
+    kind: Literal["open", "change"]
+    group: Group
+    values: dict[str, Any]
+    before: dict[str, Any]
+    status: Literal["open", "resolved"] | None = None
+    note: str = ""

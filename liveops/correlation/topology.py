@@ -1,0 +1,35 @@
+"""The call graph, as the correlator asks it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from schema.rules import Edge
+
+#: A fault is believed to show this many calls away without a witness between.
+REACH = 2
+
+
+class Topology:
+    """Who calls whom; edges lead from caller to callee."""
+
+    def __init__(self, edges: Iterable[Edge]) -> None:
+        self._callees: dict[str, set[str]] = defaultdict(set)
+        for edge in edges:
+            if edge.caller != edge.callee:
+                self._callees[edge.caller].add(edge.callee)
+
+    def calls_any(self, service: str) -> bool:
+        """Whether the service depends on another one."""
+        return bool(self._callees.get(service))
+
+    def below(self, service: str) -> dict[str, int]:
+        """Services it depends on within reach, with the number of calls to them."""
+        found: dict[str, int] = {}
+        ring = {service}
+        for distance in range(1, REACH + 1):
+            ring = {callee for name in ring for callee in self._callees.get(name, ())}
+            ring -= found.keys() | {service}
+            found |= dict.fromkeys(ring, distance)
+        return found

@@ -1,0 +1,78 @@
+"""What an incident says of its detections: origin, severity, title, description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from liveops.correlation.state import Group
+from liveops.correlation.topology import Topology
+from schema.incidents import Detection, signature, worst
+
+_DESCRIBED = 8
+
+
+def origin(group: Group, topology: Topology) -> str:
+    """Most likely cause: a service none of whose dependencies is in the group; the earliest."""
+    members = list(group.members.values())
+    services = {item.service_name for item in members}
+    deepest = [i for i in members if not services & topology.below(i.service_name).keys()]
+    return min(deepest or members, key=_rank).service_name
+
+
+def _rank(item: Detection) -> tuple[float, float, str]:
+    return item.onset_s, -item.score, item.id
+
+
+def content(group: Group, topology: Topology) -> dict[str, Any]:
+    """Values of the incident's fields as the group stands."""
+    members = sorted(group.members.values(), key=_rank)
+    service = origin(group, topology)
+    services = sorted({item.service_name for item in members})
+    at_origin = [item for item in members if item.service_name == service]
+    others = [name for name in services if name != service]
+    return {
+        "title": _title(service, min(at_origin, key=_telling), others),
+        "description": _description(members, service, others),
+        "severity": worst([item.severity for item in members]),
+        "service_name": service,
+        "affected_services": services,
+        "fingerprint": signature(service, [item.metric_type for item in at_origin]),
+        "detections": members,
+        "stale": any(item.state == "no_data" for item in members),
+        "offsets": {group.topic: {str(group.partition): [group.first_offset, group.last_offset]}},
+    }
+
+
+def _telling(item: Detection) -> tuple[bool, float, float, str]:
+    """Order of what the title names: active, earliest, strongest."""
+    return item.state == "resolved", *_rank(item)
+
+
+def _title(service: str, item: Detection, others: list[str]) -> str:
+    title = f"{service}: {_what(item)}"
+    if others:
+        title += f", {len(others)} more service{'s' * (len(others) > 1)} affected"
+    return title
+
+
+def _what(item: Detection) -> str:
+    if item.detector == "no_data":
+        return "no data"
+    if item.expected is None:
+        bound = item.upper if item.upper is not None else item.lower
+        return f"{item.metric_type} {item.value:.4g} breaks its limit {bound or 0.0:.4g}"
+    side = "above" if item.value > item.expected else "below"
+    return f"{item.metric_type} {item.value:.4g}, {side} the usual {item.expected:.4g}"
+
+
+def _description(members: list[Detection], service: str, others: list[str]) -> str:
+    lines = [f"Most likely origin: {service}."]
+    if others:
+        lines.append(f"Also affected: {', '.join(others)}.")
+    lines += [
+        f"{item.service_name} {item.metric_type} ({item.detector}, {item.window}): {item.reason}."
+        for item in members[:_DESCRIBED]
+    ]
+    if len(members) > _DESCRIBED:
+        lines.append(f"And {len(members) - _DESCRIBED} more detections.")
+    return "\n".join(lines)
