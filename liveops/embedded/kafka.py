@@ -105,7 +105,7 @@ def _format_once(base: list[str], home: Path, configuration: Path) -> None:
     if done.exists():
         return
     shutil.rmtree(home / "logs", ignore_errors=True)
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode("ascii").rstrip("=")
+    cluster_id = new_cluster_id()
     tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster_id]
     result = subprocess.run(
         [*base, *tool, "-c", str(configuration)],
@@ -118,6 +118,14 @@ def _format_once(base: list[str], home: Path, configuration: Path) -> None:
         lines = (result.stderr or result.stdout).strip().splitlines() or ["no message"]
         raise StartError(f"kafka: formatting {home}/logs failed: {lines[-1]}")
     done.write_text(cluster_id + "\n", encoding="ascii")
+
+
+def new_cluster_id() -> str:
+    """A random id in Kafka's form; as in Kafka none begins with `-`, which reads as an option."""
+    while True:
+        text = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode("ascii").rstrip("=")
+        if not text.startswith("-"):
+            return text
 
 
 async def _is_ready(port: int, _pid: int) -> bool:

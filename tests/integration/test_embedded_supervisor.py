@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,17 +50,14 @@ class Up:
         return self.output.read_text()
 
     def wait_for_line(self, wanted: str) -> None:
-        wait_until(lambda: wanted in self.text(), lambda: f"no {wanted!r} in:\n{self.text()}")
+        end = time.monotonic() + DEADLINE_S
+        while wanted not in self.text():
+            assert time.monotonic() < end, f"no {wanted!r} in:\n{self.text()}"
+            assert self.process.poll() is None, f"ended without {wanted!r}:\n{self.text()}"
+            time.sleep(0.05)
 
     def components(self) -> dict[str, Component]:
         return {c.name: c for c in asyncio.run(components.observe(components.read(self.layout)))}
-
-
-def wait_until(is_true: Callable[[], bool], why: Callable[[], str]) -> None:
-    end = time.monotonic() + DEADLINE_S
-    while not is_true():
-        assert time.monotonic() < end, why()
-        time.sleep(0.05)
 
 
 @contextmanager

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from liveops.embedded import jars, java, pghome, valkey
+from liveops.embedded import jars, java, kafka, pghome, valkey
 from liveops.embedded.first_users import ALONE, DEMO, ensure_credentials
 from liveops.embedded.layout import Layout, exclusive, is_held
 from liveops.embedded.logs import follow, last_line, open_log
@@ -102,6 +103,12 @@ def test_a_jar_with_other_bytes_is_fetched_again_and_refused(
     monkeypatch.setattr(jars, "_download", download)
     with pytest.raises(StartError, match="SHA-256"):
         jars.class_path(lambda _: None, tmp_path)
+
+
+def test_no_cluster_id_reads_as_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = iter([uuid.UUID(bytes=b"\xf8" * 16), uuid.UUID(bytes=b"\x00" * 16)])
+    monkeypatch.setattr(uuid, "uuid4", lambda: next(ids))
+    assert kafka.new_cluster_id() == "A" * 22
 
 
 def test_the_last_line_that_says_something(tmp_path: Path) -> None:
