@@ -25,7 +25,8 @@ steps = st.lists(
 
 def arrivals(plan: list[tuple[float, float, str, float]]) -> list[Arrival]:
     """Event times wander up to 25 s behind a rising clock."""
-    found, clock_s = [], START_S
+    found: list[Arrival] = []
+    clock_s = START_S
     for index, (step_s, behind_s, kind, value) in enumerate(plan):
         clock_s += step_s
         metric = Metric(str(index), "shop", kind, value, {}, clock_s - behind_s)
@@ -35,7 +36,8 @@ def arrivals(plan: list[tuple[float, float, str, float]]) -> list[Arrival]:
 
 def run(items: list[Arrival], chunk: int) -> dict[tuple[str, str, int], Aggregate]:
     """Final windows by (window, metric, start) after everything has closed."""
-    state, final, time_s = ServiceState("shop"), {}, 0.0
+    state, time_s = ServiceState("shop"), 0.0
+    final: dict[tuple[str, str, int], Aggregate] = {}
     outputs = Outputs()
     for at in range(0, len(items), chunk):
         time_s = fold(state, items[at : at + chunk], time_s, LIMITS, outputs)

@@ -1,0 +1,81 @@
+"""What a record of metrics.raw may be, and what becomes of the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from agents.decode import Decoded, Place, decode_record
+from schema.ids import raw_metric_id
+
+PLACE = Place("metrics.raw", 3, 42, 1_700_000_000.0)
+WEEK_S = 7 * 86_400.0
+GOOD = {"service_name": "shop", "metric_type": "cpu", "value": 1}
+
+
+def decode(value: Any) -> Decoded:
+    raw = value if isinstance(value, bytes | None) else orjson.dumps(value)
+    return decode_record(raw, PLACE, WEEK_S)
+
+
+def test_a_metric_without_time_or_id_takes_them_from_its_place() -> None:
+    (metric,) = decode(GOOD).metrics
+    assert metric.timestamp_s == PLACE.append_s
+    assert metric.id == raw_metric_id("metrics.raw", 3, 42, 0)
+
+
+def test_a_batch_counts_its_good_items_and_names_the_bad_ones() -> None:
+    items = [
+        {"metric_type": "cpu", "value": 1},
+        {"metric_type": "cpu", "value": "x"},
+        {"service_name": "other", "metric_type": "cpu", "value": 1},
+        7,
+        {"metric_type": "mem", "value": 2},
+    ]
+    got = decode({"service_name": "shop", "metrics": items})
+    assert [metric.metric_type for metric in got.metrics] == ["cpu", "mem"]
+    assert [(fault.reason, fault.index) for fault in got.faults] == [
+        ("invalid", 1),
+        ("invalid", 2),
+        ("invalid", 3),
+    ]
+    assert got.metrics[1].id == raw_metric_id("metrics.raw", 3, 42, 4)
+
+
+def test_a_tombstone_is_no_fault() -> None:
+    got = decode(None)
+    assert got.tombstone
+    assert not got.faults
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b"", "empty"),
+        (b"  \n", "empty"),
+        (b"{", "not_json"),
+        (b'{"a": NaN}', "not_json"),
+        (b"\xff", "not_utf8"),
+        (b" " * 10 + b"1" * 1_000_001, "too_large"),
+        (b"[" * 100_000, "not_json"),
+        (b"null", "invalid"),
+        (b"[1]", "invalid"),
+        ({"service_name": "shop", "metrics": []}, "invalid"),
+        ({"service_name": "shop", "metrics": {}}, "invalid"),
+        (GOOD | {"id": "not-a-uuid"}, "invalid"),
+        (GOOD | {"value": True}, "invalid"),
+        (GOOD | {"service_name": "a b"}, "invalid"),
+        (GOOD | {"service_name": "a\n"}, "invalid"),
+        (GOOD | {"tags": {"a": 1}}, "invalid"),
+        (GOOD | {"tags": {str(n): "x" for n in range(17)}}, "invalid"),
+        (GOOD | {"timestamp": PLACE.append_s + 601}, "future"),
+        (GOOD | {"timestamp": PLACE.append_s - WEEK_S - 1}, "too_old"),
+        (GOOD | {"timestamp": "2023-11-14 22:13:20"}, "invalid"),
+    ],
+)
+def test_bad_records_are_named_by_reason(value: Any, reason: str) -> None:
+    got = decode(value)
+    assert [fault.reason for fault in got.faults] == [reason]
+    assert not got.metrics

@@ -1,0 +1,59 @@
+"""Settings: file < environment < command line; mistakes are one clear line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from liveops.errors import SettingsError
+from liveops.settings import load_settings
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "faust.cfg"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_later_sources_win(tmp_path: Path) -> None:
+    path = write(tmp_path, "[liveops]\npartitions = 3\nlateness_s = 1\nbind_host = ::1\n")
+    env = {"LIVEOPS_PARTITIONS": "5", "LIVEOPS_LATENESS_S": "2"}
+    got = load_settings({"partitions": 7}, environment=env, config_file=path)
+    assert (got.partitions, got.lateness_s, got.bind_host) == (7, 2.0, "::1")
+
+
+@pytest.mark.parametrize(
+    ("env", "text"),
+    [
+        ({"LIVEOPS_PARTITONS": "5"}, "partitons"),
+        ({"LIVEOPS_PARTITIONS": "many"}, "LIVEOPS_PARTITIONS"),
+        ({"LIVEOPS_JWT_SECRET": "short"}, "LIVEOPS_JWT_SECRET"),
+    ],
+)
+def test_a_mistake_names_the_setting_in_one_line(
+    tmp_path: Path, env: dict[str, str], text: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environment=env, config_file=tmp_path / "none.cfg")
+    assert text in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_secret_is_not_repeated_in_the_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(
+            environment={"LIVEOPS_JWT_SECRET": "hunter2"}, config_file=tmp_path / "none.cfg"
+        )
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[other]\nx = 1\n", "no section\n", "[liveops]\nnope = 1\n"])
+def test_a_bad_file_stops_the_start(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError):
+        load_settings(environment={}, config_file=write(tmp_path, text))
+
+
+def test_the_shipped_file_is_valid() -> None:
+    root = Path(__file__).resolve().parents[3]
+    assert load_settings(environment={}, config_file=root / "faust.cfg").partitions == 8

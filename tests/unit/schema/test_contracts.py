@@ -1,0 +1,52 @@
+"""Data contracts: round trips and ids."""
+
+from __future__ import annotations
+
+import pytest
+
+from liveops.windows.summary import Summary, aggregate
+from schema.ids import derived_id, series_key
+from schema.metrics import aggregate_record, read_aggregate
+from schema.times import format_time, parse_time_s
+from schema.topics import TOPICS
+
+
+def test_an_aggregate_survives_its_record() -> None:
+    summary = Summary()
+    for value in (1.0, -2.5, 0.0):
+        summary.add(value, 1_700_000_001.5)
+    got = aggregate(
+        summary,
+        service="shop",
+        metric_type="cpu",
+        tags={"b": "2", "a": "1"},
+        window="1m",
+        start_s=1_700_000_100,
+        size_s=60,
+        elapsed_s=60,
+        final=True,
+        revision=3,
+        backfill=True,
+    )
+    assert read_aggregate(aggregate_record(got)) == got
+
+
+def test_times_are_utc_with_z() -> None:
+    assert format_time(1_700_000_000.25) == "2023-11-14T22:13:20.250000Z"
+    assert parse_time_s("2023-11-14T23:13:20+01:00") == 1_700_000_000.0
+    with pytest.raises(ValueError, match="RFC 3339"):
+        parse_time_s("2023-11-14T23:13:20")
+
+
+def test_ids_tell_their_parts_apart() -> None:
+    assert derived_id("a", "bc") != derived_id("ab", "c")
+    assert series_key("cpu", {"b": "2", "a": "1"}) == "cpu{a=1,b=2}"
+
+
+def test_topics_have_the_retentions_of_the_contract() -> None:
+    days = {spec.name: spec.retention_ms / 86_400_000 for spec in TOPICS}
+    assert days["metrics.raw"] == 7
+    assert days["metrics.aggregated"] == 30
+    assert days["metrics.deadletter"] == 7
+    for name in ("incidents.detected", "incidents.updated", "analysis.completed"):
+        assert days[name] == 90

@@ -1,0 +1,18 @@
+"""Failed sign-ins cost waiting."""
+
+from __future__ import annotations
+
+from liveops.security.throttle import FREE, Throttle
+
+
+def test_waits_grow_after_the_free_tries_and_end_with_a_success() -> None:
+    throttle = Throttle()
+    for _ in range(FREE):
+        assert throttle.wait_s(["u"], 100.0) == 0
+        throttle.failed(["u"], 100.0)
+    assert throttle.wait_s(["u"], 100.0) == 1.0
+    throttle.failed(["u"], 101.0)
+    assert throttle.wait_s(["u"], 101.0) == 2.0
+    assert throttle.wait_s(["other"], 101.0) == 0
+    throttle.succeeded(["u"])
+    assert throttle.wait_s(["u"], 101.0) == 0
