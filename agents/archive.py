@@ -93,10 +93,16 @@ class ArchiveAgent:
 
     async def _store_raw(self, con: Any, messages: list[Any]) -> None:
         metrics: dict[str, Metric] = {}
+        given: set[str] = set()
         for message in messages:
             place = Place(message.topic, message.partition, message.offset, message.timestamp)
-            for metric in decode_record(message.value, place, self._max_age_s).metrics:
+            decoded = decode_record(message.value, place, self._max_age_s)
+            given |= decoded.given_ids
+            for metric in decoded.metrics:
                 metrics.setdefault(metric.id, metric)
+        if given:
+            for repeated in given - await archive.claim_ids(con, sorted(given)):
+                del metrics[repeated]
         await archive.copy_metrics(con, list(metrics.values()))
         ARCHIVED_ROWS.labels("metrics").inc(len(metrics))
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from typing import Any
 
 import structlog
 from faust.types import TP
 from faust.types.app import AppT
+from prometheus_async.aio import time
 
 from agents.live import LiveFeed
 from agents.partition_windows import PartitionWindows
@@ -102,8 +102,8 @@ class Checkpointer:
                 return False
         return True
 
+    @time(CHECKPOINT_SECONDS)
     async def _checkpoint(self, owned: OwnedPartition) -> None:
-        began_s = time.perf_counter()
         events, owned.unacknowledged = owned.unacknowledged, []
         windows = owned.windows
         outputs = {name: list(queue) for name, queue in windows.pending.items() if queue}
@@ -111,7 +111,6 @@ class Checkpointer:
             if self._write(windows, outputs):
                 async with asyncio.timeout(_CHANGELOG_DEADLINE_S):
                     await self._agent.table.written()
-                CHECKPOINT_SECONDS.observe(time.perf_counter() - began_s)
             await self._send(windows, outputs)
         except Unavailable:
             owned.unacknowledged = events + owned.unacknowledged

@@ -84,6 +84,12 @@ ARCHIVED_ROWS = Counter(
     ["table"],
     registry=REGISTRY,
 )
+BAD_INTERNAL_RECORDS = Counter(
+    "liveops_bad_internal_records_total",
+    "Records of LiveOps' own topics that could not be read and were skipped, by topic.",
+    ["topic"],
+    registry=REGISTRY,
+)
 DETECTIONS = Counter(
     "liveops_detections_total",
     "Detections published, by detector.",

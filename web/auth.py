@@ -13,7 +13,7 @@ from liveops.security.passwords import matches
 from liveops.security.throttle import Throttle
 from liveops.security.tokens import user_token
 from liveops.services.deps import Deps
-from web.bodies import decode_json, parse_model, read_body, read_model
+from web.bodies import read_model
 from web.models.auth import LoginBody, LogoutBody, RefreshBody, TokenAnswer
 from web.problems import Problem
 from web.routing import Access, Route, json_response
@@ -101,7 +101,7 @@ class SessionCalls:
         """POST /api/auth/logout."""
         body = LogoutBody()
         if request.can_read_body:
-            body = parse_model(decode_json(await read_body(request)), LogoutBody)
+            body = await read_model(request, LogoutBody)
         principal = request["principal"]
         if body.refresh_token is not None:
             await store.end_session(self._deps.database, body.refresh_token)

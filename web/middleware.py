@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from liveops.metrics import HTTP_REQUESTS, HTTP_SECONDS
 from liveops.settings import Settings
@@ -20,6 +21,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 REQUEST_ID = "X-Request-ID"
 _GOOD_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _ALLOWED_METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
+_METHODS = frozenset(f"{_ALLOWED_METHODS}, HEAD".split(", "))
 _ALLOWED_HEADERS = "Authorization, Content-Type, Content-Encoding, If-Match, Idempotency-Key"
 _EXPOSED_HEADERS = "ETag, Location, Retry-After, X-Request-ID"
 
@@ -36,15 +38,18 @@ async def envelope(request: web.Request, handler: Handler) -> web.StreamResponse
             response = await handler(request)
         except Exception as error:
             response = render(problem_of(error), request_id)
-    _count(request, response.status, time.perf_counter() - began_s)
+        _count(request, response.status, time.perf_counter() - began_s)
     return response
 
 
 def _count(request: web.Request, status: int, elapsed_s: float) -> None:
     resource = request.match_info.route.resource
     route = resource.canonical if resource is not None else "unknown"
-    HTTP_REQUESTS.labels(request.method, route, status).inc()
-    HTTP_SECONDS.labels(request.method, route).observe(elapsed_s)
+    # A method is the client's text: a label for each would grow without bound.
+    method = request.method if request.method in _METHODS else "OTHER"
+    HTTP_REQUESTS.labels(method, route, status).inc()
+    HTTP_SECONDS.labels(method, route).observe(elapsed_s)
+    log.debug("request", method=method, route=route, status=status, took_ms=elapsed_s * 1000)
 
 
 def allowed_origins(settings: Settings) -> frozenset[str]:
@@ -57,7 +62,7 @@ def allowed_origins(settings: Settings) -> frozenset[str]:
     return frozenset(named | {own})
 
 
-def cors(settings: Settings) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def cors(settings: Settings) -> Middleware:
     """Middleware that answers preflights of the allowed origins; Faust's own breaks PATCH."""
     origins = allowed_origins(settings)
 
@@ -86,7 +91,7 @@ def stamp(settings: Settings) -> Callable[[web.Request, web.StreamResponse], Awa
         origin = request.headers.get("Origin")
         if origin in origins and origin is not None:
             response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Vary"] = "Origin"
+            response.headers.add("Vary", "Origin")
             response.headers["Access-Control-Allow-Methods"] = _ALLOWED_METHODS
             response.headers["Access-Control-Allow-Headers"] = _ALLOWED_HEADERS
             response.headers["Access-Control-Expose-Headers"] = _EXPOSED_HEADERS

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import orjson
 from aiohttp import web
@@ -12,6 +14,7 @@ from liveops.errors import BadCursor, InvalidInput, Issue
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500
+T = TypeVar("T")
 
 
 def limit_of(request: web.Request) -> int:
@@ -40,5 +43,27 @@ def decode_cursor(request: web.Request) -> list[str] | None:
     except (binascii.Error, ValueError):
         parts = None
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
-        raise BadCursor("cursor was not made here", [Issue(["query", "cursor"], "not a cursor")])
+        raise bad_cursor()
     return parts
+
+
+def bad_cursor() -> BadCursor:
+    """The 422 of a cursor that this list did not hand out."""
+    return BadCursor("cursor was not made here", [Issue(["query", "cursor"], "not a cursor")])
+
+
+def page_of(
+    request: web.Request, items: Iterable[T], key: Callable[[T], list[str]]
+) -> tuple[list[T], str | None]:
+    """One page of a list that fits into memory, and the next cursor.
+
+    `key` orders the items and is unique, so a page goes on where the last one ended
+    whatever was added or removed in between. Raises InvalidInput, BadCursor.
+    """
+    limit, after = limit_of(request), decode_cursor(request)
+    ordered = sorted(items, key=key)
+    if after is not None:
+        ordered = [item for item in ordered if key(item) > after]
+    page = ordered[:limit]
+    more = len(ordered) > limit
+    return page, encode_cursor(key(page[-1])) if more else None

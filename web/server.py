@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from aiohttp import web
 from faust.types.web import Web
 
 from liveops.kafka.app import LiveOpsApp
 from liveops.services.deps import Deps
-from web import actuator, openapi
+from web import actuator, openapi, websocket
 from web.actuator import Check
 from web.authentication import guarded
 from web.middleware import cors, envelope, stamp
 from web.routing import Route
+
+#: aiohttp would take a truncated gzip body for a whole one; `web.bodies` does not.
+_HANDLER_ARGS = {"auto_decompress": False}
 
 
 def install(
@@ -29,18 +32,33 @@ def install(
     whole = [*routes, *actuator.routes(checks, needed)]
     whole += openapi.routes(service, whole)
 
-    def on_webserver_init(web: Web) -> None:
-        server: Any = web.web_app  # type: ignore[attr-defined]
-        server.middlewares.append(envelope)
-        server.middlewares.append(cors(deps.settings))
-        server.on_response_prepare.append(stamp(deps.settings))
-        for route in whole:
-            handler = guarded(route, deps)
-            if route.method == "GET" and not route.websocket:
-                server.router.add_get(route.path, handler)
-            else:
-                server.router.add_route(route.method, route.path, handler)
+    def on_webserver_init(faust_web: Web) -> None:
+        server: web.Application = faust_web.web_app  # type: ignore[attr-defined]
+        prepare(server, whole, deps)
 
+    options = dict(app.conf.web_application_options or {})
+    app.conf.web_application_options = options | {"handler_args": _HANDLER_ARGS}
     # Faust takes "/" for an index of its own, and `/` belongs to the dashboard.
     app.web.blueprints._enabled.clear()  # noqa: SLF001
-    app.on_webserver_init = on_webserver_init  # type: ignore[method-assign]
+    app.on_webserver_init = on_webserver_init  # type: ignore[assignment,method-assign]
+
+
+def application(routes: list[Route], deps: Deps) -> web.Application:
+    """The routes behind the same doors, without Faust."""
+    server = web.Application(handler_args=_HANDLER_ARGS)
+    prepare(server, routes, deps)
+    return server
+
+
+def prepare(server: web.Application, routes: list[Route], deps: Deps) -> None:
+    """Middleware, signals and routes of an aiohttp application."""
+    server.middlewares.append(envelope)
+    server.middlewares.append(cors(deps.settings))
+    server.on_response_prepare.append(stamp(deps.settings))
+    websocket.close_at_shutdown(server)
+    for route in routes:
+        handler = guarded(route, deps)
+        if route.method == "GET" and not route.websocket:
+            server.router.add_get(route.path, handler)
+        else:
+            server.router.add_route(route.method, route.path, handler)

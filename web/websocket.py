@@ -6,21 +6,25 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any
 
 import orjson
-from aiohttp import WSMsgType, web
+import structlog
+from aiohttp import WSCloseCode, WSMsgType, web
 
+from liveops.errors import Unavailable
 from liveops.metrics import WEBSOCKETS
 from liveops.security.principal import Principal
 from web.authentication import BEARER_PROTOCOL
 from web.problems import Problem
 
+log = structlog.get_logger(__name__)
+#: Close code of a socket whose token has expired.
 EXPIRED = 4401
 HEARTBEAT_S = 20.0
 #: Messages that wait for one client; the oldest make room for newer ones.
 QUEUE = 256
+_OPEN = web.AppKey("open_sockets", set[web.WebSocketResponse])
 
 
 class Channel:
@@ -63,32 +67,50 @@ async def serve(
         heartbeat=HEARTBEAT_S, protocols=(BEARER_PROTOCOL,), max_msg_size=65_536
     )
     if not socket.can_prepare(request).ok:
-        raise Problem(400, "this is a WebSocket", headers={"Upgrade": "websocket"})
+        raise Problem(426, "this is a WebSocket", headers={"Upgrade": "websocket"})
     await socket.prepare(request)
-    principal: Principal = request["principal"]
-    writer = asyncio.create_task(_write(run, Channel(socket)))
-    reader = asyncio.create_task(_until_closed(socket))
+    open_here = request.app[_OPEN]
+    open_here.add(socket)
     WEBSOCKETS.labels(stream).inc()
     try:
-        left_s = max(0.0, principal.expires_at_s - time.time())
-        done, _ = await asyncio.wait(
-            (writer, reader), timeout=left_s, return_when=asyncio.FIRST_COMPLETED
-        )
-        if not done:
-            await socket.close(code=EXPIRED, message=b"the token has expired")
+        await _attend(socket, request["principal"], run)
     finally:
         WEBSOCKETS.labels(stream).dec()
-        for task in (writer, reader):
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        open_here.discard(socket)
     await socket.close()
     return socket
 
 
-async def _write(run: Callable[[Channel], Awaitable[None]], channel: Channel) -> None:
-    with suppress(ConnectionError):
-        await run(channel)
+async def _attend(
+    socket: web.WebSocketResponse,
+    principal: Principal,
+    run: Callable[[Channel], Awaitable[None]],
+) -> None:
+    """Serve until the client leaves, his token expires or a store fails."""
+    tasks = (
+        asyncio.create_task(_write(socket, run)),
+        asyncio.create_task(_until_closed(socket)),
+    )
+    try:
+        left_s = max(0.0, principal.expires_at_s - time.time())
+        done, _ = await asyncio.wait(tasks, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+        if not done:
+            await socket.close(code=EXPIRED, message=b"the token has expired")
+    finally:
+        for task in tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                log.error("websocket failed", exc_info=outcome)
+
+
+async def _write(socket: web.WebSocketResponse, run: Callable[[Channel], Awaitable[None]]) -> None:
+    try:
+        await run(Channel(socket))
+    except ConnectionError:
+        return
+    except Unavailable as error:
+        await socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=str(error).encode())
 
 
 async def _until_closed(socket: web.WebSocketResponse) -> None:
@@ -96,3 +118,17 @@ async def _until_closed(socket: web.WebSocketResponse) -> None:
     async for message in socket:
         if message.type is WSMsgType.ERROR:
             return
+
+
+def close_at_shutdown(server: web.Application) -> None:
+    """Have every open socket told that the worker goes, so that none delays its stop."""
+    server[_OPEN] = set()
+
+    async def close_all(_: web.Application) -> None:
+        leaving = [
+            socket.close(code=WSCloseCode.GOING_AWAY, message=b"the worker stops")
+            for socket in set(server[_OPEN])
+        ]
+        await asyncio.gather(*leaving, return_exceptions=True)
+
+    server.on_shutdown.append(close_all)

@@ -7,9 +7,9 @@ otherwise it starts one. Two causes with one common caller stay two groups.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from liveops.correlation.state import Command, Group, Groups, Source
+from liveops.correlation.state import EDITABLE, Command, Group, Groups, Source
 from liveops.correlation.topology import Topology
 from liveops.correlation.words import content, origin
 from schema.ids import derived_id
@@ -23,9 +23,7 @@ _SPREAD_S = 120.0
 HOLD_S = 1.5
 
 
-def fold(
-    groups: Groups, detection: Detection, source: Source, topology: Topology
-) -> list[Command]:
+def fold(groups: Groups, detection: Detection, source: Source, topology: Topology) -> list[Command]:
     """Apply one detection; changes `groups`. A repeat changes nothing."""
     known = next((g for g in groups.values() if detection.id in g.members), None)
     if known is not None:
@@ -145,14 +143,20 @@ def _tell(group: Group, topology: Topology) -> list[Command]:
         status = "open"
     group.resolved = quiet
     before, values = group.told, content(group, topology)
-    group.told = values
+    group.told = _human(values)
     return [Command("change", group, values, before, status)]
 
 
 def _open(group: Group, topology: Topology) -> Command:
     group.hold_until_s = None
-    group.told = content(group, topology)
-    return Command("open", group, group.told, {})
+    values = content(group, topology)
+    group.told = _human(values)
+    return Command("open", group, values, {})
+
+
+def _human(values: dict[str, Any]) -> dict[str, Any]:
+    """What a person may change too."""
+    return {name: values[name] for name in EDITABLE}
 
 
 def _settle(groups: Groups, group: Group, topology: Topology) -> list[Command]:

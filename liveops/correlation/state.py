@@ -9,6 +9,9 @@ from msgspec import Struct
 
 from schema.incidents import Detection
 
+#: Fields of an incident that a person may change as well as the correlator.
+EDITABLE = ("title", "description", "severity", "affected_services")
+
 
 class Group(Struct):
     """Detections believed to have one cause. Times are epoch seconds of the log's clock."""

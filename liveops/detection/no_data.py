@@ -27,13 +27,18 @@ def observe(presence: Presence, items: list[Aggregate], event_s: float) -> None:
     if broker_s <= presence.broker_s:
         return
     if presence.broker_s == 0.0:
-        presence.first_broker_s = broker_s
-    elif broker_s - presence.broker_s <= silence_limit_s(presence) or presence.gaps < _LEARNING_GAPS:
-        # The usual interval is a fading maximum, so that bursts do not shrink it.
-        gap_s = broker_s - presence.broker_s
-        presence.interval_s = max(gap_s, _FORGET * presence.interval_s)
-        presence.gaps += 1
+        presence.first_s = event_s
+    else:
+        _learn_interval(presence, broker_s - presence.broker_s)
     presence.broker_s = broker_s
+
+
+def _learn_interval(presence: Presence, gap_s: float) -> None:
+    """Usual interval: a fading maximum, so that bursts do not shrink it; no outages."""
+    if presence.gaps >= _LEARNING_GAPS and gap_s > silence_limit_s(presence):
+        return
+    presence.interval_s = max(gap_s, _FORGET * presence.interval_s)
+    presence.gaps += 1
 
 
 def is_live(presence: Presence) -> bool:
@@ -46,12 +51,15 @@ def silence_limit_s(presence: Presence) -> float:
     return max(LEAST_SILENCE_S, USUAL_INTERVALS * presence.interval_s)
 
 
-def judge(presence: Presence, now_s: float) -> Verdict | None:
-    """Verdict on the silence until `now_s` (T, broker time); None while learning."""
-    known_s = presence.broker_s - presence.first_broker_s
+def judge(presence: Presence, now_s: float, since_s: float = 0.0) -> Verdict | None:
+    """Verdict on the silence until `now_s` (T, broker time); None while learning.
+
+    Silence is counted from `since_s` on, when we began to listen.
+    """
+    known_s = presence.event_s - presence.first_s
     if presence.gaps < _LEARNING_GAPS or known_s < _LEARNING_S or not is_live(presence):
         return None
-    silent_s, limit_s = now_s - presence.broker_s, silence_limit_s(presence)
+    silent_s, limit_s = now_s - max(presence.broker_s, since_s), silence_limit_s(presence)
     return Verdict(
         breach=silent_s > limit_s,
         healthy=silent_s <= limit_s,
@@ -61,7 +69,6 @@ def judge(presence: Presence, now_s: float) -> Verdict | None:
         upper=limit_s,
         score=max(0.0, silent_s / limit_s),
         reason=(
-            f"no data for {silent_s:.0f} s; usually there is some every "
-            f"{presence.interval_s:.1f} s"
+            f"no data for {silent_s:.0f} s; usually there is some every {presence.interval_s:.1f} s"
         ),
     )

@@ -80,11 +80,14 @@ class SeriesState(Struct):
 
 
 class Presence(Struct):
-    """Signs of life of a service: event time E and broker time A of the newest record."""
+    """Signs of life of a service: event time E and broker time A of the newest record.
+
+    `first_s` is event time of the first one; the usual interval is broker time.
+    """
 
     event_s: float = 0.0
     broker_s: float = 0.0
-    first_broker_s: float = 0.0
+    first_s: float = 0.0
     interval_s: float = 0.0
     gaps: int = 0
     alarms: dict[str, Alarm] = {}

@@ -122,9 +122,7 @@ def judge(
     )
 
 
-def bounded(
-    value: float, expected: float, scale: float, sensitivity: float, field: str
-) -> Verdict:
+def bounded(value: float, expected: float, scale: float, sensitivity: float, field: str) -> Verdict:
     """Verdict on a value against `expected` ± the larger of score and least deviation."""
     half = max(sensitivity * scale, LEAST_DEVIATION * abs(expected))
     distance = abs(value - expected)

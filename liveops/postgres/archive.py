@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from liveops.errors import LiveOpsError
-from liveops.postgres.partitions import ensure_partitions
 from liveops.postgres.queries import load
 from schema.metrics import Aggregate, Metric
 from schema.times import to_datetime
@@ -82,6 +81,12 @@ async def last_revisions(
     return {row["series"]: row["revision"] for row in rows}
 
 
-async def keep_partitions(con: Connection) -> None:
-    """Make tomorrow's partitions ahead of time."""
-    await ensure_partitions(con)
+async def claim_ids(con: Connection, ids: list[str]) -> set[str]:
+    """Those ids given by clients that have not been archived before."""
+    rows = await con.fetch(load("archive")["claim_ids"], ids)
+    return {str(row["id"]) for row in rows}
+
+
+async def forget_ids(con: Connection) -> None:
+    """Drop remembered ids that are older than a day."""
+    await con.execute(load("archive")["forget_ids"])

@@ -47,9 +47,3 @@ async def abandon(database: Database, subject: str, key: str) -> None:
     """Give the key free after a failure; raises Unavailable."""
     async with database.connection() as con:
         await con.execute(load("idempotency")["abandon"], subject, key)
-
-
-async def expire(database: Database) -> None:
-    """Delete what is older than a day; raises Unavailable."""
-    async with database.connection() as con:
-        await con.execute(load("idempotency")["expire"])

@@ -12,7 +12,9 @@ from agents.archive import ArchiveAgent
 from agents.backfill import BackfillAgent
 from liveops.errors import Unavailable
 from liveops.kafka.app import LiveOpsApp, Loop, create_app
+from liveops.postgres.archive import forget_ids
 from liveops.postgres.partitions import drop_expired, ensure_partitions
+from liveops.postgres.queries import load
 from liveops.services import port_of
 from liveops.services.deps import Deps, make_deps
 from liveops.settings import Settings, load_settings
@@ -52,7 +54,7 @@ def build(settings: Settings) -> LiveOpsApp:
 
 
 async def keep_house(deps: Deps) -> None:
-    """Make partitions ahead and drop expired ones, every hour."""
+    """Make partitions ahead, drop expired ones and forget old ids, every hour."""
     keep_days = {
         "metrics": deps.settings.raw_retention_days,
         "metric_windows": deps.settings.window_retention_days,
@@ -61,6 +63,8 @@ async def keep_house(deps: Deps) -> None:
         try:
             async with deps.database.connection() as con:
                 await ensure_partitions(con)
+                await forget_ids(con)
+                await con.execute(load("idempotency")["expire"])
                 dropped = await drop_expired(con, keep_days, datetime.now(UTC).date())
             if dropped:
                 log.info("expired partitions dropped", partitions=dropped)

@@ -11,6 +11,13 @@ CREATE TABLE metrics (
 ) PARTITION BY RANGE ("timestamp");
 CREATE INDEX metrics_by_series ON metrics (service_name, metric_type, "timestamp" DESC, id);
 
+-- Ids that clients gave (Idempotency-Key), so that a repeated call is archived once.
+CREATE TABLE archived_ids (
+    id uuid PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX archived_ids_by_age ON archived_ids (at);
+
 CREATE TABLE metric_windows (
     service_name varchar(128)     NOT NULL,
     metric_type  varchar(128)     NOT NULL,

@@ -35,3 +35,11 @@ ORDER BY "timestamp", id
 -- The highest revision of each series of one window.
 SELECT series, revision FROM metric_windows
 WHERE service_name = $1 AND "window" = $2 AND start = $3
+
+-- name: claim_ids
+-- Those of the given ids that have not been archived before.
+INSERT INTO archived_ids (id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING RETURNING id
+
+-- name: forget_ids
+-- Repeats come within a day.
+DELETE FROM archived_ids WHERE at < now() - interval '1 day'

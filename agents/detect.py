@@ -1,0 +1,185 @@
+"""metrics.aggregated and liveops.windows.open → detectors → liveops.detections.
+
+A detection is on the broker before the state that remembers it is stored, and the state
+is stored before its records are acknowledged (agents/detector_upkeep.py): a crash at any
+point repeats detections with the same ids and loses none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import orjson
+import structlog
+from faust.types import StreamT
+from faust.types.events import EventT
+
+from liveops.detection.engine import accept_fit, observe
+from liveops.detection.forecast import FitRequest
+from liveops.detection.report import Outcome
+from liveops.detection.rulebook import RuleBook
+from liveops.detection.state import ServiceState, new_service
+from liveops.errors import Unavailable
+from liveops.forecasting.fitter import Fitter
+from liveops.kafka.config_view import ConfigView
+from liveops.kafka.partitioning import partition_of
+from liveops.kafka.producer import Producer
+from liveops.metrics import BAD_INTERNAL_RECORDS, DETECTIONS
+from schema import topics
+from schema.incidents import Detection
+from schema.metrics import Aggregate, read_aggregate
+from schema.times import parse_time_s
+from tables.checkpointed import CheckpointedTable
+from tables.detectors import decode_service, owner_of
+
+log = structlog.get_logger(__name__)
+#: One key for all: one partition has the one owner, the correlator.
+DETECTIONS_KEY = "detections"
+#: Tag of a caller's metric that names the service it called.
+PEER_TAG = "peer"
+
+
+@dataclass(slots=True)
+class Watched:
+    """A service this worker watches, and what of it is not stored yet."""
+
+    state: ServiceState
+    offsets: dict[str, int] = field(default_factory=dict)
+    unsaved: set[str] = field(default_factory=set)
+    presence_unsaved: bool = False
+
+
+class DetectAgent:
+    """Owns the detectors of the services of the partitions assigned to this worker."""
+
+    def __init__(
+        self,
+        table: CheckpointedTable,
+        producer: Producer,
+        config: ConfigView,
+        *,
+        partitions: int,
+    ) -> None:
+        self.table = table
+        self.watched: dict[str, Watched] = {}
+        self.unacknowledged: list[EventT[Any]] = []
+        #: Held from a change of state until its detections are sent: no checkpoint between.
+        self.lock = asyncio.Lock()
+        self.edges: set[tuple[str, str]] = set()
+        self.fitter = Fitter(self._accept)
+        self._producer = producer
+        self._config = config
+        self._partitions = partitions
+        self.book = RuleBook((), ())
+        config.subscribe(self._read_rules)
+
+    def _read_rules(self) -> None:
+        self.book = RuleBook(self._config.rules.values(), self._config.silences.values())
+
+    async def run(self, stream: StreamT[bytes]) -> None:
+        """Read records for as long as the worker lives; none of them ends it."""
+        await self._config.wait_ready()
+        async for event in stream.noack().events():
+            try:
+                async with self.lock:
+                    await self._take(event.message)
+            except (msgspec.MsgspecError, ValueError, KeyError, TypeError) as error:
+                BAD_INTERNAL_RECORDS.labels(event.message.topic).inc()
+                log.warning("unreadable window record", error=repr(error))
+            except Exception:
+                log.exception("a record could not be judged")
+            self.unacknowledged.append(event)
+
+    async def _take(self, message: Any) -> None:
+        if message.value is None:
+            return
+        service, items, reached_s = read_windows(message.topic, message.value)
+        watched = self._watched(service)
+        if self._applied(watched, message, items):
+            return
+        watched.offsets[message.topic] = message.offset
+        outcome = observe(watched.state, items, self.book, reached_s)
+        await self.publish(watched, outcome)
+        for item in items:
+            if PEER_TAG in item.tags and item.tags[PEER_TAG] != service:
+                self.edges.add((service, item.tags[PEER_TAG]))
+
+    def _watched(self, service: str) -> Watched:
+        watched = self.watched.get(service)
+        if watched is None:
+            watched = self.watched[service] = Watched(new_service(service))
+        return watched
+
+    def _applied(self, watched: Watched, message: Any, items: list[Aggregate]) -> bool:
+        """Whether a stored state has this record; a recreated topic starts again at 0."""
+        if message.offset > watched.offsets.get(message.topic, -1):
+            return False
+        newest_s = max((item.broker_time_s for item in items), default=0.0)
+        return newest_s <= watched.state.presence.broker_s
+
+    async def publish(self, watched: Watched, outcome: Outcome) -> None:
+        """Send detections, order fits, remember what is to be stored."""
+        for detection in outcome.detections:
+            await self._send(detection)
+        for request in outcome.fits:
+            self.fitter.order(request)
+        watched.unsaved |= outcome.changed
+        watched.presence_unsaved |= outcome.presence_changed or bool(outcome.changed)
+
+    async def _send(self, detection: Detection) -> None:
+        value = msgspec.json.encode(detection)
+        pause_s = 0.1
+        while True:
+            try:
+                await self._producer.send(topics.DETECTIONS, DETECTIONS_KEY, value)
+                break
+            except Unavailable:
+                await asyncio.sleep(pause_s)
+                pause_s = min(2.0, pause_s * 2)
+        DETECTIONS.labels(detection.detector).inc()
+        log.info(
+            "detection",
+            service=detection.service_name,
+            metric=detection.metric_type,
+            detector=detection.detector,
+            state=detection.state,
+            reason=detection.reason,
+        )
+
+    def _accept(self, request: FitRequest, predicted: list[tuple[float, float]]) -> None:
+        watched = self.watched.get(request.service)
+        if watched is not None and accept_fit(watched.state, request, predicted):
+            watched.unsaved.add(request.series)
+
+    def load(self, assigned: set[int]) -> None:
+        """Rebuild memory from the recovered table; nothing older survives."""
+        values: dict[str, list[tuple[bytes, bytes]]] = {}
+        for key, value in self.table.data.items():
+            service = owner_of(key)
+            if partition_of(service, self._partitions) in assigned:
+                values.setdefault(service, []).append((key, value))
+        self.watched = {}
+        for service, stored in values.items():
+            try:
+                self.watched[service] = Watched(*decode_service(service, stored))
+            except msgspec.MsgspecError as error:
+                log.warning("detector state is foreign, learning anew", error=str(error))
+        log.info("detector state recovered", services=len(self.watched))
+
+    def forget(self) -> None:
+        """Partitions are revoked: drop everything, also what is not acknowledged."""
+        self.watched.clear()
+        self.unacknowledged.clear()
+
+
+def read_windows(topic: str, value: bytes) -> tuple[str, list[Aggregate], float | None]:
+    """(service, windows, watermark or None) of a record; raises ValueError or KeyError."""
+    record = orjson.loads(value)
+    if topic == topics.AGGREGATED:
+        item = read_aggregate(record)
+        return item.service_name, [item], None
+    items = [read_aggregate(item) for item in record["windows"]]
+    return record["service_name"], items, parse_time_s(record["watermark"])

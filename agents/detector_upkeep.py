@@ -1,0 +1,142 @@
+"""What the detectors do beside reading: store state, judge silence, keep learned edges."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any
+
+import structlog
+from faust.types.app import AppT
+
+from agents.detect import DetectAgent
+from liveops.clock import Clock
+from liveops.detection.codec import encode_presence, encode_series
+from liveops.detection.no_data import is_live
+from liveops.detection.silence import tick
+from liveops.errors import Unavailable
+from liveops.postgres.database import Database
+from liveops.postgres.queries import load
+from schema.topics import AGGREGATED, WINDOWS_OPEN
+from tables.detectors import key_of
+
+log = structlog.get_logger(__name__)
+_ROUND_S = 0.25
+_TICK_S = 1.0
+_EDGES_S = 60.0
+_CHANGELOG_DEADLINE_S = 120.0
+#: Nothing from any of at least so many live services: the pipeline is silent, not they.
+_ENOUGH_SERVICES = 3
+_PIPELINE_SILENT_S = 20.0
+_EXIT_LOST_STATE = 70
+
+
+class DetectorUpkeep:
+    """Runs while this worker's assignment is in force."""
+
+    def __init__(
+        self, app: AppT[Any], agent: DetectAgent, database: Database, clock: Clock
+    ) -> None:
+        self._app = app
+        self._agent = agent
+        self._database = database
+        self._clock = clock
+        self._since_s = clock.now_s()
+        self._known_edges: set[tuple[str, str]] = set()
+        self.active = False
+
+    def resume(self) -> None:
+        """The recovered state is loaded; silence counts from now."""
+        self._since_s = self._clock.now_s()
+        self.active = True
+
+    async def run(self) -> None:
+        """Checkpoint each round; a lost changelog write ends the process."""
+        ticked_s = 0.0
+        while True:
+            await asyncio.sleep(_ROUND_S)
+            if not self.active:
+                continue
+            try:
+                if self._clock.monotonic_s() - ticked_s >= _TICK_S:
+                    ticked_s = self._clock.monotonic_s()
+                    await self._judge_silence()
+                await self.checkpoint()
+            except Exception:
+                log.exception("detector state could not be stored; stopping")
+                os._exit(_EXIT_LOST_STATE)
+
+    async def checkpoint(self) -> None:
+        """Store what changed, await the changelog's acks, then acknowledge the records."""
+        async with self._agent.lock:
+            events, self._agent.unacknowledged = self._agent.unacknowledged, []
+            wrote = self._write()
+        if wrote:
+            async with asyncio.timeout(_CHANGELOG_DEADLINE_S):
+                await self._agent.table.written()
+        for event in events:
+            event.ack()
+
+    def _write(self) -> bool:
+        table, wrote = self._agent.table, False
+        for service, watched in self._agent.watched.items():
+            unsaved, watched.unsaved = watched.unsaved, set()
+            for series in unsaved:
+                table[key_of(service, series)] = encode_series(watched.state.series[series])
+            if watched.presence_unsaved:
+                watched.presence_unsaved = False
+                table[key_of(service)] = encode_presence(watched.state.presence, watched.offsets)
+                wrote = True
+            wrote = wrote or bool(unsaved)
+        return wrote
+
+    async def _judge_silence(self) -> None:
+        """Move the live services' clocks to the wall clock, when all there is was read."""
+        now_s = self._clock.now_s()
+        if not self._caught_up() or self._pipeline_silent(now_s):
+            self._since_s = now_s
+            return
+        for watched in list(self._agent.watched.values()):
+            async with self._agent.lock:
+                outcome = tick(watched.state, now_s, self._agent.book, self._since_s)
+                await self._agent.publish(watched, outcome)
+
+    def _pipeline_silent(self, now_s: float) -> bool:
+        """Whether the windows rather than the services are down."""
+        last = [
+            watched.state.presence.broker_s
+            for watched in self._agent.watched.values()
+            if is_live(watched.state.presence)
+        ]
+        return len(last) >= _ENOUGH_SERVICES and now_s - max(last) > _PIPELINE_SILENT_S
+
+    def _caught_up(self) -> bool:
+        """Whether every record of the owned partitions has been read and judged."""
+        consumer: Any = self._app.consumer
+        waiting = len(self._agent.unacknowledged)
+        for tp in consumer.assignment():
+            if tp.topic not in (AGGREGATED, WINDOWS_OPEN):
+                continue
+            end, read = consumer.highwater(tp), consumer._read_offset.get(tp)  # noqa: SLF001
+            if end is None or (end > 0 and (read is None or read + 1 < end)):
+                return False
+        return self._unread(consumer) <= waiting
+
+    def _unread(self, consumer: Any) -> int:
+        """Messages handed to the agents and not acknowledged, of our topics."""
+        unacked = consumer._unacked_messages  # noqa: SLF001 - Faust offers no other count
+        return sum(1 for message in unacked if message.topic in (AGGREGATED, WINDOWS_OPEN))
+
+    async def keep_edges(self) -> None:
+        """Write edges learned from peer tags; an edge is refreshed with each restart."""
+        while True:
+            await asyncio.sleep(_EDGES_S)
+            new = sorted(self._agent.edges - self._known_edges)
+            if not new:
+                continue
+            try:
+                async with self._database.connection() as con:
+                    await con.executemany(load("correlation")["learn_edge"], new)
+                self._known_edges.update(new)
+            except Unavailable:
+                log.debug("learned edges not written, postgres is away")

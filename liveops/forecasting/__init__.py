@@ -1,0 +1,1 @@
+"""Fits forecasts in a process of its own; the detectors only read the result."""

@@ -1,0 +1,49 @@
+-- name: begin_offset
+-- The correlator's offset exists from its first look on.
+INSERT INTO sink_offsets (sink, topic, partition, next_offset) VALUES ('correlator', $1, $2, 0)
+ON CONFLICT DO NOTHING
+
+-- name: lock_offset
+-- Where the correlator is; held until the transaction ends, so that one at a time folds.
+SELECT next_offset FROM sink_offsets
+WHERE sink = 'correlator' AND topic = $1 AND partition = $2 FOR UPDATE
+
+-- name: advance_offset
+-- Move on, from the offset that was read.
+UPDATE sink_offsets SET next_offset = $4
+WHERE sink = 'correlator' AND topic = $1 AND partition = $2 AND next_offset = $3
+RETURNING next_offset
+
+-- name: groups
+-- The open groups.
+SELECT state FROM correlation_groups
+
+-- name: save_group
+-- A new or changed group.
+INSERT INTO correlation_groups (incident_id, state) VALUES ($1, $2)
+ON CONFLICT (incident_id) DO UPDATE SET state = EXCLUDED.state
+
+-- name: delete_groups
+-- Groups that are over.
+DELETE FROM correlation_groups WHERE incident_id = ANY($1::uuid[])
+
+-- name: lock_resolved
+-- Which of these incidents are resolved; none of them changes until the transaction ends.
+WITH locked AS (
+    SELECT id, status FROM incidents WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE
+)
+SELECT id FROM locked WHERE status = 'resolved'
+
+-- name: learned_edges
+-- The part of the call graph learned from peer tags.
+SELECT caller, callee FROM topology_edges WHERE source = 'learned'
+
+-- name: learn_edge
+-- An edge seen in a peer tag.
+INSERT INTO topology_edges (caller, callee, source, last_seen) VALUES ($1, $2, 'learned', now())
+ON CONFLICT (caller, callee, source) DO UPDATE SET last_seen = now()
+
+-- name: begin_defaults
+-- True once in the life of a database: the default rules are not there yet.
+INSERT INTO sink_offsets (sink, topic, partition, next_offset) VALUES ('default-rules', '', 0, 1)
+ON CONFLICT DO NOTHING RETURNING next_offset

@@ -1,0 +1,120 @@
+"""Worker `incidents`: windows in, detections, incidents out; rules and silences."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import structlog
+from faust.types import TP
+
+from agents.correlate import CorrelateAgent
+from agents.detect import DETECTIONS_KEY, DetectAgent
+from agents.detector_upkeep import DetectorUpkeep
+from liveops.errors import Unavailable
+from liveops.kafka.app import LiveOpsApp, Loop, create_app
+from liveops.kafka.partitioning import partition_of
+from liveops.postgres.correlation import seed_default_rules
+from liveops.postgres.database import Database
+from liveops.postgres.outbox import OutboxRelay
+from liveops.redis.announce import Announcer
+from liveops.redis.fanout import Fanout
+from liveops.redis.keys import LIVE_INCIDENTS_CHANNEL
+from liveops.services import port_of
+from liveops.services.deps import Deps, make_deps
+from liveops.settings import Settings, load_settings
+from schema.topics import AGGREGATED, DETECTIONS, WINDOWS_OPEN
+from tables import detectors
+from web import incidents, rules, silences
+from web.actuator import Check
+from web.server import install
+
+log = structlog.get_logger(__name__)
+_RETRY_S = 1.0
+
+
+def build(settings: Settings) -> LiveOpsApp:
+    """The whole service; nothing is started."""
+    deps = make_deps(settings)
+    port = settings.worker_port or port_of("incidents", settings.worker_index)
+    app = create_app("incidents", settings, port=port)
+    app.parts.append(deps)
+    _wire_detectors(app, deps)
+    _wire_correlator(app, deps)
+    app.parts.append(Loop(lambda: seed_rules(deps.database), "default-rules"))
+    app.parts.append(OutboxRelay(deps.database, deps.producer, Announcer(deps.cache).sent))
+    fanout = Fanout(deps.cache, LIVE_INCIDENTS_CHANNEL)
+    app.parts.append(fanout)
+    routes = [
+        incidents.live_route(deps, fanout),
+        *incidents.routes(deps),
+        *rules.routes(deps),
+        *silences.routes(deps),
+    ]
+    checks: dict[str, Check] = {
+        "kafka": deps.producer.is_healthy,
+        "postgres": deps.database.ping,
+        "redis": deps.cache.ping,
+        "stream": lambda: bool(app.tables.actives_ready) and not app.rebalancing,
+    }
+    install(app, routes, deps, "incidents", checks, needed=("kafka", "postgres", "stream"))
+    return app
+
+
+def _wire_detectors(app: LiveOpsApp, deps: Deps) -> None:
+    table = detectors.register(app, deps.settings.partitions)
+    agent = DetectAgent(table, deps.producer, deps.config, partitions=deps.settings.partitions)
+    upkeep = DetectorUpkeep(app, agent, deps.database, deps.clock)
+    app.agent(_source(app, AGGREGATED, WINDOWS_OPEN), name="detect")(cast(Any, agent.run))
+
+    @table.on_recover
+    async def load(*_: Any) -> None:
+        assigned = {tp.partition for tp in app.consumer.assignment() if tp.topic == AGGREGATED}
+        agent.load(assigned)
+        upkeep.resume()
+
+    @app.on_partitions_revoked.connect
+    async def forget(*_: Any, **__: Any) -> None:
+        upkeep.active = False
+        agent.forget()
+
+    app.parts.append(agent.fitter)
+    app.parts.append(Loop(upkeep.run, "detector-upkeep"))
+    app.parts.append(Loop(upkeep.keep_edges, "learned-edges"))
+
+
+def _wire_correlator(app: LiveOpsApp, deps: Deps) -> None:
+    partition = partition_of(DETECTIONS_KEY, deps.settings.partitions)
+    agent = CorrelateAgent(
+        deps.database,
+        deps.config,
+        deps.clock,
+        partition=partition,
+        owns=lambda: TP(DETECTIONS, partition) in app.consumer.assignment(),
+    )
+    app.agent(_source(app, DETECTIONS), name="correlate")(cast(Any, agent.run))
+    app.parts.append(Loop(agent.tick, "correlator-tick"))
+
+
+def _source(app: LiveOpsApp, *names: str) -> Any:
+    return app.topic(
+        *names, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+    )
+
+
+async def seed_rules(database: Database) -> None:
+    """Add the default rules at the very first start, as soon as PostgreSQL answers."""
+    while True:
+        try:
+            if await seed_default_rules(database):
+                log.info("default rules added")
+            return
+        except Unavailable:
+            await asyncio.sleep(_RETRY_S)
+
+
+def __getattr__(name: str) -> LiveOpsApp:
+    """`faust -A liveops.services.incidents worker` finds the app here, built when asked."""
+    if name == "app":
+        return build(load_settings())
+    raise AttributeError(name)

@@ -1,0 +1,45 @@
+"""The table of detector state: key `service NUL series`, and `service NUL` for presence.
+
+A value a series keeps every record far below the broker's limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from faust.types.app import AppT
+
+from liveops.detection.codec import decode_presence, decode_series
+from liveops.detection.state import ServiceState, new_service
+from tables.checkpointed import SEPARATOR, CheckpointedTable, declare
+
+NAME = "detectors"
+
+
+def register(app: AppT[bytes], partitions: int) -> CheckpointedTable:
+    """Declare the table."""
+    return declare(app, NAME, partitions)
+
+
+def key_of(service: str, series: str = "") -> bytes:
+    """Key of a series, or of the service's presence."""
+    return service.encode() + SEPARATOR + series.encode()
+
+
+def owner_of(key: bytes) -> str:
+    """The service of a key."""
+    return key.split(SEPARATOR, 1)[0].decode()
+
+
+def decode_service(
+    service: str, values: Iterable[tuple[bytes, bytes]]
+) -> tuple[ServiceState, dict[str, int]]:
+    """State of a service and its last applied offsets; MsgspecError on foreign bytes."""
+    state, offsets = new_service(service), dict[str, int]()
+    for key, value in values:
+        series = key.split(SEPARATOR, 1)[1].decode()
+        if series:
+            state.series[series] = decode_series(value)
+        else:
+            state.presence, offsets = decode_presence(value)
+    return state, offsets

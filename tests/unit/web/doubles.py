@@ -1,0 +1,51 @@
+"""What the edge needs, without a server: settings, a clock, no revocations."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+from aiohttp.test_utils import TestClient, TestServer
+
+from liveops.clock import SystemClock
+from liveops.security.tokens import ingest_token, user_token
+from liveops.services.deps import Deps
+from liveops.settings import Settings
+from web.routing import Route
+from web.server import application
+
+SECRET = "s" * 40
+Client = TestClient[Any, Any]
+
+
+def deps_without_stores() -> Deps:
+    """Stores are absent: a handler that touches one fails the test."""
+    settings = Settings(data_dir=Path("unused"), jwt_secret=SECRET, cors_origins="http://a.test")
+    config = SimpleNamespace(revoked={})
+    return cast(Deps, SimpleNamespace(settings=settings, clock=SystemClock(), config=config))
+
+
+@asynccontextmanager
+async def edge(*routes: Route, deps: Deps | None = None) -> AsyncIterator[Client]:
+    """The routes behind all middleware, on a free port."""
+    server = application(list(routes), deps or deps_without_stores())
+    async with TestClient(TestServer(server)) as client:
+        yield client
+
+
+def bearer(role: str = "ENGINEER", ttl_s: int = 60) -> dict[str, str]:
+    """Authorization of a user with one role."""
+    return header(user_token(SECRET, "ada", [role], SystemClock().now_s(), ttl_s))
+
+
+def ingest_bearer() -> dict[str, str]:
+    """Authorization of an ingest token for all services."""
+    return header(ingest_token(SECRET, "t1", ["*"], SystemClock().now_s(), None))
+
+
+def header(token: str) -> dict[str, str]:
+    """The header that carries a token."""
+    return {"Authorization": f"Bearer {token}"}

@@ -1,0 +1,140 @@
+"""Live sockets: who gets in, what he is told, how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+import orjson
+import pytest
+from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError, web
+
+from liveops.errors import Unavailable
+from liveops.redis.fanout import Fanout
+from tests.unit.web.doubles import Client, bearer, edge, ingest_bearer
+from web import followed
+from web.routing import Route
+from web.websocket import EXPIRED, QUEUE, Channel
+
+
+class Listeners:
+    """A fanout without Redis."""
+
+    def __init__(self) -> None:
+        self.listeners: list[Callable[[dict[str, Any]], None]] = []
+
+    def add(self, listener: Callable[[dict[str, Any]], None]) -> None:
+        self.listeners.append(listener)
+
+    def remove(self, listener: Callable[[dict[str, Any]], None]) -> None:
+        self.listeners.remove(listener)
+
+
+async def snapshot() -> dict[str, Any]:
+    return {"type": "snapshot", "things": []}
+
+
+def live(fanout: Listeners, first: followed.Snapshot = snapshot) -> Route:
+    return followed.route("/live", "things", cast(Fanout, fanout), first)
+
+
+async def heard(socket: ClientWebSocketResponse) -> Any:
+    message = await socket.receive(timeout=5)
+    assert message.type is WSMsgType.TEXT, message
+    return orjson.loads(message.data)
+
+
+async def test_a_listener_gets_the_snapshot_and_then_what_happens() -> None:
+    fanout = Listeners()
+    async with edge(live(fanout)) as client:
+        async with client.ws_connect("/live", headers=bearer()) as socket:
+            assert (await heard(socket))["type"] == "snapshot"
+            fanout.listeners[0]({"type": "things", "things": [1]})
+            assert await heard(socket) == {"type": "things", "things": [1]}
+        assert fanout.listeners == []
+
+
+async def test_the_token_may_come_as_subprotocol() -> None:
+    token = bearer()["Authorization"].removeprefix("Bearer ")
+    async with edge(live(Listeners())) as client:
+        async with client.ws_connect("/live", protocols=("bearer", token)) as socket:
+            assert socket.protocol == "bearer"
+            assert (await heard(socket))["type"] == "snapshot"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({}, 401), ({"Authorization": "Bearer x"}, 401), (ingest_bearer(), 403)],
+)
+async def test_who_may_not_is_refused_before_the_upgrade(
+    headers: dict[str, str], status: int
+) -> None:
+    async with edge(live(Listeners())) as client:
+        with pytest.raises(WSServerHandshakeError) as refused:
+            await client.ws_connect("/live", headers=headers)
+    assert refused.value.status == status
+
+
+async def test_a_plain_get_is_told_to_upgrade() -> None:
+    async with edge(live(Listeners())) as client:
+        async with client.get("/live", headers=bearer()) as response:
+            assert (response.status, response.headers["Upgrade"]) == (426, "websocket")
+
+
+async def closed_with(client: Client, **options: Any) -> int | None:
+    async with client.ws_connect("/live", **options) as socket:
+        while (await socket.receive(timeout=10)).type is WSMsgType.TEXT:
+            pass
+        return socket.close_code
+
+
+async def test_an_expired_token_closes_the_socket_with_4401() -> None:
+    began_s = time.monotonic()
+    async with edge(live(Listeners())) as client:
+        assert await closed_with(client, headers=bearer(ttl_s=1)) == EXPIRED
+    assert time.monotonic() - began_s < 5
+
+
+async def test_a_store_that_is_away_closes_with_try_again_later() -> None:
+    async def away() -> dict[str, Any]:
+        raise Unavailable("postgres")
+
+    async with edge(live(Listeners(), away)) as client:
+        assert await closed_with(client, headers=bearer()) == 1013
+
+
+async def test_a_stopping_worker_tells_its_listeners() -> None:
+    async with edge(live(Listeners())) as client:
+        socket = await client.ws_connect("/live", headers=bearer())
+        assert (await heard(socket))["type"] == "snapshot"
+        stopping = asyncio.create_task(client.server.close())
+        assert (await socket.receive(timeout=5)).type is WSMsgType.CLOSE
+        assert socket.close_code == 1001
+        await asyncio.wait_for(stopping, 5)
+
+
+class SlowSocket:
+    """Takes messages and remembers them; open for as long as there are any expected."""
+
+    def __init__(self, expected: int) -> None:
+        self.sent: list[Any] = []
+        self._expected = expected
+
+    @property
+    def closed(self) -> bool:
+        return len(self.sent) >= self._expected
+
+    async def send_str(self, text: str) -> None:
+        self.sent.append(orjson.loads(text))
+
+
+async def test_a_slow_client_misses_the_oldest_and_is_told_how_many() -> None:
+    socket = SlowSocket(expected=QUEUE + 1)
+    channel = Channel(cast(web.WebSocketResponse, socket))
+    for number in range(QUEUE + 3):
+        channel.offer({"number": number}, count=10)
+    await asyncio.wait_for(channel.run(), 5)
+    assert socket.sent[0] == {"type": "dropped", "count": 30}
+    assert [message["number"] for message in socket.sent[1:]] == list(range(3, QUEUE + 3))
