@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
@@ -22,7 +23,7 @@ def limit_of(request: web.Request) -> int:
     text = request.query.get("limit")
     if text is None:
         return DEFAULT_LIMIT
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_LIMIT):
+    if not (re.fullmatch(r"[0-9]{1,4}", text) and 1 <= int(text) <= MAX_LIMIT):
         issue = Issue(["query", "limit"], f"a number from 1 to {MAX_LIMIT}")
         raise InvalidInput("limit is out of range", [issue])
     return int(text)

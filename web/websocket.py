@@ -122,12 +122,13 @@ async def _until_closed(socket: web.WebSocketResponse) -> None:
 
 def close_at_shutdown(server: web.Application) -> None:
     """Have every open socket told that the worker goes, so that none delays its stop."""
-    server[_OPEN] = set()
+    open_here: set[web.WebSocketResponse] = set()
+    server[_OPEN] = open_here
 
     async def close_all(_: web.Application) -> None:
         leaving = [
             socket.close(code=WSCloseCode.GOING_AWAY, message=b"the worker stops")
-            for socket in set(server[_OPEN])
+            for socket in open_here
         ]
         await asyncio.gather(*leaving, return_exceptions=True)
 

@@ -24,12 +24,14 @@ class Listeners:
 
     def __init__(self) -> None:
         self.listeners: list[Callable[[dict[str, Any]], None]] = []
+        self.left = asyncio.Event()
 
     def add(self, listener: Callable[[dict[str, Any]], None]) -> None:
         self.listeners.append(listener)
 
     def remove(self, listener: Callable[[dict[str, Any]], None]) -> None:
         self.listeners.remove(listener)
+        self.left.set()
 
 
 async def snapshot() -> dict[str, Any]:
@@ -53,6 +55,7 @@ async def test_a_listener_gets_the_snapshot_and_then_what_happens() -> None:
             assert (await heard(socket))["type"] == "snapshot"
             fanout.listeners[0]({"type": "things", "things": [1]})
             assert await heard(socket) == {"type": "things", "things": [1]}
+        await asyncio.wait_for(fanout.left.wait(), 5)
         assert fanout.listeners == []
 
 
@@ -83,8 +86,10 @@ async def test_a_plain_get_is_told_to_upgrade() -> None:
             assert (response.status, response.headers["Upgrade"]) == (426, "websocket")
 
 
-async def closed_with(client: Client, **options: Any) -> int | None:
-    async with client.ws_connect("/live", **options) as socket:
+async def closed_with(client: Client, headers: dict[str, str]) -> int | None:
+    """The code that the server closes with, after whatever it says before."""
+    socket: ClientWebSocketResponse
+    async with client.ws_connect("/live", headers=headers) as socket:
         while (await socket.receive(timeout=10)).type is WSMsgType.TEXT:
             pass
         return socket.close_code
@@ -93,7 +98,7 @@ async def closed_with(client: Client, **options: Any) -> int | None:
 async def test_an_expired_token_closes_the_socket_with_4401() -> None:
     began_s = time.monotonic()
     async with edge(live(Listeners())) as client:
-        assert await closed_with(client, headers=bearer(ttl_s=1)) == EXPIRED
+        assert await closed_with(client, bearer(ttl_s=1)) == EXPIRED
     assert time.monotonic() - began_s < 5
 
 
@@ -102,7 +107,7 @@ async def test_a_store_that_is_away_closes_with_try_again_later() -> None:
         raise Unavailable("postgres")
 
     async with edge(live(Listeners(), away)) as client:
-        assert await closed_with(client, headers=bearer()) == 1013
+        assert await closed_with(client, bearer()) == 1013
 
 
 async def test_a_stopping_worker_tells_its_listeners() -> None:
