@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 import structlog
-from faust.types import StreamT
 from faust.types.events import EventT
 
 from liveops.clock import Clock
@@ -55,7 +54,7 @@ class CorrelateAgent:
         self._owns = owns
         self._due_s: float | None = 0.0
 
-    async def run(self, stream: StreamT[bytes]) -> None:
+    async def run(self, stream: Any) -> None:
         """Read detections for as long as the worker lives."""
         await self._config.wait_ready()
         async for events in stream.noack_take(_CHUNK, within=_WITHIN_S):

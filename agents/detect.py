@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 import orjson
 import structlog
-from faust.types import StreamT
 from faust.types.events import EventT
 
 from liveops.detection.engine import accept_fit, observe
@@ -79,7 +78,7 @@ class DetectAgent:
     def _read_rules(self) -> None:
         self.book = RuleBook(self._config.rules.values(), self._config.silences.values())
 
-    async def run(self, stream: StreamT[bytes]) -> None:
+    async def run(self, stream: Any) -> None:
         """Read records for as long as the worker lives; none of them ends it."""
         await self._config.wait_ready()
         async for event in stream.noack().events():

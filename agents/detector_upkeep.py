@@ -34,9 +34,7 @@ _EXIT_LOST_STATE = 70
 class DetectorUpkeep:
     """Runs while this worker's assignment is in force."""
 
-    def __init__(
-        self, app: AppT[Any], agent: DetectAgent, database: Database, clock: Clock
-    ) -> None:
+    def __init__(self, app: AppT, agent: DetectAgent, database: Database, clock: Clock) -> None:
         self._app = app
         self._agent = agent
         self._database = database

@@ -16,7 +16,7 @@ from tables.checkpointed import SEPARATOR, CheckpointedTable, declare
 NAME = "detectors"
 
 
-def register(app: AppT[bytes], partitions: int) -> CheckpointedTable:
+def register(app: AppT, partitions: int) -> CheckpointedTable:
     """Declare the table."""
     return declare(app, NAME, partitions)
 

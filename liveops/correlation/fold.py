@@ -14,10 +14,11 @@ from liveops.correlation.topology import Topology
 from liveops.correlation.words import content, origin
 from schema.ids import derived_id
 from schema.incidents import Detection
+from schema.metrics import WINDOW_S
 
 #: A quiet group takes in new excursions this long.
 GAP_S = 300.0
-#: Onsets (window starts) of one spreading fault lie at most so far apart.
+#: A caller that begins to fail later than this after its dependency has its own trouble.
 _SPREAD_S = 120.0
 #: How long a service that depends on others waits for a deeper cause to show.
 HOLD_S = 1.5
@@ -32,7 +33,7 @@ def fold(groups: Groups, detection: Detection, source: Source, topology: Topolog
         return _update(known, detection, source, topology)
     if detection.state == "resolved":
         return []
-    chosen = _own(groups, detection) or _above_of(groups, detection, topology)
+    chosen = _chosen(groups, detection, topology)
     if chosen is not None:
         return _update(chosen, detection, source, topology)
     callers = _callers(groups, detection, topology)
@@ -88,12 +89,23 @@ def _start(detection: Detection, source: Source, topology: Topology) -> Group:
 
 
 def _own(groups: Groups, detection: Detection) -> Group | None:
-    """The group that holds the service already."""
+    """The group that holds the service already; a quiet one only for the same metric."""
     for group in groups.values():
-        names = {item.service_name for item in group.members.values()}
-        if not group.dismissed and detection.service_name in names:
-            return group
+        members = group.members.values() if not group.active else group.active
+        for item in members if not group.dismissed else ():
+            same_metric = item.metric_type == detection.metric_type
+            if item.service_name == detection.service_name and (group.active or same_metric):
+                return group
     return None
+
+
+def _chosen(groups: Groups, detection: Detection, topology: Topology) -> Group | None:
+    """Its own service's group, unless only a failing dependency began at the same time."""
+    own, above = _own(groups, detection), _above_of(groups, detection, topology)
+    if own is None or above is None or own is above:
+        return own or above
+    onsets = [i for i in own.active if i.service_name == detection.service_name]
+    return own if any(_at_once(item, detection) for item in onsets) else above
 
 
 def _above_of(groups: Groups, detection: Detection, topology: Topology) -> Group | None:
@@ -103,7 +115,7 @@ def _above_of(groups: Groups, detection: Detection, topology: Topology) -> Group
         (below[item.service_name], -item.onset_s, group.incident_id)
         for group in groups.values()
         for item in group.active
-        if not group.dismissed and item.service_name in below and _spreads(item, detection)
+        if not group.dismissed and item.service_name in below and _follows(item, detection)
     ]
     return groups[min(found)[2]] if found else None
 
@@ -115,13 +127,20 @@ def _callers(groups: Groups, detection: Detection, topology: Topology) -> list[G
         first = origin(group, topology)
         if group.dismissed or detection.service_name not in topology.below(first):
             continue
-        if any(i.service_name == first and _spreads(i, detection) for i in group.active):
+        if any(i.service_name == first and _at_once(i, detection) for i in group.active):
             found.append(group)
     return sorted(found, key=lambda g: (not g.opened, g.first_offset))
 
 
-def _spreads(known: Detection, new: Detection) -> bool:
-    return abs(known.onset_s - new.onset_s) <= _SPREAD_S
+def _at_once(known: Detection, new: Detection) -> bool:
+    """Whether both began in the same or in neighbouring windows; onsets are window starts."""
+    apart_s = max(WINDOW_S[known.window], WINDOW_S[new.window])
+    return abs(known.onset_s - new.onset_s) <= apart_s
+
+
+def _follows(cause: Detection, effect: Detection) -> bool:
+    """Whether the effect began with its possible cause or soon after."""
+    return _at_once(cause, effect) or 0 <= effect.onset_s - cause.onset_s <= _SPREAD_S
 
 
 def _update(

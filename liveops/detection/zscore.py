@@ -34,6 +34,8 @@ LEAST_DEVIATION = 0.25
 #: An excursion ends inside this share of the bounds.
 HYSTERESIS = 0.7
 _LEAST_SAMPLES = 3
+#: Share of the window's own standard error that counts; see `sampling_noise`.
+_WEIGHT_OF_OWN = 1 / 3
 _MOST_SCORE = 1000.0
 #: Fields whose open value estimates the closed one.
 STEADY_FIELDS = frozenset({"mean", "p50"})
@@ -147,12 +149,13 @@ def sampling_noise(item: Aggregate, now: Normal, field: str) -> float:
     """Extra deviation of a field estimated from few samples.
 
     From the usual spread for the samples still missing, and from the window's own
-    spread, so that one wild sample among calm ones is no evidence.
+    spread: one to three wild samples among calm ones are no evidence, more are.
     """
     if field not in STEADY_FIELDS:
         return 0.0
     missing = max(0.0, 1.0 / item.count - 1.0 / max(now.count, 1.0))
-    return math.hypot(now.spread * math.sqrt(missing), item.stddev / math.sqrt(item.count))
+    own = _WEIGHT_OF_OWN * item.stddev / math.sqrt(item.count)
+    return math.hypot(now.spread * math.sqrt(missing), own)
 
 
 def _too_few(item: Aggregate, now: Normal) -> bool:
