@@ -54,7 +54,7 @@ class CorrelateAgent:
         self._owns = owns
         self._due_s: float | None = 0.0
 
-    async def run(self, stream: Any) -> None:
+    async def run(self, stream: Stream[Any]) -> None:
         """Read detections for as long as the worker lives."""
         await self._config.wait_ready()
         async for events in stream.noack_take(_CHUNK, within=_WITHIN_S):

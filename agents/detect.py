@@ -78,7 +78,7 @@ class DetectAgent:
     def _read_rules(self) -> None:
         self.book = RuleBook(self._config.rules.values(), self._config.silences.values())
 
-    async def run(self, stream: Any) -> None:
+    async def run(self, stream: Stream[bytes]) -> None:
         """Read records for as long as the worker lives; none of them ends it."""
         await self._config.wait_ready()
         async for event in stream.noack().events():

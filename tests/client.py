@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -33,7 +33,7 @@ class Answer:
 
     status: int
     body: Any
-    headers: dict[str, str]
+    headers: Mapping[str, str]
 
 
 class Client:
@@ -71,7 +71,7 @@ class Client:
         ) as response:
             is_json = "json" in response.content_type
             body = await (response.json(content_type=None) if is_json else response.text())
-            return Answer(response.status, body, dict(response.headers))
+            return Answer(response.status, body, response.headers)
 
     async def get(self, path: str, **options: Any) -> Any:
         """The body of a GET that must succeed."""
