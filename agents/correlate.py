@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import structlog
+from faust import Stream
 from faust.types.events import EventT
 
 from liveops.clock import Clock

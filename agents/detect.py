@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import orjson
 import structlog
+from faust import Stream
 from faust.types.events import EventT
 
 from liveops.detection.engine import accept_fit, observe
