@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from aiohttp import web
 
-from liveops.errors import BadCursor, Issue
+from liveops.errors import InvalidInput, Issue
 from liveops.postgres import incidents as store
 from liveops.postgres.incidents import IncidentFilter
 from liveops.redis.fanout import Fanout
@@ -18,10 +18,10 @@ from web.bodies import read_model
 from web.followed import route
 from web.ids import id_of
 from web.models.incidents import CommentBody, IncidentBody, IncidentPatch
-from web.paging import decode_cursor, encode_cursor, limit_of
+from web.paging import PAGE, bad_cursor, decode_cursor, encode_cursor, limit_of, page_of
 from web.problems import Problem
 from web.routing import Access, Query, Route, json_response
-from web.spans import invalid, service_of, time_of
+from web.spans import FAR_FUTURE_S, invalid, service_of, time_of
 
 #: Incidents a new listener is told at first.
 SNAPSHOT = 50
@@ -43,12 +43,12 @@ def routes(deps: Deps) -> list[Route]:
             ("from", "Detected at or after, RFC 3339"),
             ("to", "Detected before, RFC 3339"),
             ("q", "Text in title or description"),
-            ("limit", "1 to 500"),
-            ("cursor", "Where the last page ended"),
         )
     )
     return [
-        Route("GET", path, calls.listing, Access.READ, "Incidents, newest first", query=filters),
+        Route(
+            "GET", path, calls.listing, Access.READ, "Incidents, newest first", query=filters + PAGE
+        ),
         Route(
             "POST",
             path,
@@ -67,7 +67,14 @@ def routes(deps: Deps) -> list[Route]:
             "Change an incident; If-Match is honoured",
             request_model=IncidentPatch,
         ),
-        Route("GET", one + "/timeline", calls.timeline, Access.READ, "What happened to it"),
+        Route(
+            "GET",
+            one + "/timeline",
+            calls.timeline,
+            Access.READ,
+            "What happened to it",
+            query=PAGE,
+        ),
         Route(
             "POST",
             one + "/comments",
@@ -148,7 +155,9 @@ class IncidentCalls:
     async def timeline(self, request: web.Request) -> web.StreamResponse:
         """GET /api/incidents/{id}/timeline."""
         events = await store.timeline(self._deps.database, id_of(request))
-        return json_response({"items": events, "next_cursor": None})
+        # Ids grow with time; padded, they sort as text.
+        page, cursor = page_of(request, events, lambda event: [event["id"].rjust(20)])
+        return json_response({"items": page, "next_cursor": cursor})
 
     async def comment(self, request: web.Request) -> web.StreamResponse:
         """POST /api/incidents/{id}/comments."""
@@ -172,7 +181,9 @@ def _patch_values(body: IncidentPatch) -> dict[str, Any]:
     values = {name: getattr(body, name) for name in body.model_fields_set}
     for name, value in values.items():
         if value is None and name not in _CLEARABLE:
-            raise invalid(name, "must not be null")
+            raise InvalidInput(f"{name} is null", [Issue([name], "must not be null")])
+    if "affected_services" in values:
+        values["affected_services"] = list(dict.fromkeys(values["affected_services"]))
     return values
 
 
@@ -211,7 +222,10 @@ def _before(request: web.Request) -> tuple[float, str] | None:
     if parts is None:
         return None
     try:
-        time_s, identity = parts
-        return float(time_s), str(UUID(identity))
-    except (ValueError, TypeError):
-        raise BadCursor("bad cursor", [Issue(["query", "cursor"], "not a cursor")]) from None
+        text, identity = parts
+        time_s, known = float(text), str(UUID(identity))
+    except ValueError:
+        raise bad_cursor() from None
+    if not 0 <= time_s < FAR_FUTURE_S:
+        raise bad_cursor()
+    return time_s, known

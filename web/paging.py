@@ -12,9 +12,12 @@ import orjson
 from aiohttp import web
 
 from liveops.errors import BadCursor, InvalidInput, Issue
+from web.routing import Query
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500
+#: What every list takes, for the documentation.
+PAGE = (Query("limit", "1 to 500, default 50"), Query("cursor", "Where the last page ended"))
 T = TypeVar("T")
 
 

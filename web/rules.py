@@ -13,6 +13,7 @@ from schema.rules import Rule
 from web.bodies import read_model
 from web.ids import id_of
 from web.models.config import RuleBody
+from web.paging import PAGE, page_of
 from web.routing import Access, Route, json_response
 
 
@@ -21,7 +22,8 @@ def routes(deps: Deps) -> list[Route]:
 
     async def listing(request: web.Request) -> web.StreamResponse:
         rules = await all_rules(deps.database)
-        return json_response({"items": msgspec.to_builtins(rules), "next_cursor": None})
+        page, cursor = page_of(request, rules, lambda rule: [rule.name, rule.id])
+        return json_response({"items": msgspec.to_builtins(page), "next_cursor": cursor})
 
     async def create(request: web.Request) -> web.StreamResponse:
         body = await read_model(request, RuleBody)
@@ -35,7 +37,7 @@ def routes(deps: Deps) -> list[Route]:
         return web.Response(status=204)
 
     return [
-        Route("GET", "/api/rules", listing, Access.READ, "All rules"),
+        Route("GET", "/api/rules", listing, Access.READ, "All rules", query=PAGE),
         Route(
             "POST",
             "/api/rules",

@@ -15,6 +15,7 @@ from schema.times import format_time
 from web.bodies import read_model
 from web.ids import id_of
 from web.models.config import SilenceBody
+from web.paging import PAGE, page_of
 from web.routing import Access, Route, json_response
 
 
@@ -23,7 +24,8 @@ def routes(deps: Deps) -> list[Route]:
 
     async def listing(request: web.Request) -> web.StreamResponse:
         silences = await current_silences(deps.database)
-        return json_response({"items": msgspec.to_builtins(silences), "next_cursor": None})
+        page, cursor = page_of(request, silences, lambda item: [item.ends_at, item.id])
+        return json_response({"items": msgspec.to_builtins(page), "next_cursor": cursor})
 
     async def create(request: web.Request) -> web.StreamResponse:
         body = await read_model(request, SilenceBody)
@@ -37,7 +39,9 @@ def routes(deps: Deps) -> list[Route]:
         return web.Response(status=204)
 
     return [
-        Route("GET", "/api/silences", listing, Access.READ, "Silences that have not ended"),
+        Route(
+            "GET", "/api/silences", listing, Access.READ, "Silences that have not ended", query=PAGE
+        ),
         Route(
             "POST",
             "/api/silences",

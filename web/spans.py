@@ -10,6 +10,8 @@ from liveops.errors import InvalidInput, Issue
 from schema.times import parse_time_s
 
 _SERVICE = re.compile(r"[A-Za-z0-9._/-]{1,128}")
+#: Times at or after this (year 2096) are out of range.
+FAR_FUTURE_S = 4e9
 _METRIC = re.compile(r"[A-Za-z0-9._:/-]{1,128}")
 
 
@@ -49,7 +51,7 @@ def time_of(request: web.Request, name: str, default_s: float) -> float:
         value = float(text) if _is_number(text) else parse_time_s(text.replace(" ", "+"))
     except (ValueError, OverflowError):
         raise invalid(name, "not an RFC 3339 time") from None
-    if not 0 <= value < 4e9:
+    if not 0 <= value < FAR_FUTURE_S:
         raise invalid(name, "out of range")
     return value
 

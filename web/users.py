@@ -14,6 +14,7 @@ from liveops.services.deps import Deps
 from web.bodies import read_model
 from web.ids import id_of
 from web.models.auth import IngestTokenBody, UserBody, UserPatch
+from web.paging import PAGE, page_of
 from web.routing import Access, Route, json_response
 
 
@@ -23,7 +24,7 @@ def routes(deps: Deps) -> list[Route]:
     people, tokens = "/api/auth/users", "/api/auth/ingest-tokens"
     write = Access.WRITE
     return [
-        Route("GET", people, calls.list_users, write, "All users"),
+        Route("GET", people, calls.list_users, write, "All users", query=PAGE),
         Route(
             "POST", people, calls.add_user, write, "Add a user", request_model=UserBody, status=201
         ),
@@ -36,7 +37,9 @@ def routes(deps: Deps) -> list[Route]:
             request_model=UserPatch,
         ),
         Route("DELETE", people + "/{name}", calls.delete_user, write, "Remove a user", status=204),
-        Route("GET", tokens, calls.list_tokens, write, "Ingest tokens that are in force"),
+        Route(
+            "GET", tokens, calls.list_tokens, write, "Ingest tokens that are in force", query=PAGE
+        ),
         Route(
             "POST",
             tokens,
@@ -61,7 +64,8 @@ class AdministrationCalls:
     async def list_users(self, request: web.Request) -> web.StreamResponse:
         """GET /api/auth/users."""
         found = await users.all_users(self._deps.database)
-        return json_response({"items": [user.public() for user in found], "next_cursor": None})
+        page, cursor = page_of(request, found, lambda user: [user.name])
+        return json_response({"items": [user.public() for user in page], "next_cursor": cursor})
 
     async def add_user(self, request: web.Request) -> web.StreamResponse:
         """POST /api/auth/users."""
@@ -97,7 +101,8 @@ class AdministrationCalls:
     async def list_tokens(self, request: web.Request) -> web.StreamResponse:
         """GET /api/auth/ingest-tokens."""
         items = await ingest_tokens.all_ingest_tokens(self._deps.database)
-        return json_response({"items": items, "next_cursor": None})
+        page, cursor = page_of(request, items, lambda item: [item["name"], item["id"]])
+        return json_response({"items": page, "next_cursor": cursor})
 
     async def add_token(self, request: web.Request) -> web.StreamResponse:
         """POST /api/auth/ingest-tokens."""

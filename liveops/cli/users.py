@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
@@ -46,9 +47,11 @@ def add(name: str, password: Password, role: Roles = None, data_dir: DataDir = N
     """Add a user (default role MANAGER)."""
     from liveops.postgres.users import add_user
     from liveops.security.passwords import MIN_CHARS, hash_password
-    from liveops.security.principal import MANAGER, ROLES
+    from liveops.security.principal import MANAGER, ROLES, USER_NAME
 
     roles = role or [MANAGER]
+    if not re.fullmatch(USER_NAME, name):
+        raise typer.BadParameter("a name has up to 64 letters, digits, dots, dashes, _ or @")
     if not set(roles) <= set(ROLES):
         raise typer.BadParameter(f"a role is one of {', '.join(ROLES)}")
     if len(password) < MIN_CHARS:

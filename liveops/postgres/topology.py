@@ -33,6 +33,7 @@ async def declare_topology(database: Database, edges: list[tuple[str, str]], now
     unique = sorted(set(edges))
     told = [Edge(caller=caller, callee=callee, last_seen_s=now_s) for caller, callee in unique]
     async with database.transaction() as con:
+        await con.execute(queries["lock_declared"])
         await con.execute(queries["forget_declared"])
         await con.executemany(queries["declare_edge"], unique)
         await enqueue(con, CONFIG, TOPOLOGY_DECLARED, msgspec.json.encode(told))

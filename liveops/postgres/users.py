@@ -81,6 +81,7 @@ async def change_user(
     """Change a user and end his sessions; the last ENGINEER cannot lose his role."""
     queries = load("users")
     async with database.transaction() as con:
+        await con.execute(queries["lock_administration"])
         changed = await con.fetchval(queries["update"], name, password_hash, roles, disabled)
         if changed is None:
             raise NotFound("no user of this name")
@@ -90,8 +91,10 @@ async def change_user(
 
 async def delete_user(database: Database, name: str) -> None:
     """Remove a user; raises NotFound, IllegalChange for the last ENGINEER, Unavailable."""
+    queries = load("users")
     async with database.transaction() as con:
-        if await con.fetchval(load("users")["delete"], name) is None:
+        await con.execute(queries["lock_administration"])
+        if await con.fetchval(queries["delete"], name) is None:
             raise NotFound("no user of this name")
         await _keep_an_engineer(con)
 

@@ -34,10 +34,11 @@ class Announcer:
     async def _incident(self, incident_id: str, value: bytes) -> None:
         incident = orjson.loads(value)
         async with self._cache.guard() as client:
+            known = await client.lpos(keys.INCIDENTS_ACTIVE, incident_id) is not None
             pipe = client.pipeline(transaction=False)
-            if incident["status"] == "resolved" or incident["version"] == 1:
+            if incident["status"] == "resolved":
                 pipe.lrem(keys.INCIDENTS_ACTIVE, 0, incident_id)
-            if incident["version"] == 1 and incident["status"] != "resolved":
+            elif not known:  # new, opened again, or forgotten by Redis
                 pipe.lpush(keys.INCIDENTS_ACTIVE, incident_id)
                 pipe.ltrim(keys.INCIDENTS_ACTIVE, 0, KEEP_ACTIVE - 1)
             message = {"type": "incidents", "incidents": [incident]}

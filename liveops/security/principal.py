@@ -8,6 +8,8 @@ from typing import Literal
 ENGINEER = "ENGINEER"
 MANAGER = "MANAGER"
 ROLES = (ENGINEER, MANAGER)
+#: What a user may be called.
+USER_NAME = r"^[A-Za-z0-9._@-]{1,64}$"
 
 
 @dataclass(frozen=True, slots=True)

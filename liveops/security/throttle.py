@@ -1,4 +1,4 @@
-"""Login throttling: failures cost waiting, by user and by address."""
+"""Login throttling: failures cost waiting."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ _MAX_KEYS = 10_000
 
 
 class Throttle:
-    """Counts failures by key in this process; the oldest keys are forgotten first."""
+    """Counts failures by key in this process; the oldest keys are forgotten first.
 
-    def __init__(self) -> None:
+    The first `free` failures of a key cost nothing, each further one a longer wait.
+    """
+
+    def __init__(self, free: int = FREE) -> None:
+        self._free = free
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def wait_s(self, keys: list[str], now_s: float) -> float:
@@ -25,9 +29,9 @@ class Throttle:
 
     def _wait(self, key: str, now_s: float) -> float:
         count, at_s = self._failures.get(key, (0, 0.0))
-        if count < FREE or now_s - at_s > _FORGET_S:
+        if count < self._free or now_s - at_s > _FORGET_S:
             return 0.0
-        pause_s = min(MAX_WAIT_S, BASE_S * 2.0 ** min(count - FREE, 16))
+        pause_s = min(MAX_WAIT_S, BASE_S * 2.0 ** min(count - self._free, 16))
         return max(0.0, at_s + pause_s - now_s)
 
     def failed(self, keys: list[str], now_s: float) -> None:

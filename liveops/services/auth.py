@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from liveops.kafka.app import LiveOpsApp, create_app
+from liveops.kafka.app import LiveOpsApp, Loop, create_app
+from liveops.postgres.housekeeping import Housekeeping
 from liveops.postgres.outbox import OutboxRelay
 from liveops.redis.announce import Announcer
 from liveops.services import port_of
@@ -21,6 +22,7 @@ def build(settings: Settings) -> LiveOpsApp:
     app.producer_only = True
     announcer = Announcer(deps.cache)
     app.parts += [deps, OutboxRelay(deps.database, deps.producer, announcer.sent)]
+    app.parts.append(Loop(Housekeeping(deps.database).run, "housekeeping"))
     routes = [*auth.routes(deps), *users.routes(deps), *dashboard.routes(deps)]
     checks: dict[str, Check] = {
         "postgres": deps.database.ping,

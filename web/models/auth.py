@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from liveops.security.passwords import MIN_CHARS
+from liveops.security.principal import USER_NAME
+from web.models.fields import Glob, Line, Moment
 
 Role = Literal["ENGINEER", "MANAGER"]
-UserName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._@-]{1,64}$")]
+UserName = Annotated[str, Field(pattern=USER_NAME)]
 Password = Annotated[SecretStr, Field(min_length=MIN_CHARS, max_length=1024)]
 
 
@@ -73,8 +75,6 @@ class IngestTokenBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")
-    services: list[Annotated[str, Field(min_length=1, max_length=128)]] = Field(
-        default=["*"], min_length=1, max_length=100
-    )
-    expires_at: AwareDatetime | None = None
+    name: Line
+    services: list[Glob] = Field(default=["*"], min_length=1, max_length=100)
+    expires_at: Moment | None = None

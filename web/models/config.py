@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
-Glob = Annotated[str, Field(min_length=1, max_length=128)]
-Severity = Literal["critical", "high", "medium", "low"]
-ServiceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{1,128}$")]
+from web.models.fields import NO_NUL, Glob, Line, Moment, ServiceName, Severity
+
+TagText = Annotated[str, Field(min_length=1, max_length=256, pattern=NO_NUL)]
 
 
 class RuleBody(BaseModel):
@@ -16,11 +16,11 @@ class RuleBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=200)
+    name: Line
     kind: Literal["threshold", "zscore", "forecast", "no_data"]
     service: Glob = "*"
     metric: Glob = "*"
-    tags: dict[str, str] = Field(default={}, max_length=16)
+    tags: dict[TagText, TagText] = Field(default={}, max_length=16)
     window: Literal["1m", "5m", "15m"] = "1m"
     field: Literal["mean", "min", "max", "sum", "count", "rate", "stddev", "p50", "p95", "p99"] = (
         "mean"
@@ -53,9 +53,9 @@ class SilenceBody(BaseModel):
     service: Glob = "*"
     metric: Glob = "*"
     severity: Severity | None = None
-    starts_at: AwareDatetime | None = None
-    ends_at: AwareDatetime
-    reason: str = Field(default="", max_length=1000)
+    starts_at: Moment | None = None
+    ends_at: Moment
+    reason: str = Field(default="", max_length=1000, pattern=NO_NUL)
 
 
 class EdgeBody(BaseModel):

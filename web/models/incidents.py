@@ -6,11 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-Severity = Literal["critical", "high", "medium", "low"]
-ServiceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{1,128}$")]
-Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
-#: PostgreSQL text cannot hold NUL.
-Text = Annotated[str, Field(max_length=20_000, pattern=r"^[^\x00]*$")]
+from web.models.fields import NO_NUL, ServiceName, Severity
+
+Title = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300, pattern=NO_NUL)
+]
+Text = Annotated[str, Field(max_length=20_000, pattern=NO_NUL)]
+Assignee = Annotated[str, Field(max_length=200, pattern=NO_NUL)]
 
 
 class IncidentBody(BaseModel):
@@ -18,12 +20,12 @@ class IncidentBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    title: Annotated[Title, Field(pattern=r"^[^\x00]*$")]
+    title: Title
     severity: Severity
     service_name: ServiceName
     description: Text = ""
     affected_services: list[ServiceName] = Field(default=[], max_length=500)
-    assignee: Text | None = None
+    assignee: Assignee | None = None
 
 
 class IncidentPatch(BaseModel):
@@ -33,9 +35,9 @@ class IncidentPatch(BaseModel):
 
     status: Literal["open", "acknowledged", "resolved"] | None = None
     severity: Severity | None = None
-    title: Annotated[Title, Field(pattern=r"^[^\x00]*$")] | None = None
+    title: Title | None = None
     description: Text | None = None
-    assignee: Text | None = None
+    assignee: Assignee | None = None
     affected_services: list[ServiceName] | None = Field(default=None, max_length=500)
 
 
@@ -45,5 +47,6 @@ class CommentBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     text: Annotated[
-        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)
-    ] = Field(pattern=r"^[^\x00]*$")
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000, pattern=NO_NUL),
+    ]

@@ -41,7 +41,7 @@ RETURNING id, at
 
 -- name: timeline
 -- What happened to an incident, oldest first.
-SELECT id, at, kind, actor, data FROM incident_events WHERE incident_id = $1 ORDER BY id LIMIT 2000
+SELECT id, at, kind, actor, data FROM incident_events WHERE incident_id = $1 ORDER BY id
 
 -- name: active
 -- Ids of incidents that are not resolved, newest first.

@@ -13,7 +13,3 @@ SELECT id, topic, key, value FROM outbox WHERE sent_at IS NULL ORDER BY id LIMIT
 -- name: mark_sent
 -- After the broker's ack.
 UPDATE outbox SET sent_at = now() WHERE id = ANY($1::bigint[])
-
--- name: forget
--- Sent events are kept for a day to look into.
-DELETE FROM outbox WHERE sent_at < now() - interval '1 day'

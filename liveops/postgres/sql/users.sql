@@ -21,6 +21,10 @@ WHERE name = $1 RETURNING name
 -- Remove a user with his refresh tokens.
 DELETE FROM users WHERE name = $1 RETURNING name
 
+-- name: lock_administration
+-- One change at a time, so that two engineers cannot remove each other.
+SELECT pg_advisory_xact_lock(hashtext('users'))
+
 -- name: engineers
 -- Users who can still administer.
 SELECT count(*) FROM users WHERE 'ENGINEER' = ANY(roles) AND NOT disabled

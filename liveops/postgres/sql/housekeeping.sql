@@ -1,0 +1,16 @@
+-- name: forget_refresh
+-- Refresh tokens that have expired; used ones stay until then, to recognise a copy.
+DELETE FROM refresh_tokens WHERE expires_at < now()
+
+-- name: forget_revoked
+-- Revocations of access tokens that have expired by themselves.
+DELETE FROM revoked_tokens WHERE expires_at < now() RETURNING jti
+
+-- name: forget_silences
+-- Silences that ended over a day ago.
+DELETE FROM silences WHERE (definition ->> 'ends_at')::timestamptz < now() - interval '1 day'
+RETURNING id
+
+-- name: forget_outbox
+-- Events that left over a day ago.
+DELETE FROM outbox WHERE sent_at < now() - interval '1 day'
