@@ -11,7 +11,8 @@ class IncidentFeed extends EventTarget {
   items = new Map();
   state = "connecting";
   #socket = null;
-  #known = false;
+  /** Greatest time of detection seen; null before the first answer. */
+  #newest = null;
 
   start() {
     this.#socket = new LiveSocket("/api/incidents/live", {
@@ -25,7 +26,7 @@ class IncidentFeed extends EventTarget {
   stop() {
     this.#socket?.close();
     this.items.clear();
-    this.#known = false;
+    this.#newest = null;
     this.#turn("connecting");
   }
 
@@ -39,14 +40,18 @@ class IncidentFeed extends EventTarget {
   /** Merge incidents; older versions of known ones are ignored. */
   take(incidents) {
     const fresh = [];
+    const newest = this.#newest;
     const changed = incidents.filter((incident) => {
       const old = this.items.get(incident.id);
       if (old && old.version >= incident.version) return false;
-      if (!old && this.#known) fresh.push(incident);
+      const at = Date.parse(incident.detected_at);
+      // Older pages and the first answer are history, not news.
+      if (!old && newest !== null && at > newest) fresh.push(incident);
+      this.#newest = Math.max(this.#newest ?? 0, at);
       this.items.set(incident.id, incident);
       return true;
     });
-    this.#known = true;
+    this.#newest ??= 0;
     this.#forgetOldest();
     if (changed.length) this.dispatchEvent(new CustomEvent("change", { detail: { changed, fresh } }));
   }

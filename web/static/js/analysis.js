@@ -1,0 +1,143 @@
+// The analysis of an incident: cause, both summaries, ranking, actions, evidence.
+
+import { isEngineer, post } from "./api.js";
+import { citation, cited } from "./citations.js";
+import { failure, h, put } from "./dom.js";
+import { analyses } from "./feeds.js";
+import { moment, percent } from "./format.js";
+
+export class AnalysisView {
+  node = h("div", { class: "stack wide" });
+  #incidentId;
+  #onCompleted;
+  #shown = "";
+  #left = false;
+  #onChange = (event) => event.detail.incident_id === this.#incidentId && this.#show(event.detail);
+  #reload = () => this.load();
+  #onState = () => analyses.state === "live" && this.load();
+
+  /** `onCompleted(analysis)` is called with each analysis shown. */
+  constructor(incidentId, onCompleted) {
+    this.#incidentId = incidentId;
+    this.#onCompleted = onCompleted;
+    analyses.addEventListener("change", this.#onChange);
+    analyses.addEventListener("poll", this.#reload);
+    analyses.addEventListener("state", this.#onState);
+    this.load();
+  }
+
+  close() {
+    this.#left = true;
+    analyses.removeEventListener("change", this.#onChange);
+    analyses.removeEventListener("poll", this.#reload);
+    analyses.removeEventListener("state", this.#onState);
+  }
+
+  async load() {
+    try {
+      const found = await analyses.load(this.#incidentId);
+      if (this.#left) return;
+      if (found === null) this.#none();
+    } catch (error) {
+      if (!this.#left && !this.#shown) put(this.node, failure(error));
+    }
+  }
+
+  #none() {
+    put(this.node, card("Analysis", "analysis", h("p", { class: "muted" }, "No analysis has been asked for yet."), this.#again("Analyse")));
+  }
+
+  #show(found) {
+    const whole = JSON.stringify(found);
+    if (whole === this.#shown) return; // leaves selections and focus alone
+    this.#shown = whole;
+    put(this.node, this.#cause(found), ranking(found), evidence(found));
+    this.#onCompleted(found);
+  }
+
+  #cause(found) {
+    const technical = summary("Technical summary", "technical-summary", found.technical_summary);
+    const executive = summary("Executive summary", "executive-summary", found.executive_summary);
+    return card("Analysis", "analysis",
+      verdict(found),
+      found.root_cause ? h("p", { class: "root-cause", id: "root-cause" }, cited(found.root_cause)) : null,
+      isEngineer() ? [technical, executive] : [executive, technical],
+      actions(found), this.#foot(found));
+  }
+
+  #foot(found) {
+    const words = [
+      found.source === "llm" ? `written with ${found.model ?? "a language model"}` : "written from the evidence alone",
+      found.analyzed_at ? moment(found.analyzed_at) : null,
+      found.tokens ? `${found.tokens} tokens` : null,
+      found.cost_usd ? `$${found.cost_usd.toFixed(4)}` : null,
+    ];
+    const done = found.status !== "pending";
+    return h("div", { class: "row wrap" }, h("span", { class: "muted small" }, done ? words.filter(Boolean).join(" · ") : null), done ? this.#again("Analyse again") : null);
+  }
+
+  #again(label) {
+    if (!isEngineer()) return null;
+    const button = h("button", { type: "button", onclick: ask }, label);
+    const id = this.#incidentId;
+    async function ask() {
+      button.disabled = true;
+      try {
+        await post("/api/analysis/generate", { incident_id: id, force: true });
+        await analyses.load(id);
+      } catch (error) {
+        button.after(failure(error));
+      } finally {
+        button.disabled = false;
+      }
+    }
+    return button;
+  }
+}
+
+function card(title, id, ...children) {
+  return h("section", { class: "card stack", "aria-labelledby": `${id}-title` }, h("h2", { id: `${id}-title` }, title), children);
+}
+
+function verdict(found) {
+  if (found.status === "pending") {
+    return h("p", { class: "verdict pending", role: "status" }, h("span", { class: "pulse", "aria-hidden": "true" }), "Analysing. The ranking below is already known.");
+  }
+  if (found.status === "failed") return h("p", { class: "verdict" }, "The analysis failed; the ranking below stands.");
+  const service = found.root_cause_service;
+  if (found.verdict !== "cause_found" || !service) return h("p", { class: "verdict" }, h("strong", null, "Inconclusive"), h("span", { class: "muted" }, `confidence ${percent(found.confidence)}`));
+  return h("p", { class: "verdict" }, h("span", { class: "muted" }, "Root cause"),
+    h("a", { class: "cause", href: `#/services/${encodeURIComponent(service)}` }, service), bar(found.confidence, `confidence ${percent(found.confidence)}`));
+}
+
+function summary(title, id, text) {
+  if (!text) return null;
+  return h("div", null, h("h3", { id: `${id}-title` }, title), h("p", { class: "prose", id, "aria-labelledby": `${id}-title` }, cited(text)));
+}
+
+function actions(found) {
+  if (!found.suggested_actions.length) return null;
+  return h("div", null, h("h3", null, "Suggested actions"), h("ol", { class: "prose" }, found.suggested_actions.map((item) => h("li", null, cited(item)))));
+}
+
+function bar(share, label) {
+  const inner = h("span", { class: "bar-fill" });
+  inner.style.setProperty("inline-size", percent(Math.min(1, Math.max(0, share))));
+  return h("span", { class: "bar-with-label" }, h("span", { class: "bar", "aria-hidden": "true" }, inner), h("span", { class: "muted small" }, label));
+}
+
+function ranking(found) {
+  if (!found.ranking.length) return null;
+  const rows = found.ranking.slice(0, 10).map((item) => h("li", null,
+    h("div", { class: "row wrap" }, h("a", { href: `#/services/${encodeURIComponent(item.service_name)}` }, item.service_name),
+      h("span", { class: "muted small" }, item.metric_type), bar(item.score, item.score.toFixed(2))),
+    h("div", { class: "cites" }, item.evidence.slice(0, 8).map(citation))));
+  return card("Candidates", "ranking", h("ol", { class: "ranking" }, rows));
+}
+
+function evidence(found) {
+  if (!found.evidence.length) return null;
+  const rows = found.evidence.map((item) => h("li", { id: `evidence-${item.id}`, tabindex: "-1" },
+    h("span", { class: "cite plain" }, item.id), h("span", null, item.text), h("span", { class: "muted small" }, item.kind)));
+  return card("Evidence", "evidence", h("ol", { class: "evidence" }, rows));
+}
