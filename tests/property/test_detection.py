@@ -1,0 +1,66 @@
+"""Detectors under any noise, any cut of the input and any repetition."""
+
+from __future__ import annotations
+
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from liveops.detection.codec import decode_series, encode_series
+from liveops.detection.defaults import DEFAULT_RULES
+from liveops.detection.engine import observe
+from liveops.detection.rulebook import RuleBook
+from liveops.detection.state import new_service
+from tests.aggregates import feed, quiet, rule, window
+
+BOOK = RuleBook(DEFAULT_RULES, ())
+LEVELS = st.floats(0.001, 1e9)
+SEEDS = st.integers(0, 2**32)
+
+
+@given(seed=SEEDS, level=LEVELS)
+@settings(max_examples=60, deadline=None)
+def test_quiet_noise_gives_no_alarm(seed: int, level: float) -> None:
+    assert feed(new_service("svc"), BOOK, quiet(150, seed, level)) == []
+
+
+@given(seed=SEEDS, level=LEVELS, factor=st.floats(2, 50), length=st.integers(1, 15))
+@settings(max_examples=60, deadline=None)
+def test_an_excursion_gives_one_alarm_and_its_end(
+    seed: int, level: float, factor: float, length: int
+) -> None:
+    state = new_service("svc")
+    means = quiet(40, seed, level) + quiet(length, seed + 1, level * factor)
+    found = feed(state, BOOK, means + quiet(6, seed + 2, level))
+    assert [item.state for item in found] == ["firing", "resolved"]
+    assert found[0].id == found[1].id
+
+
+@given(seed=SEEDS, means=st.lists(st.floats(0, 1000), min_size=1, max_size=40))
+@settings(max_examples=50, deadline=None)
+def test_the_same_windows_give_the_same_detections_stored_or_not(
+    seed: int, means: list[float]
+) -> None:
+    book = RuleBook([rule("threshold"), *DEFAULT_RULES], ())
+    whole, cut, coin = new_service("svc"), new_service("svc"), Random(seed)
+    expected = feed(whole, book, means)
+    found = []
+    for number, mean in enumerate(means):
+        found += feed(cut, book, [mean], number)
+        if coin.random() < 0.3:
+            cut.series = {k: decode_series(encode_series(v)) for k, v in cut.series.items()}
+    assert found == expected
+
+
+@given(means=st.lists(st.floats(0, 200), min_size=1, max_size=60))
+@settings(max_examples=80, deadline=None)
+def test_firing_and_resolved_alternate_and_repeats_say_nothing(means: list[float]) -> None:
+    state, book = new_service("svc"), RuleBook([rule("threshold")], ())
+    found = []
+    for number, mean in enumerate(means):
+        found += observe(state, [window(number, mean)], book).detections
+        assert observe(state, [window(number, mean)], book).detections == []
+    states = [item.state for item in found]
+    assert states == ["firing", "resolved"] * (len(states) // 2) + ["firing"] * (len(states) % 2)
+    assert len({item.id for item in found}) == (len(states) + 1) // 2

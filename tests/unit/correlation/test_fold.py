@@ -1,0 +1,157 @@
+"""Which detections make one incident, and what becomes of it."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec.structs import replace
+
+from liveops.correlation.fold import GAP_S, HOLD_S, dismiss, fold, next_due_s, release
+from liveops.correlation.state import Command, Group, Groups, Source
+from liveops.correlation.topology import Topology
+from schema.incidents import Detection
+from schema.rules import Edge
+from tests.aggregates import BEGIN_S, detection
+
+#: shop calls cart and pay; both call nothing but db under cart.
+CALLS = Topology(
+    Edge(caller=a, callee=b) for a, b in (("shop", "cart"), ("shop", "pay"), ("cart", "db"))
+)
+NOW_S = float(BEGIN_S)
+
+
+class Run:
+    """A correlator with a clock and an offset; `commands` are all it gave."""
+
+    def __init__(self) -> None:
+        self.groups: Groups = {}
+        self.commands: list[Command] = []
+        self.offset = 0
+        self.now_s = NOW_S
+
+    def take(self, *found: Detection) -> Run:
+        for item in found:
+            source = Source("liveops.detections", 3, self.offset, self.now_s)
+            self.commands += fold(self.groups, item, source, CALLS)
+            self.offset += 1
+        return self
+
+    def wait(self, seconds: float) -> Run:
+        self.now_s += seconds
+        self.commands += release(self.groups, CALLS, self.now_s)
+        return self
+
+    @property
+    def opened(self) -> list[str]:
+        return [c.values["service_name"] for c in self.commands if c.kind == "open"]
+
+
+def resolved(item: Detection) -> Detection:
+    return replace(item, state="resolved", at_s=item.at_s + 300)
+
+
+def test_a_leaf_opens_at_once_and_explains_itself() -> None:
+    run = Run().take(detection("db"))
+    (command,) = run.commands
+    assert command.kind == "open"
+    assert command.values["title"].startswith("db: latency_ms 500, above the usual 100")
+    assert command.values["fingerprint"] == "db|latency_ms"
+    assert command.values["offsets"] == {"liveops.detections": {"3": [0, 0]}}
+    assert "far above" in command.values["description"]
+
+
+def test_a_caller_waits_for_a_deeper_cause() -> None:
+    run = Run().take(detection("shop"))
+    assert run.opened == []
+    assert next_due_s(run.groups) == NOW_S + HOLD_S
+    assert run.wait(HOLD_S).opened == ["shop"]
+
+
+def test_a_fault_spreading_to_its_callers_is_one_incident_in_any_order() -> None:
+    found = [detection("shop"), detection("cart"), detection("db")]
+    for order in (found, found[::-1], [found[1], found[2], found[0]]):
+        run = Run().take(*order).wait(HOLD_S)
+        assert run.opened in (["db"], ["cart"])
+        last = run.commands[-1].values
+        assert last["service_name"] == "db"
+        assert last["affected_services"] == ["cart", "db", "shop"]
+        assert len(run.groups) == 1
+
+
+def test_two_faults_below_one_caller_stay_two() -> None:
+    run = Run().take(detection("db"), detection("shop"), detection("pay")).wait(HOLD_S)
+    assert sorted(run.opened) == ["db", "pay"]
+    assert len(run.groups) == 2
+
+
+def test_strangers_stay_apart_and_the_same_service_stays_together() -> None:
+    run = Run().take(detection("x"), detection("y"), detection("x", metric_type="cpu"))
+    assert run.opened == ["x", "y"]
+
+
+def test_trouble_of_a_caller_long_after_is_its_own() -> None:
+    run = Run().take(detection("db"), detection("shop", BEGIN_S + 600)).wait(HOLD_S)
+    assert sorted(run.opened) == ["db", "shop"]
+
+
+def test_the_incident_resolves_with_its_last_detection_and_reopens_within_the_gap() -> None:
+    first, other = detection("x"), detection("x", metric_type="cpu")
+    run = Run().take(first, other, resolved(first))
+    assert [c.status for c in run.commands] == [None, None, None]
+    run.take(resolved(other))
+    run.wait(60).take(detection("x", BEGIN_S + 600))
+    assert [c.status for c in run.commands[-2:]] == ["resolved", "open"]
+    assert run.opened == ["x"]
+
+
+def test_after_the_gap_a_new_excursion_is_a_new_incident() -> None:
+    first = detection("x")
+    run = Run().take(first, resolved(first)).wait(GAP_S + 1)
+    assert run.groups == {}
+    run.take(detection("x", BEGIN_S + 900))
+    assert run.opened == ["x", "x"]
+
+
+def test_another_metric_of_a_recovered_service_is_a_new_incident() -> None:
+    first = detection("x")
+    run = Run().take(first, resolved(first)).take(detection("x", metric_type="memory_mb"))
+    assert run.opened == ["x", "x"]
+
+
+def test_silence_makes_it_stale_and_never_resolves() -> None:
+    first = detection("x")
+    run = Run().take(first, replace(first, state="no_data"))
+    assert (run.commands[-1].values["stale"], run.commands[-1].status) == (True, None)
+    run.wait(10 * GAP_S).take(replace(first, state="firing", at_s=first.at_s + 5))
+    assert run.commands[-1].values["stale"] is False
+
+
+def test_what_a_person_resolved_stays_resolved_for_the_same_excursion() -> None:
+    first = detection("x")
+    run = Run().take(first)
+    dismiss(run.groups, set(run.groups))
+    count = len(run.commands)
+    run.take(replace(first, score=99.0), resolved(first))
+    assert len(run.commands) == count
+    run.take(detection("x", BEGIN_S + 60))
+    assert run.opened == ["x", "x"]
+
+
+def test_a_repeated_detection_changes_nothing() -> None:
+    run = Run().take(detection("x"))
+    before = msgspec.json.encode(run.groups)
+    run.take(detection("x"))
+    assert len(run.commands) == 1
+    assert msgspec.json.encode(run.groups) == before
+
+
+def test_severity_is_the_worst() -> None:
+    run = Run().take(
+        detection("x", severity="low"), detection("x", BEGIN_S + 1, severity="critical")
+    )
+    assert run.commands[-1].values["severity"] == "critical"
+
+
+def test_stored_groups_are_the_same_groups() -> None:
+    run = Run().take(detection("db"), detection("shop"))
+    stored = msgspec.to_builtins(run.groups)
+    assert msgspec.convert(stored, dict[str, Group]) == run.groups
