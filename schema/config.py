@@ -1,7 +1,8 @@
 """Records of the compacted topic `liveops.config`, by which services share settings.
 
-Key `rule/<id>`, `silence/<id>`, `topology/declared`, `revoked/<jti>`; value the JSON
-object, or a tombstone when it is gone.
+Key `rule/<id>`, `silence/<id>`, `topology/declared`, `revoked/<jti>`,
+`revoked/user:<name>`; value the JSON object, or a tombstone when it is gone. A revoked
+token's value is when it expires, a user's since when his tokens are good (epoch seconds).
 """
 
 from __future__ import annotations
@@ -10,3 +11,5 @@ RULE = "rule/"
 SILENCE = "silence/"
 TOPOLOGY_DECLARED = "topology/declared"
 REVOKED = "revoked/"
+#: Follows `revoked/` where all older tokens of a user are meant; no jti looks like it.
+USER = "user:"

@@ -15,7 +15,7 @@ from liveops.security.throttle import Throttle
 from liveops.security.tokens import user_token
 from liveops.services.deps import Deps
 from web.bodies import read_model
-from web.models.auth import LoginBody, LogoutBody, RefreshBody, TokenAnswer
+from web.models.auth import LoginBody, LogoutBody, MeAnswer, RefreshBody, TokenAnswer
 from web.problems import Problem
 from web.routing import Access, Route, json_response
 
@@ -58,7 +58,14 @@ def routes(deps: Deps) -> list[Route]:
             request_model=LogoutBody,
             status=204,
         ),
-        Route("GET", "/api/auth/me", calls.me, Access.READ, "Who I am"),
+        Route(
+            "GET",
+            "/api/auth/me",
+            calls.me,
+            Access.READ,
+            "Who I am",
+            response_model=MeAnswer,
+        ),
     ]
 
 

@@ -8,6 +8,7 @@ from liveops.security.access import Access, may
 from liveops.security.principal import Principal
 from liveops.security.tokens import BadToken, verify
 from liveops.services.deps import Deps
+from schema.config import USER
 from web.problems import Problem
 from web.routing import Handler, Route
 
@@ -39,7 +40,9 @@ def authenticate(request: web.Request, deps: Deps, *, websocket: bool) -> Princi
         principal = verify(deps.settings.jwt_secret or "", token, deps.clock.now_s())
     except BadToken as error:
         raise _unauthorized(str(error)) from None
-    if principal.jti in deps.config.revoked:
+    revoked = deps.config.revoked
+    cut_off_s = revoked.get(USER + principal.subject, 0.0)
+    if principal.jti in revoked or principal.issued_at_s < cut_off_s:
         raise _unauthorized("the token has been revoked")
     return principal
 

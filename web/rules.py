@@ -12,7 +12,7 @@ from liveops.services.deps import Deps
 from schema.rules import Rule
 from web.bodies import read_model
 from web.ids import id_of
-from web.models.config import RuleBody
+from web.models.config import RuleAnswer, RuleBody, RulePage
 from web.paging import PAGE, page_of
 from web.routing import Access, Route, json_response
 
@@ -37,7 +37,15 @@ def routes(deps: Deps) -> list[Route]:
         return web.Response(status=204)
 
     return [
-        Route("GET", "/api/rules", listing, Access.READ, "All rules", query=PAGE),
+        Route(
+            "GET",
+            "/api/rules",
+            listing,
+            Access.READ,
+            "All rules",
+            response_model=RulePage,
+            query=PAGE,
+        ),
         Route(
             "POST",
             "/api/rules",
@@ -45,6 +53,7 @@ def routes(deps: Deps) -> list[Route]:
             Access.WRITE,
             "Add a rule, in force within two seconds",
             request_model=RuleBody,
+            response_model=RuleAnswer,
             status=201,
         ),
         Route("DELETE", "/api/rules/{id}", delete, Access.WRITE, "Remove a rule", status=204),

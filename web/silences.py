@@ -14,7 +14,7 @@ from schema.rules import Silence
 from schema.times import format_time
 from web.bodies import read_model
 from web.ids import id_of
-from web.models.config import SilenceBody
+from web.models.config import SilenceAnswer, SilenceBody, SilencePage
 from web.paging import PAGE, page_of
 from web.routing import Access, Route, json_response
 
@@ -40,7 +40,13 @@ def routes(deps: Deps) -> list[Route]:
 
     return [
         Route(
-            "GET", "/api/silences", listing, Access.READ, "Silences that have not ended", query=PAGE
+            "GET",
+            "/api/silences",
+            listing,
+            Access.READ,
+            "Silences that have not ended",
+            response_model=SilencePage,
+            query=PAGE,
         ),
         Route(
             "POST",
@@ -49,6 +55,7 @@ def routes(deps: Deps) -> list[Route]:
             Access.WRITE,
             "Mute matching detections for a time",
             request_model=SilenceBody,
+            response_model=SilenceAnswer,
             status=201,
         ),
         Route("DELETE", "/api/silences/{id}", delete, Access.WRITE, "End a silence", status=204),

@@ -8,7 +8,7 @@ from liveops.postgres.topology import declare_topology, read_topology
 from liveops.services.deps import Deps
 from schema.times import format_time
 from web.bodies import read_model
-from web.models.config import TopologyBody
+from web.models.config import TopologyAnswer, TopologyBody
 from web.routing import Access, Route, json_response
 
 
@@ -25,7 +25,14 @@ def routes(deps: Deps) -> list[Route]:
         return json_response(await _public(deps))
 
     return [
-        Route("GET", "/api/topology", read, Access.READ, "The call graph, declared and learned"),
+        Route(
+            "GET",
+            "/api/topology",
+            read,
+            Access.READ,
+            "The call graph, declared and learned",
+            response_model=TopologyAnswer,
+        ),
         Route(
             "PUT",
             "/api/topology",
@@ -33,6 +40,7 @@ def routes(deps: Deps) -> list[Route]:
             Access.WRITE,
             "Replace the declared call graph; what was learned stays",
             request_model=TopologyBody,
+            response_model=TopologyAnswer,
         ),
     ]
 

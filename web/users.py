@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 from aiohttp import web
@@ -13,7 +14,15 @@ from liveops.security.tokens import ingest_token
 from liveops.services.deps import Deps
 from web.bodies import read_model
 from web.ids import id_of
-from web.models.auth import IngestTokenBody, UserBody, UserPatch
+from web.models.auth import (
+    IngestTokenBody,
+    IngestTokenMade,
+    IngestTokenPage,
+    UserAnswer,
+    UserBody,
+    UserPage,
+    UserPatch,
+)
 from web.paging import PAGE, page_of
 from web.routing import Access, Route, json_response
 
@@ -24,9 +33,18 @@ def routes(deps: Deps) -> list[Route]:
     people, tokens = "/api/auth/users", "/api/auth/ingest-tokens"
     write = Access.WRITE
     return [
-        Route("GET", people, calls.list_users, write, "All users", query=PAGE),
         Route(
-            "POST", people, calls.add_user, write, "Add a user", request_model=UserBody, status=201
+            "GET", people, calls.list_users, write, "All users", response_model=UserPage, query=PAGE
+        ),
+        Route(
+            "POST",
+            people,
+            calls.add_user,
+            write,
+            "Add a user",
+            request_model=UserBody,
+            response_model=UserAnswer,
+            status=201,
         ),
         Route(
             "PATCH",
@@ -35,10 +53,17 @@ def routes(deps: Deps) -> list[Route]:
             write,
             "Change password, roles or the disabled flag; ends his sessions",
             request_model=UserPatch,
+            response_model=UserAnswer,
         ),
         Route("DELETE", people + "/{name}", calls.delete_user, write, "Remove a user", status=204),
         Route(
-            "GET", tokens, calls.list_tokens, write, "Ingest tokens that are in force", query=PAGE
+            "GET",
+            tokens,
+            calls.list_tokens,
+            write,
+            "Ingest tokens that are in force",
+            response_model=IngestTokenPage,
+            query=PAGE,
         ),
         Route(
             "POST",
@@ -47,6 +72,7 @@ def routes(deps: Deps) -> list[Route]:
             write,
             "Make an ingest token; it is shown this once",
             request_model=IngestTokenBody,
+            response_model=IngestTokenMade,
             status=201,
         ),
         Route(
@@ -73,8 +99,8 @@ class AdministrationCalls:
         hashed = await hash_password(body.password.get_secret_value())
         roles = list(dict.fromkeys(body.roles))
         await users.add_user(self._deps.database, body.username, hashed, list(roles))
-        answer = {"username": body.username, "roles": roles, "disabled": False}
-        return json_response(answer, 201, {"Location": f"/api/auth/users/{body.username}"})
+        headers = {"Location": f"/api/auth/users/{body.username}"}
+        return json_response(await self._public(body.username), 201, headers)
 
     async def change_user(self, request: web.Request) -> web.StreamResponse:
         """PATCH /api/auth/users/{name}."""
@@ -88,10 +114,13 @@ class AdministrationCalls:
             roles=None if body.roles is None else [str(role) for role in body.roles],
             disabled=body.disabled,
         )
+        return json_response(await self._public(name))
+
+    async def _public(self, name: str) -> dict[str, Any]:
         user = await users.fetch_user(self._deps.database, name)
         if user is None:
             raise NotFound("no user of this name")
-        return json_response(user.public())
+        return user.public()
 
     async def delete_user(self, request: web.Request) -> web.StreamResponse:
         """DELETE /api/auth/users/{name}."""

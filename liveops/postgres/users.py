@@ -15,7 +15,7 @@ from liveops.postgres.database import Database
 from liveops.postgres.outbox import enqueue
 from liveops.postgres.queries import load
 from liveops.security.principal import ENGINEER
-from schema.config import REVOKED
+from schema.config import REVOKED, USER
 from schema.times import format_time, to_datetime
 from schema.topics import CONFIG
 
@@ -78,7 +78,7 @@ async def change_user(
     roles: list[str] | None = None,
     disabled: bool | None = None,
 ) -> None:
-    """Change a user and end his sessions; the last ENGINEER cannot lose his role."""
+    """Change a user and end his sessions and tokens; one ENGINEER has to remain."""
     queries = load("users")
     async with database.transaction() as con:
         await con.execute(queries["lock_administration"])
@@ -87,6 +87,7 @@ async def change_user(
             raise NotFound("no user of this name")
         await _keep_an_engineer(con)
         await con.execute(queries["end_sessions"], name)
+        await _cut_off(con, name)
 
 
 async def delete_user(database: Database, name: str) -> None:
@@ -97,6 +98,13 @@ async def delete_user(database: Database, name: str) -> None:
         if await con.fetchval(queries["delete"], name) is None:
             raise NotFound("no user of this name")
         await _keep_an_engineer(con)
+        await _cut_off(con, name)
+
+
+async def _cut_off(con: Any, name: str) -> None:
+    """Make every access token worthless that the user has now, on all workers."""
+    since = await con.fetchval(load("users")["cut_off"], USER + name)
+    await enqueue(con, CONFIG, REVOKED + USER + name, msgspec.json.encode(since))
 
 
 async def _keep_an_engineer(con: Any) -> None:

@@ -23,9 +23,10 @@ async def matches(password: str, encoded: str | None) -> bool:
 
     def check() -> bool:
         try:
-            return _HASHER.verify(encoded or _decoy(), password) and encoded is not None
+            right = _HASHER.verify(_decoy() if encoded is None else encoded, password)
         except (VerificationError, InvalidHashError):
             return False
+        return right and encoded is not None
 
     return await asyncio.to_thread(check)
 

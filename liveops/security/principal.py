@@ -22,3 +22,4 @@ class Principal:
     services: tuple[str, ...]
     jti: str
     expires_at_s: float
+    issued_at_s: float

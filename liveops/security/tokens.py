@@ -36,7 +36,7 @@ def ingest_token(
 
 
 def _encode(secret: str, claims: dict[str, Any], now_s: float, expires_at_s: float) -> str:
-    fixed = {"iss": ISSUER, "aud": AUDIENCE, "iat": int(now_s), "exp": int(expires_at_s)}
+    fixed = {"iss": ISSUER, "aud": AUDIENCE, "iat": round(now_s, 3), "exp": int(expires_at_s)}
     return jwt.encode({"jti": str(uuid4())} | fixed | claims, secret, algorithm=_ALGORITHM)
 
 
@@ -64,6 +64,7 @@ def verify(secret: str, token: str, now_s: float) -> Principal:
             services=tuple(claims.get("services", ())),
             jti=str(claims["jti"]),
             expires_at_s=float(claims["exp"]),
+            issued_at_s=float(claims["iat"]),
         )
     except (jwt.InvalidTokenError, TypeError, ValueError) as error:
         raise BadToken("the token is not valid") from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -61,7 +63,7 @@ class UserBody(BaseModel):
 
 
 class UserPatch(BaseModel):
-    """What changes of a user; ends his sessions."""
+    """What changes of a user; ends his sessions and tokens."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -78,3 +80,52 @@ class IngestTokenBody(BaseModel):
     name: Line
     services: list[Glob] = Field(default=["*"], min_length=1, max_length=100)
     expires_at: Moment | None = None
+
+
+class MeAnswer(BaseModel):
+    """The caller."""
+
+    username: str
+    roles: list[Role]
+
+
+class UserAnswer(BaseModel):
+    """A user."""
+
+    username: str
+    roles: list[Role]
+    disabled: bool
+    created_at: datetime
+
+
+class UserPage(BaseModel):
+    """Users by name."""
+
+    items: list[UserAnswer]
+    next_cursor: str | None
+
+
+class IngestTokenMade(BaseModel):
+    """A new ingest token, shown this once."""
+
+    id: UUID
+    name: str
+    token: str
+
+
+class IngestTokenAnswer(BaseModel):
+    """What is known of an ingest token."""
+
+    id: UUID
+    name: str
+    services: list[str]
+    created_by: str
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class IngestTokenPage(BaseModel):
+    """Ingest tokens by name."""
+
+    items: list[IngestTokenAnswer]
+    next_cursor: str | None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal, Self
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
@@ -73,3 +75,66 @@ class TopologyBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     edges: list[EdgeBody] = Field(max_length=10_000)
+
+
+class RuleAnswer(BaseModel):
+    """A rule in force."""
+
+    id: UUID
+    name: str
+    kind: str
+    service: str
+    metric: str
+    tags: dict[str, str]
+    window: str
+    field: str
+    op: str | None
+    value: float | None
+    sensitivity: float | None
+    severity: Severity
+    for_s: float
+    keep_firing_for_s: float
+    enabled: bool
+    version: int
+
+
+class RulePage(BaseModel):
+    """Rules by name."""
+
+    items: list[RuleAnswer]
+    next_cursor: str | None
+
+
+class SilenceAnswer(BaseModel):
+    """A silence that has not ended."""
+
+    id: UUID
+    service: str
+    metric: str
+    severity: Severity | None
+    starts_at: datetime
+    ends_at: datetime
+    reason: str
+    created_by: str
+
+
+class SilencePage(BaseModel):
+    """Silences, the next to end first."""
+
+    items: list[SilenceAnswer]
+    next_cursor: str | None
+
+
+class EdgeAnswer(BaseModel):
+    """`from` calls `to`, as declared or as learned from peer tags."""
+
+    caller: str = Field(alias="from")
+    callee: str = Field(alias="to")
+    source: Literal["declared", "learned"]
+    last_seen: datetime | None
+
+
+class TopologyAnswer(BaseModel):
+    """The call graph from all sources."""
+
+    edges: list[EdgeAnswer]

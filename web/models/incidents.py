@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -50,3 +52,77 @@ class CommentBody(BaseModel):
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000, pattern=NO_NUL),
     ]
+
+
+class DetectionAnswer(BaseModel):
+    """One excursion of one series; `at` and `onset` are event time."""
+
+    id: UUID
+    rule_id: UUID
+    detector: str
+    service_name: str
+    metric_type: str
+    tags: dict[str, str]
+    window: str
+    value: float
+    expected: float | None
+    lower: float | None
+    upper: float | None
+    score: float
+    reason: str
+    at: datetime
+    onset: datetime
+    state: Literal["firing", "resolved", "no_data"]
+
+
+class Latency(BaseModel):
+    """Milliseconds from the broker's stamp on the revealing record to the incident."""
+
+    event_to_detected_ms: float | None
+
+
+class IncidentAnswer(BaseModel):
+    """An incident; the `ETag` is its version in quotes."""
+
+    id: UUID
+    title: str
+    description: str
+    severity: Severity
+    status: Literal["open", "acknowledged", "resolved"]
+    service_name: str
+    affected_services: list[str]
+    detected_at: datetime
+    resolved_at: datetime | None
+    acknowledged_at: datetime | None
+    assignee: str | None
+    version: int
+    source: Literal["detector", "manual"]
+    fingerprint: str
+    detections: list[DetectionAnswer]
+    stale: bool
+    latency: Latency
+    offsets: dict[str, dict[str, list[int]]]
+
+
+class IncidentPage(BaseModel):
+    """Incidents, newest first."""
+
+    items: list[IncidentAnswer]
+    next_cursor: str | None
+
+
+class EventAnswer(BaseModel):
+    """One line of a timeline; `data` depends on the kind."""
+
+    id: str
+    at: datetime
+    kind: str
+    actor: str
+    data: dict[str, Any]
+
+
+class EventPage(BaseModel):
+    """A timeline, oldest first."""
+
+    items: list[EventAnswer]
+    next_cursor: str | None

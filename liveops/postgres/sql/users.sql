@@ -53,6 +53,12 @@ DELETE FROM refresh_tokens WHERE family = $1
 -- An access token that is not good any more.
 INSERT INTO revoked_tokens (jti, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING
 
+-- name: cut_off
+-- No token of this user from before now is good; kept for as long as tokens can live.
+INSERT INTO revoked_tokens (jti, expires_at) VALUES ($1, now() + interval '10 years')
+ON CONFLICT (jti) DO UPDATE SET expires_at = EXCLUDED.expires_at
+RETURNING extract(epoch FROM clock_timestamp())::float8
+
 -- name: ingest_tokens
 -- Ingest tokens that have not been revoked, newest first.
 SELECT id, name, services, created_by, created_at, expires_at FROM ingest_tokens
