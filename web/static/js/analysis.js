@@ -8,6 +8,8 @@ import { moment, percent } from "./format.js";
 
 export class AnalysisView {
   node = h("div", { class: "stack wide" });
+  /** Candidates and evidence, to be placed apart. */
+  proof = h("div", { class: "stack wide" });
   #incidentId;
   #onCompleted;
   #shown = "";
@@ -51,7 +53,8 @@ export class AnalysisView {
     const whole = JSON.stringify(found);
     if (whole === this.#shown) return; // leaves selections and focus alone
     this.#shown = whole;
-    put(this.node, this.#cause(found), ranking(found), evidence(found));
+    put(this.node, this.#cause(found));
+    put(this.proof, ranking(found), evidence(found));
     this.#onCompleted(found);
   }
 

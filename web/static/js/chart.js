@@ -61,7 +61,7 @@ export class Chart {
       height: HEIGHT,
       cursor: { points: { size: 7 }, drag: { x: false, y: false } },
       scales: { x: { range: (_, low, high) => [this.#shown.from ?? low, this.#shown.to ?? high] }, y: { range: padded } },
-      axes: [{ ...axis, values: (_, splits) => splits.map(clock) }, { ...axis, size: 62, values: (_, splits) => splits.map(number) }],
+      axes: [{ ...axis, size: 32, space: 84, values: (_, splits) => splits.map(clock) }, { ...axis, size: 62, values: (_, splits) => splits.map(number) }],
       series,
       hooks: { draw: [(plot) => this.#mark(plot)] },
     };

@@ -111,8 +111,8 @@ class IncidentPage {
       h("nav", { class: "crumbs", "aria-label": "Breadcrumb" }, h("a", { href: "#/incidents" }, "Incidents"), " / "),
       h("div", { class: "incident-head" }, h("div", { class: "row wrap badges" }, view.severity, view.status, view.stale, view.age), view.title, view.description, view.steps, view.problem),
       h("div", { class: "columns" },
-        h("div", { class: "stack wide" }, analysis.node, signal.node, view.detectionCard),
-        h("aside", { class: "stack wide", "aria-label": "Facts and timeline" }, h("section", { class: "card", "aria-label": "Facts" }, view.facts), topology.node, timeline.node)));
+        h("div", { class: "stack wide" }, analysis.node, signal.node, topology.node, analysis.proof, view.detectionCard),
+        h("aside", { class: "stack wide", "aria-label": "Facts and timeline" }, h("section", { class: "card", "aria-label": "Facts" }, view.facts), timeline.node)));
   }
 
   #explained(found) {
@@ -164,7 +164,7 @@ function facts(incident) {
     ["Service", h("a", { href: `#/services/${encodeURIComponent(incident.service_name)}` }, incident.service_name)],
     ["Affected", incident.affected_services.join(", ")],
     ["Detected", `${moment(incident.detected_at)} (${ago(incident.detected_at)})`],
-    ["Time to detect", incident.latency?.event_to_detected_ms === null ? null : duration(incident.latency.event_to_detected_ms)],
+    ["Time to detect", Number.isFinite(incident.latency?.event_to_detected_ms) && `${(incident.latency.event_to_detected_ms / 1000).toFixed(1)} s`],
     ["Acknowledged", incident.acknowledged_at && moment(incident.acknowledged_at)],
     ["Resolved", incident.resolved_at && moment(incident.resolved_at)],
     ["Assignee", incident.assignee],

@@ -5,6 +5,7 @@ import { LiveBuffer } from "./buffer.js";
 import { aligned, Chart } from "./chart.js";
 import { failure, h, keyed, put, text } from "./dom.js";
 import { incidents } from "./feeds.js";
+import { foremost } from "./foremost.js";
 import { labels, moment, number } from "./format.js";
 import { incidentRow } from "./incidentrow.js";
 import { LiveSocket } from "./live.js";
@@ -57,6 +58,7 @@ class ServicePage {
     this.#timers.push(setInterval(() => this.#redraw(), REDRAW_MS), setInterval(() => this.#refresh(), REFRESH_MS));
     this.#showIncidents();
     this.#refresh();
+    this.#poll(); // the socket's first message holds 100 values of all metrics: too few for the chart
   }
 
   leave() {
@@ -123,7 +125,7 @@ class ServicePage {
     const fresh = types.filter((type) => !this.#types.has(type));
     if (!fresh.length) return;
     fresh.forEach((type) => this.#types.add(type));
-    this.#metric ??= [...this.#types].sort()[0];
+    this.#metric ??= foremost([...this.#types], this.#name);
     put(this.#view.metric, [...this.#types].sort().map((type) => h("option", { value: type, selected: type === this.#metric }, type)));
     this.#dirty = true;
   }

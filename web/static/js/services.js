@@ -3,11 +3,14 @@
 import { get } from "./api.js";
 import { failure, h, keyed, put, text } from "./dom.js";
 import { incidents } from "./feeds.js";
+import { foremost } from "./foremost.js";
 import { ago, number } from "./format.js";
 import { sparkline } from "./sparkline.js";
 
 const REFRESH_MS = 5_000;
 const SPARK_MS = 10_000;
+/** Scrolling and typing rest this long before charts are asked for. */
+const SCROLL_MS = 200;
 const SPAN_S = 1_800;
 /** Services asked for their windows at the same time. */
 const PARALLEL = 4;
@@ -24,6 +27,7 @@ export function servicesPage(root) {
   put(root, h("div", { class: "page-head" }, h("h1", null, "Services"), search), summary, note, list);
   let services = [];
   let left = false;
+  let soon = null;
 
   function render() {
     const wanted = search.value.trim().toLowerCase();
@@ -44,6 +48,7 @@ export function servicesPage(root) {
     }
   }
 
+  /** Ask for the windows of the cards in sight. */
   async function draw() {
     const queue = [...list.keyedViews?.values() ?? []].filter((view) => inSight(view.node));
     const worker = async () => {
@@ -52,13 +57,21 @@ export function servicesPage(root) {
     await Promise.all(Array.from({ length: PARALLEL }, worker));
   }
 
-  search.addEventListener("input", () => (render(), draw()));
+  function drawSoon() {
+    clearTimeout(soon);
+    soon = setTimeout(draw, SCROLL_MS);
+  }
+
+  search.addEventListener("input", () => (render(), drawSoon()));
+  addEventListener("scroll", drawSoon, { passive: true });
   incidents.addEventListener("change", load);
   load().then(draw);
   const timers = [setInterval(load, REFRESH_MS), setInterval(draw, SPARK_MS)];
   return () => {
     left = true;
     timers.forEach(clearInterval);
+    clearTimeout(soon);
+    removeEventListener("scroll", drawSoon);
     incidents.removeEventListener("change", load);
   };
 }
@@ -104,7 +117,7 @@ function card(first) {
     async draw() {
       const series = await recent(name);
       if (!series.length) return;
-      const chosen = foremost(series, name);
+      const chosen = foremost(series.map((one) => one.metric_type), name);
       const points = merged(series.filter((one) => one.metric_type === chosen));
       text(metric, chosen);
       text(value, number(points.at(-1)?.[1]));
@@ -117,15 +130,6 @@ async function recent(name) {
   const from = new Date(Date.now() - SPAN_S * 1000).toISOString();
   const answer = await get("/api/metrics/aggregated", { service: name, window: "1m", from });
   return answer.series;
-}
-
-/** The metric of an open detection, else a latency, else the first by name. */
-function foremost(series, name) {
-  const firing = incidents.list().filter((incident) => incident.status !== "resolved").flatMap((incident) => incident.detections);
-  const alarmed = firing.find((one) => one.service_name === name && series.some((item) => item.metric_type === one.metric_type));
-  if (alarmed) return alarmed.metric_type;
-  const names = series.map((item) => item.metric_type).sort();
-  return names.find((item) => /latency|duration|response/i.test(item)) ?? names[0];
 }
 
 /** Mean by minute over all tag sets, weighted by count. */

@@ -38,7 +38,7 @@ export class TopologyStrip {
     const edges = around(this.#edges, core);
     this.node.hidden = edges.length === 0;
     if (!edges.length) return;
-    const places = layout(edges);
+    const places = layout(edges, core);
     put(this.node, h("h2", { id: "topology-title" }, "Dependencies"), h("div", { class: "scroll-x", tabindex: "0", role: "group", "aria-label": "Call graph" }, picture(edges, places, core, cause)),
       h("p", { class: "muted small legend" }, h("span", { class: "key cause" }), "cause", h("span", { class: "key affected" }), "affected", h("span", { class: "key" }), "neighbour; callers left, what they call right"));
   }
@@ -57,9 +57,11 @@ function around(edges, core) {
   });
 }
 
-/** Column = longest way from a caller nobody here calls; cycles end the walk. */
-function layout(edges) {
-  const names = [...new Set(edges.flatMap((edge) => [edge.from, edge.to]))].sort();
+/** Column = longest way from a caller nobody here calls, cycles end the walk; the core on top. */
+function layout(edges, core) {
+  const weight = (name) => (core.has(name) ? 0 : 1);
+  const all = new Set(edges.flatMap((edge) => [edge.from, edge.to]));
+  const names = [...all].sort((a, b) => weight(a) - weight(b) || a.localeCompare(b));
   const depth = new Map(names.map((name) => [name, 0]));
   for (let round = 0; round < names.length; round += 1) {
     let moved = false;
