@@ -1,0 +1,97 @@
+"""Debian's Chromium under Playwright, and what a page must not do: complain."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+
+from tests.stack import TestStack
+
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+#: Chromium logs every 404; this one means "no analysis was asked for yet".
+_EXPECTED = ("/api/analysis/",)
+LOOK_MS = 60_000.0
+
+
+def chromium_path() -> str:
+    """Chromium on PATH; skips the test where there is none."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        print("skipped: no Chromium on PATH (Debian: apt-get install chromium)")
+        pytest.skip("no Chromium on PATH (Debian: apt-get install chromium)")
+    return found
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """A headless browser."""
+    path = chromium_path()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@dataclass(slots=True)
+class Visit:
+    """One person's page, and what its console complained of."""
+
+    stack: TestStack
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    async def sign_in(self, name: str) -> None:
+        """Through the form; returns when the services are shown."""
+        await self.page.goto(self.stack.url("auth") + "/")
+        await self.page.get_by_label("Name").fill(name)
+        await self.page.get_by_label("Password").fill(self.stack.password(name))
+        await self.page.get_by_role("button", name="Sign in").click()
+        await self.page.get_by_role("heading", name="Services").wait_for()
+
+    async def open(self, path: str) -> None:
+        """Go to a page of the dashboard without loading it anew."""
+        await self.page.evaluate("path => { location.hash = path }", path)
+
+    async def is_live(self) -> None:
+        """Wait for the WebSocket."""
+        await self.page.locator('#link-state[data-state="live"]').wait_for()
+
+    def heard(self, message: ConsoleMessage) -> None:
+        """Keep errors and warnings of the console."""
+        where = str(message.location.get("url", ""))
+        is_expected = "404" in message.text and any(part in where for part in _EXPECTED)
+        if message.type in ("error", "warning") and not is_expected:
+            self.complaints.append(f"{message.text} ({where})")
+
+
+@asynccontextmanager
+async def visit(
+    browser: Browser, stack: TestStack, *, width: int = 1280, height: int = 860
+) -> AsyncIterator[Visit]:
+    """A fresh browser profile; at the end the console must have been silent."""
+    context = await browser.new_context(viewport={"width": width, "height": height})
+    context.set_default_timeout(LOOK_MS)
+    page = await context.new_page()
+    seen = Visit(stack, page)
+    page.on("console", seen.heard)
+    page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+    try:
+        yield seen
+        assert seen.complaints == []
+    finally:
+        await context.close()
