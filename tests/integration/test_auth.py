@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from tests.client import Client, eventually
+from tests.stack import TestStack
 
 pytestmark = pytest.mark.integration
 
@@ -87,6 +89,67 @@ async def test_users_are_administered(engineer: Client) -> None:
     assert (await engineer.call("POST", "/api/auth/login", json=login)).status == 401
     assert (await engineer.call("DELETE", f"/api/auth/users/{name}")).status == 204
     assert (await engineer.call("DELETE", f"/api/auth/users/{name}")).status == 404
+
+
+async def test_a_disabled_user_is_out_on_every_worker_at_once(engineer: Client) -> None:
+    login = {"username": f"u{uuid4().hex[:8]}", "password": "a good password"}
+    body = login | {"roles": ["MANAGER"]}
+    assert (await engineer.call("POST", "/api/auth/users", json=body)).status == 201
+    session = (await engineer.call("POST", "/api/auth/login", json=login)).body
+    bearer = {"Authorization": f"Bearer {session['access_token']}"}
+    assert (await engineer.call("GET", "/api/rules", headers=bearer)).status == 200
+    path = f"/api/auth/users/{login['username']}"
+    assert (await engineer.call("PATCH", path, json={"disabled": True})).status == 200
+    for called in ("/api/auth/me", "/api/services", "/api/rules"):
+
+        async def refused(called: str = called) -> bool:
+            return (await engineer.call("GET", called, headers=bearer)).status == 401
+
+        await eventually(refused, f"the refusal at {called}", within_s=5)
+    refresh = {"refresh_token": session["refresh_token"]}
+    assert (await engineer.call("POST", "/api/auth/refresh", json=refresh)).status == 401
+    assert (await engineer.call("PATCH", path, json={"disabled": False})).status == 200
+    again = (await engineer.call("POST", "/api/auth/login", json=login)).body
+    bearer = {"Authorization": f"Bearer {again['access_token']}"}
+    assert (await engineer.call("GET", "/api/rules", headers=bearer)).status == 200
+
+
+async def test_one_engineer_has_to_remain(stack: TestStack) -> None:
+    async with Client.signed_in(stack, "admin") as admin:
+        statuses = [
+            (await admin.call(method, f"/api/auth/users/{name}", json=body)).status
+            for method, name, body in (
+                ("PATCH", "engineer", {"disabled": True}),
+                ("PATCH", "admin", {"disabled": True}),
+                ("PATCH", "admin", {"roles": ["MANAGER"]}),
+                ("DELETE", "admin", None),
+                ("PATCH", "engineer", {"disabled": False}),
+            )
+        ]
+    assert statuses == [200, 409, 409, 409, 200]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/auth/login", {"username": "x"}),
+        ("/api/auth/login", {"username": "x", "password": 1}),
+        ("/api/auth/users", {"username": "a b", "password": "long enough", "roles": ["MANAGER"]}),
+        ("/api/auth/users", {"username": "ab", "password": "short", "roles": ["MANAGER"]}),
+        ("/api/auth/users", {"username": "ab", "password": "long enough", "roles": []}),
+        ("/api/auth/users", {"username": "ab", "password": "long enough", "roles": ["ROOT"]}),
+        ("/api/auth/ingest-tokens", {"name": "x", "services": []}),
+        ("/api/auth/ingest-tokens", {"name": "x", "expires_at": "2020-01-01T00:00:00Z"}),
+        ("/api/auth/ingest-tokens", {"name": "x", "expires_at": "9999-12-31T23:59:59-14:00"}),
+    ],
+)
+async def test_invalid_bodies_are_422_and_repeat_no_password(
+    engineer: Client, path: str, body: dict[str, Any]
+) -> None:
+    answer = await engineer.call("POST", path, json=body)
+    assert answer.status == 422, answer
+    assert answer.body["errors"]
+    assert str(body.get("password", "a password")) not in str(answer.body)
 
 
 async def test_an_ingest_token_writes_its_services_only_until_it_is_revoked(

@@ -8,8 +8,12 @@ from uuid import uuid4
 
 import orjson
 import pytest
+from redis.asyncio import Redis
 
-from tests.client import Answer, Client
+from tests.client import Answer, Client, eventually
+from web.models.auth import IngestTokenPage, MeAnswer, UserPage
+from web.models.config import RulePage, SilencePage, TopologyAnswer
+from web.models.incidents import EventPage, IncidentAnswer, IncidentPage
 
 pytestmark = pytest.mark.integration
 
@@ -104,6 +108,92 @@ async def test_the_live_socket_tells_of_a_new_incident(engineer: Client) -> None
             message = orjson.loads((await socket.receive(timeout=10)).data)
             if made.body["id"] in [item["id"] for item in message["incidents"]]:
                 break
+
+
+async def test_redis_lists_the_active_incidents_newest_first(engineer: Client) -> None:
+    older, newer = [(await opened(engineer)).body["id"] for _ in range(2)]
+    redis = Redis.from_url(engineer.stack.url("valkey"), decode_responses=True)
+    try:
+
+        async def listed(wanted: list[str]) -> bool:
+            active = await redis.lrange("incidents:active", 0, -1)
+            return [item for item in active if item in (older, newer)] == wanted
+
+        await eventually(lambda: listed([newer, older]), "the list of both", within_s=10)
+        path = f"/api/incidents/{older}"
+        await engineer.call("PATCH", path, json={"status": "resolved"})
+        await eventually(lambda: listed([newer]), "the end of one", within_s=10)
+        await engineer.call("PATCH", path, json={"status": "open"})
+        await eventually(lambda: listed([older, newer]), "its return", within_s=10)
+    finally:
+        await redis.aclose()
+
+
+async def test_answers_are_as_documented(engineer: Client) -> None:
+    made = await opened(engineer)
+    path = f"/api/incidents/{made.body['id']}"
+    await engineer.call("POST", f"{path}/comments", json={"text": "x"})
+    for model, got in (
+        (IncidentAnswer, made.body),
+        (IncidentPage, await engineer.get("/api/incidents")),
+        (EventPage, await engineer.get(f"{path}/timeline")),
+        (RulePage, await engineer.get("/api/rules")),
+        (SilencePage, await engineer.get("/api/silences")),
+        (TopologyAnswer, await engineer.get("/api/topology")),
+        (UserPage, await engineer.get("/api/auth/users")),
+        (IngestTokenPage, await engineer.get("/api/auth/ingest-tokens")),
+        (MeAnswer, await engineer.get("/api/auth/me")),
+    ):
+        model.model_validate(got, extra="forbid")
+
+
+async def test_a_timeline_comes_in_pages(engineer: Client) -> None:
+    path = f"/api/incidents/{(await opened(engineer)).body['id']}"
+    for text in "abc":
+        await engineer.call("POST", f"{path}/comments", json={"text": text})
+    first = await engineer.get(f"{path}/timeline?limit=2")
+    rest = await engineer.get(f"{path}/timeline?cursor={first['next_cursor']}")
+    texts = [item["data"].get("text") for item in first["items"] + rest["items"]]
+    assert (len(first["items"]), [text for text in texts if text]) == (2, ["a", "b", "c"])
+    assert rest["next_cursor"] is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"status": "gone"},
+        {"title": None},
+        {"title": " "},
+        {"version": 7},
+        {"affected_services": ["a b"]},
+        {"description": "a\x00b"},
+    ],
+)
+async def test_an_invalid_change_is_422_and_changes_nothing(
+    engineer: Client, body: dict[str, Any]
+) -> None:
+    made = await opened(engineer)
+    path = f"/api/incidents/{made.body['id']}"
+    answer = await engineer.call("PATCH", path, json=body)
+    assert (answer.status, answer.body["errors"][0]["loc"][0]) == (422, next(iter(body)))
+    assert (await engineer.get(path))["version"] == 1
+
+
+async def test_filters_choose(engineer: Client) -> None:
+    service, other = f"s-{uuid4().hex[:8]}", f"s-{uuid4().hex[:8]}"
+    made = await opened(engineer, service_name=service, affected_services=[other], severity="low")
+    at = made.body["detected_at"]
+    for query, found in (
+        (f"service={other}", True),
+        (f"service={service}&severity=low&status=open", True),
+        (f"service={service}&severity=high", False),
+        (f"service={service}&from={at}", True),
+        (f"service={service}&to={at}", False),
+        (f"service={service}&q=IS%20sl", True),
+        (f"service={service}&q=%25", False),
+    ):
+        items = (await engineer.get(f"/api/incidents?{query}"))["items"]
+        assert bool(items) == found, query
 
 
 async def test_rules_are_created_listed_and_deleted(engineer: Client) -> None:
