@@ -21,10 +21,11 @@ def command(
     seed: Annotated[int | None, typer.Option(help="Seed of signals and faults.")] = None,
     rate: Annotated[float, typer.Option(min=0.1, max=20, help="Readings a second.")] = 1.0,
     duration: Annotated[float | None, typer.Option(min=1, help="Seconds of live data.")] = None,
+    faults: Annotated[bool, typer.Option(help="Inject faults.")] = True,
     data_dir: DataDir = None,
 ) -> None:
     """Run a synthetic shop of 12 services and inject faults, announcing each."""
-    plan = Plan(secrets.randbelow(1_000_000) if seed is None else seed, rate, duration)
+    plan = Plan(secrets.randbelow(1_000_000) if seed is None else seed, rate, duration, faults)
     asyncio.run(_run(settings_for(data_dir), plan))
 
 

@@ -14,7 +14,7 @@ KINDS: tuple[Kind, ...] = ("latency", "errors", "memory", "silence")
 
 FIRST_AFTER_S = 75.0
 #: Quiet time after each of the first faults, and after all later ones.
-SHORT_QUIET_S = 60.0
+SHORT_QUIET_S = 120.0
 LONG_QUIET_S = (180.0, 300.0)
 _SHORT_ROUNDS = 3
 _DURATION_S: dict[Kind, float] = {"latency": 90, "errors": 90, "memory": 120, "silence": 150}

@@ -26,11 +26,15 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to run: `rate` readings a second of each metric; `duration_s` live or endless."""
+    """How to run: `rate` readings a second of each metric; `duration_s` live or endless.
+
+    Without `faults` the shop has quiet days only, to see that nothing is reported.
+    """
 
     seed: int
     rate: float = 1.0
     duration_s: float | None = None
+    faults: bool = True
 
 
 class FaultBook:
@@ -38,7 +42,7 @@ class FaultBook:
 
     def __init__(self, coming: Iterator[Fault], say: Say) -> None:
         self._coming = coming
-        self._next = next(coming)
+        self._next = next(coming, None)
         self._active: list[Fault] = []
         self._say = say
 
@@ -47,8 +51,8 @@ class FaultBook:
         for fault in [item for item in self._active if item.end_s <= at_s]:
             self._active.remove(fault)
             self._say(f"{format_time(at_s)[11:19]} fault over: {fault.kind} of {fault.service}")
-        while self._next.start_s <= at_s:
-            fault, self._next = self._next, next(self._coming)
+        while self._next is not None and self._next.start_s <= at_s:
+            fault, self._next = self._next, next(self._coming, None)
             self._active.append(fault)
             self._say(f"{format_time(at_s)[11:19]} fault injected: {fault.announcement()}")
             self._say(f"         expected: {fault.expectation()}")
@@ -65,7 +69,7 @@ async def run(client: IngestClient, clock: Clock, plan: Plan, say: Say) -> None:
     live_s = await _catch_up(client, clock, start_s, noise)
     say("history sent, now live")
     coming = schedule(Random(f"faults {plan.seed}"), live_s)  # noqa: S311
-    book = FaultBook(coming, say)
+    book = FaultBook(coming if plan.faults else iter(()), say)
     end_s = None if plan.duration_s is None else live_s + plan.duration_s
     await _live(client, clock, live_s, end_s, 1 / plan.rate, book, noise)
 
