@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
 from liveops.security.access import Access, may
@@ -40,11 +42,15 @@ def authenticate(request: web.Request, deps: Deps, *, websocket: bool) -> Princi
         principal = verify(deps.settings.jwt_secret or "", token, deps.clock.now_s())
     except BadToken as error:
         raise _unauthorized(str(error)) from None
-    revoked = deps.config.revoked
-    cut_off_s = revoked.get(USER + principal.subject, 0.0)
-    if principal.jti in revoked or principal.issued_at_s < cut_off_s:
+    if is_revoked(principal, deps.config.revoked):
         raise _unauthorized("the token has been revoked")
     return principal
+
+
+def is_revoked(principal: Principal, revoked: Mapping[str, float]) -> bool:
+    """Whether this token was revoked, or all of its user's tokens since it was made."""
+    cut_off_s = revoked.get(USER + principal.subject, 0.0)
+    return principal.jti in revoked or principal.issued_at_s < cut_off_s
 
 
 def _token(request: web.Request, *, websocket: bool) -> str | None:

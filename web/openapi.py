@@ -24,6 +24,12 @@ _PROBLEM = {
         "request_id": {"type": "string"},
     },
 }
+_STYLE = (
+    ":root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}"
+    "body{max-width:70rem;margin:2rem auto;padding:0 1rem}"
+    "table{border-collapse:collapse;width:100%}"
+    "th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #8884}"
+)
 _WHO = {
     Access.PUBLIC: "anybody",
     Access.INGEST: "ENGINEER, ingest token",
@@ -133,6 +139,7 @@ def _page(document: dict[str, Any]) -> str:
     title = html.escape(document["info"]["title"])
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title>"
+        f"<meta name=viewport content='width=device-width'><style>{_STYLE}</style>"
         f"<h1>{title}</h1><p>Machine-readable: <a href=/openapi.json>/openapi.json</a></p>"
         f"<table><thead><tr><th>Method<th>Path<th>What<th>For</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></html>"

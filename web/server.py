@@ -55,7 +55,7 @@ def prepare(server: web.Application, routes: list[Route], deps: Deps) -> None:
     server.middlewares.append(envelope)
     server.middlewares.append(cors(deps.settings))
     server.on_response_prepare.append(stamp(deps.settings))
-    websocket.close_at_shutdown(server)
+    websocket.close_in_time(server, deps.config)
     for route in routes:
         handler = guarded(route, deps)
         if route.method == "GET" and not route.websocket:

@@ -1,4 +1,4 @@
-"""WebSockets: a bounded queue to each client, closed when his token expires."""
+"""WebSockets: a bounded queue to each client, closed when his token ends."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from liveops.errors import Unavailable
+from liveops.kafka.config_view import ConfigView
 from liveops.metrics import WEBSOCKETS
 from liveops.security.principal import Principal
-from web.authentication import BEARER_PROTOCOL
+from web.authentication import BEARER_PROTOCOL, is_revoked
 from web.problems import Problem
 
 log = structlog.get_logger(__name__)
-#: Close code of a socket whose token has expired.
+#: Close code of a socket whose token has expired or was revoked.
 EXPIRED = 4401
 HEARTBEAT_S = 20.0
 #: Messages that wait for one client; the oldest make room for newer ones.
 QUEUE = 256
-_OPEN = web.AppKey("open_sockets", set[web.WebSocketResponse])
+_OPEN = web.AppKey("open_sockets", dict[web.WebSocketResponse, Principal])
 
 
 class Channel:
@@ -70,13 +71,14 @@ async def serve(
         raise Problem(426, "this is a WebSocket", headers={"Upgrade": "websocket"})
     await socket.prepare(request)
     open_here = request.app[_OPEN]
-    open_here.add(socket)
+    principal: Principal = request["principal"]
+    open_here[socket] = principal
     WEBSOCKETS.labels(stream).inc()
     try:
-        await _attend(socket, request["principal"], run)
+        await _attend(socket, principal, run)
     finally:
         WEBSOCKETS.labels(stream).dec()
-        open_here.discard(socket)
+        del open_here[socket]
     await socket.close()
     return socket
 
@@ -120,10 +122,22 @@ async def _until_closed(socket: web.WebSocketResponse) -> None:
             return
 
 
-def close_at_shutdown(server: web.Application) -> None:
-    """Have every open socket told that the worker goes, so that none delays its stop."""
-    open_here: set[web.WebSocketResponse] = set()
+def close_in_time(server: web.Application, config: ConfigView) -> None:
+    """Close sockets whose token is revoked, and all of them when the worker stops.
+
+    Otherwise one would go on telling a user who was shut out, and delay the stop.
+    """
+    open_here: dict[web.WebSocketResponse, Principal] = {}
     server[_OPEN] = open_here
+    closing: set[asyncio.Task[bool]] = set()
+
+    def close_revoked() -> None:
+        for socket, principal in open_here.items():
+            if is_revoked(principal, config.revoked):
+                ending = socket.close(code=EXPIRED, message=b"the token has been revoked")
+                task = asyncio.create_task(ending)
+                closing.add(task)
+                task.add_done_callback(closing.discard)
 
     async def close_all(_: web.Application) -> None:
         leaving = [
@@ -132,4 +146,5 @@ def close_at_shutdown(server: web.Application) -> None:
         ]
         await asyncio.gather(*leaving, return_exceptions=True)
 
+    config.subscribe(close_revoked)
     server.on_shutdown.append(close_all)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,8 +24,25 @@ Client = TestClient[Any, Any]
 def deps_without_stores() -> Deps:
     """Stores are absent: a handler that touches one fails the test."""
     settings = Settings(data_dir=Path("unused"), jwt_secret=SECRET, cors_origins="http://a.test")
-    config = SimpleNamespace(revoked={})
-    return cast(Deps, SimpleNamespace(settings=settings, clock=SystemClock(), config=config))
+    parts = SimpleNamespace(settings=settings, clock=SystemClock(), config=Config())
+    return cast(Deps, parts)
+
+
+class Config:
+    """A configuration view without Kafka."""
+
+    def __init__(self) -> None:
+        self.revoked: dict[str, float] = {}
+        self.listeners: list[Callable[[], None]] = []
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        self.listeners.append(listener)
+
+    def revoke(self, name: str, value: float) -> None:
+        """Take in a revocation, as from the topic."""
+        self.revoked[name] = value
+        for listener in self.listeners:
+            listener()
 
 
 @asynccontextmanager

@@ -13,7 +13,17 @@ from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError, 
 
 from liveops.errors import Unavailable
 from liveops.redis.fanout import Fanout
-from tests.unit.web.doubles import Client, bearer, edge, ingest_bearer
+from liveops.security.tokens import user_token, verify
+from tests.unit.web.doubles import (
+    SECRET,
+    Client,
+    Config,
+    bearer,
+    deps_without_stores,
+    edge,
+    header,
+    ingest_bearer,
+)
 from web import followed
 from web.routing import Route
 from web.websocket import EXPIRED, QUEUE, Channel
@@ -100,6 +110,22 @@ async def test_an_expired_token_closes_the_socket_with_4401() -> None:
     async with edge(live(Listeners())) as client:
         assert await closed_with(client, bearer(ttl_s=1)) == EXPIRED
     assert time.monotonic() - began_s < 5
+
+
+@pytest.mark.parametrize("whom", ["user:ada", "jti"])
+async def test_a_revoked_token_closes_its_sockets_and_no_others(whom: str) -> None:
+    deps = deps_without_stores()
+    config = cast(Config, deps.config)
+    headers, others = bearer(), header(user_token(SECRET, "bob", ["MANAGER"], time.time(), 60))
+    jti = verify(SECRET, headers["Authorization"].split()[1], time.time()).jti
+    async with edge(live(Listeners()), deps=deps) as client:
+        gone = await client.ws_connect("/live", headers=headers)
+        staying = await client.ws_connect("/live", headers=others)
+        for socket in (gone, staying):
+            assert (await heard(socket))["type"] == "snapshot"
+        config.revoke(jti if whom == "jti" else whom, time.time() + 1)
+        assert (await gone.receive(timeout=5)).type is WSMsgType.CLOSE
+        assert (gone.close_code, staying.closed) == (EXPIRED, False)
 
 
 async def test_a_store_that_is_away_closes_with_try_again_later() -> None:
