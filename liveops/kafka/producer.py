@@ -13,6 +13,7 @@ from liveops.settings import Settings
 
 Headers = list[tuple[str, bytes]]
 SCHEMA_HEADER = ("schema", b"1")
+_PING_DEADLINE_S = 2.0
 
 
 class Producer:
@@ -23,11 +24,16 @@ class Producer:
         self._deadline_s = deadline_s
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
-        self._healthy = True
 
-    def is_healthy(self) -> bool:
-        """Whether the last send was acknowledged (or none was made)."""
-        return self._healthy
+    async def ping(self) -> bool:
+        """Whether a broker answers a metadata request now."""
+        try:
+            async with asyncio.timeout(_PING_DEADLINE_S):
+                producer = await self._started()
+                await producer.client.fetch_all_metadata()
+        except (KafkaError, OSError, TimeoutError):
+            return False
+        return True
 
     async def stop(self) -> None:
         """Flush and close."""
@@ -57,9 +63,7 @@ class Producer:
                 )
                 record: RecordMetadata = await asyncio.shield(future)
         except (KafkaError, OSError, TimeoutError) as error:
-            self._healthy = False
             raise Unavailable("kafka") from error
-        self._healthy = True
         return record
 
     async def partitions(self, topic: str) -> int:

@@ -111,7 +111,7 @@ class Database:
                         min_size=0,
                         max_size=self._max_connections,
                         timeout=self._deadline_s,
-                        command_timeout=30.0,
+                        command_timeout=10.0,
                         init=set_codecs,
                     )
         return self._pool

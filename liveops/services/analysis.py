@@ -44,7 +44,7 @@ def build(settings: Settings) -> LiveOpsApp:
     fanout = Fanout(deps.cache, LIVE_ANALYSIS_CHANNEL)
     app.parts.append(fanout)
     checks: dict[str, Check] = {
-        "kafka": deps.producer.is_healthy,
+        "kafka": deps.producer.ping,
         "postgres": deps.database.ping,
         "redis": deps.cache.ping,
     }

@@ -48,7 +48,7 @@ def build(settings: Settings) -> LiveOpsApp:
         )
         app.agent(source, name=f"archive-{topic}")(cast(Any, run))
     app.parts.append(Loop(lambda: keep_house(deps), "partitions"))
-    checks: dict[str, Check] = {"kafka": deps.producer.is_healthy, "postgres": deps.database.ping}
+    checks: dict[str, Check] = {"kafka": deps.producer.ping, "postgres": deps.database.ping}
     install(app, [], deps, "archive", checks, needed=("postgres",))
     return app
 

@@ -26,7 +26,7 @@ def build(settings: Settings) -> LiveOpsApp:
     routes = [*auth.routes(deps), *users.routes(deps), *dashboard.routes(deps)]
     checks: dict[str, Check] = {
         "postgres": deps.database.ping,
-        "kafka": deps.producer.is_healthy,
+        "kafka": deps.producer.ping,
         "redis": deps.cache.ping,
     }
     install(app, routes, deps, "auth", checks, needed=("postgres",))

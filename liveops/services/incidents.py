@@ -52,7 +52,7 @@ def build(settings: Settings) -> LiveOpsApp:
         *silences.routes(deps),
     ]
     checks: dict[str, Check] = {
-        "kafka": deps.producer.is_healthy,
+        "kafka": deps.producer.ping,
         "postgres": deps.database.ping,
         "redis": deps.cache.ping,
         "stream": lambda: bool(app.tables.actives_ready) and not app.rebalancing,

@@ -39,7 +39,7 @@ def build(settings: Settings) -> LiveOpsApp:
         *live.routes(deps, fanout),
     ]
     checks: dict[str, Check] = {
-        "kafka": deps.producer.is_healthy,
+        "kafka": deps.producer.ping,
         "postgres": deps.database.ping,
         "redis": deps.cache.ping,
         "stream": lambda: bool(app.tables.actives_ready) and not app.rebalancing,
