@@ -88,20 +88,28 @@ def _start(detection: Detection, source: Source, topology: Topology) -> Group:
     )
 
 
-def _own(groups: Groups, detection: Detection) -> Group | None:
-    """The group that holds the service already; a quiet one only for the same metric."""
+def _own(groups: Groups, detection: Detection, topology: Topology) -> Group | None:
+    """The group that holds the service already; a quiet one only for the same metric.
+
+    A service that only suffers from another's fault may get a fault of its own: a new
+    metric that begins long after the spread is another group.
+    """
     for group in groups.values():
         members = group.members.values() if not group.active else group.active
-        for item in members if not group.dismissed else ():
-            same_metric = item.metric_type == detection.metric_type
-            if item.service_name == detection.service_name and (group.active or same_metric):
-                return group
+        mine = [i for i in members if i.service_name == detection.service_name]
+        if not mine or group.dismissed:
+            continue
+        if any(item.metric_type == detection.metric_type for item in mine):
+            return group
+        origin_too = group.active and origin(group, topology) == detection.service_name
+        if origin_too or (group.active and any(_follows(item, detection) for item in mine)):
+            return group
     return None
 
 
 def _chosen(groups: Groups, detection: Detection, topology: Topology) -> Group | None:
     """Its own service's group, unless only a failing dependency began at the same time."""
-    own, above = _own(groups, detection), _above_of(groups, detection, topology)
+    own, above = _own(groups, detection, topology), _above_of(groups, detection, topology)
     if own is None or above is None or own is above:
         return own or above
     onsets = [i for i in own.active if i.service_name == detection.service_name]

@@ -155,3 +155,19 @@ def test_stored_groups_are_the_same_groups() -> None:
     run = Run().take(detection("db"), detection("shop"))
     stored = msgspec.to_builtins(run.groups)
     assert msgspec.convert(stored, dict[str, Group]) == run.groups
+
+
+def test_a_suffering_service_may_get_a_fault_of_its_own_later() -> None:
+    run = Run().take(detection("db"), detection("cart")).wait(HOLD_S)
+    later = replace(
+        detection("cart", metric_type="error_rate"), onset_s=NOW_S + 180, at_s=NOW_S + 200
+    )
+    run.take(later).wait(HOLD_S)
+    assert run.opened == ["db", "cart"]
+
+
+def test_a_later_symptom_of_the_origin_is_the_same_incident() -> None:
+    run = Run().take(detection("db"))
+    later = replace(detection("db", metric_type="cpu"), onset_s=NOW_S + 180, at_s=NOW_S + 200)
+    run.take(later).wait(HOLD_S)
+    assert run.opened == ["db"]
