@@ -86,9 +86,6 @@ class DetectAgent:
             try:
                 async with self.lock:
                     await self._take(event.message)
-            except (msgspec.MsgspecError, ValueError, KeyError, TypeError) as error:
-                BAD_INTERNAL_RECORDS.labels(event.message.topic).inc()
-                log.warning("unreadable window record", error=repr(error))
             except Exception:
                 log.exception("a record could not be judged")
             self.unacknowledged.append(event)
@@ -96,7 +93,12 @@ class DetectAgent:
     async def _take(self, message: Any) -> None:
         if message.value is None:
             return
-        service, items, reached_s = read_windows(message.topic, message.value)
+        try:
+            service, items, reached_s = read_windows(message.topic, message.value)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            BAD_INTERNAL_RECORDS.labels(message.topic).inc()
+            log.warning("unreadable window record", topic=message.topic, error=repr(error))
+            return
         watched = self._watched(service)
         if self._applied(watched, message, items):
             return

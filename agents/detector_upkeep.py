@@ -28,6 +28,8 @@ _CHANGELOG_DEADLINE_S = 120.0
 #: Nothing from any of at least so many live services: the pipeline is silent, not they.
 _ENOUGH_SERVICES = 3
 _PIPELINE_SILENT_S = 20.0
+#: Not caught up for this long is a backlog, in which silence cannot be told.
+_BACKLOG_S = 10.0
 _EXIT_LOST_STATE = 70
 
 
@@ -39,7 +41,7 @@ class DetectorUpkeep:
         self._agent = agent
         self._database = database
         self._clock = clock
-        self._since_s = clock.now_s()
+        self._since_s = self._caught_up_s = clock.now_s()
         self._known_edges: set[tuple[str, str]] = set()
         self.active = False
 
@@ -91,9 +93,15 @@ class DetectorUpkeep:
     async def _judge_silence(self) -> None:
         """Move the live services' clocks to the wall clock, when all there is was read."""
         now_s = self._clock.now_s()
-        if not self._caught_up() or self._pipeline_silent(now_s):
+        if self._pipeline_silent(now_s):
             self._since_s = now_s
             return
+        if not self._caught_up():
+            # Now and then a record is just on its way; a backlog lasts.
+            if now_s - self._caught_up_s > _BACKLOG_S:
+                self._since_s = now_s
+            return
+        self._caught_up_s = now_s
         for watched in list(self._agent.watched.values()):
             async with self._agent.lock:
                 outcome = tick(watched.state, now_s, self._agent.book, self._since_s)

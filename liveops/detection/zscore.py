@@ -33,6 +33,7 @@ _TINY = 1e-9
 LEAST_DEVIATION = 0.25
 #: An excursion ends inside this share of the bounds.
 HYSTERESIS = 0.7
+_BEYOND_HABIT = 1.1
 _LEAST_SAMPLES = 3
 #: Share of the window's own standard error that counts; see `sampling_noise`.
 _WEIGHT_OF_OWN = 1 / 3
@@ -43,10 +44,14 @@ STEADY_FIELDS = frozenset({"mean", "p50"})
 
 @dataclass(frozen=True, slots=True)
 class Normal:
-    """Summary of a baseline: `spread` and `count` are those of a usual closed window."""
+    """Summary of a baseline: `spread` and `count` are those of a usual closed window.
+
+    `habit` is a distance from the level that one window in ten exceeds, believable or not.
+    """
 
     level: float
     scale: float
+    habit: float
     spread: float
     count: float
     windows: int
@@ -63,7 +68,7 @@ def normal(baseline: Baseline) -> Normal | None:
     magnitude = sum(abs(p.learned) for p in points) / len(points)
     scale = max(
         _NORMAL_MEDIAN * median(residuals),
-        residuals[math.ceil(0.9 * len(residuals)) - 1] / _NORMAL_Q90,
+        _quantile_90(residuals) / _NORMAL_Q90,
         _FLOOR_OF_LEVEL * abs(level),
         _FLOOR_OF_MAGNITUDE * magnitude,
         _TINY,
@@ -71,10 +76,20 @@ def normal(baseline: Baseline) -> Normal | None:
     return Normal(
         level,
         scale,
+        _quantile_90(sorted(_strayed(p) for p in points)),
         median([p.spread for p in recent]),
         median([p.count for p in recent]),
         len(points),
     )
+
+
+def _strayed(point: Point) -> float:
+    """How far the measured value was from the level before it."""
+    return abs(point.value - point.learned + (point.residual or 0.0))
+
+
+def _quantile_90(ascending: list[float]) -> float:
+    return ascending[math.ceil(0.9 * len(ascending)) - 1]
 
 
 def learn(baseline: Baseline, item: Aggregate, field: str) -> None:
@@ -119,19 +134,23 @@ def judge(
     if not item.final and (field not in STEADY_FIELDS or _too_few(item, now)):
         return None
     scale = math.hypot(now.scale * _caution(now.windows), sampling_noise(item, now, field))
-    return bounded(
-        float(getattr(item, field)), now.level, scale, sensitivity or DEFAULT_SENSITIVITY, field
-    )
+    wanted = sensitivity or DEFAULT_SENSITIVITY
+    return bounded(float(getattr(item, field)), now.level, scale, wanted, field, now.habit)
 
 
-def bounded(value: float, expected: float, scale: float, sensitivity: float, field: str) -> Verdict:
-    """Verdict on a value against `expected` ± the larger of score and least deviation."""
+def bounded(
+    value: float, expected: float, scale: float, sensitivity: float, field: str, habit: float
+) -> Verdict:
+    """Verdict on a value against `expected` ± the larger of score and least deviation.
+
+    What a series does in one window of ten starts no alarm; it does not end one either.
+    """
     half = max(sensitivity * scale, LEAST_DEVIATION * abs(expected))
     distance = abs(value - expected)
     score = min(distance / scale, _MOST_SCORE)
     side = "above" if value > expected else "below"
     return Verdict(
-        breach=distance > half,
+        breach=distance > max(half, _BEYOND_HABIT * habit),
         healthy=distance <= HYSTERESIS * half,
         value=value,
         expected=expected,
