@@ -64,7 +64,6 @@ async def world(servers: TestServers, llm_url: str | None = None) -> AsyncIterat
         redis_url=servers.redis_url,
         openai_api_key="sk-test" if llm_url else None,
         openai_base_url=llm_url,
-        partitions=1,
     )
     await migrate(servers.database_url)
     await ensure_topics(settings)

@@ -133,7 +133,7 @@ async def test_one_engineer_has_to_remain(stack: TestStack) -> None:
     ("path", "body"),
     [
         ("/api/auth/login", {"username": "x"}),
-        ("/api/auth/login", {"username": "x", "password": 1}),
+        ("/api/auth/login", {"username": "x", "password": 48151623}),
         ("/api/auth/users", {"username": "a b", "password": "long enough", "roles": ["MANAGER"]}),
         ("/api/auth/users", {"username": "ab", "password": "short", "roles": ["MANAGER"]}),
         ("/api/auth/users", {"username": "ab", "password": "long enough", "roles": []}),

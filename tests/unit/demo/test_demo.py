@@ -44,10 +44,10 @@ def test_the_same_seed_gives_the_same_signals_and_faults(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_three_different_faults_come_within_eight_minutes_and_never_overlap(seed: int) -> None:
+def test_three_different_faults_come_within_ten_minutes_and_never_overlap(seed: int) -> None:
     coming = list(islice(schedule(Random(seed), NOON_S), 12))
     assert 60 <= coming[0].start_s - NOON_S <= 90
-    assert len({item.kind for item in coming if item.start_s < NOON_S + 480}) >= 3
+    assert len({item.kind for item in coming if item.start_s < NOON_S + 600}) >= 3
     for before, after in pairwise(coming):
         assert after.start_s - before.end_s >= 60
     assert {item.kind for item in coming[:4]} == set(KINDS)
@@ -87,7 +87,7 @@ def test_a_silent_service_sends_nothing_and_comes_back() -> None:
 def test_each_fault_is_announced_with_the_incident_it_should_cause() -> None:
     said: list[str] = []
     book = FaultBook(schedule(Random(3), NOON_S), said.append)
-    for second in range(500):
+    for second in range(600):
         book.at(NOON_S + second)
     injected = [line for line in said if "fault injected" in line]
     expected = [line for line in said if "expected: one incident" in line]
