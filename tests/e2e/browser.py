@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from tests.stack import TestStack
 
@@ -39,6 +39,7 @@ def chromium_path() -> str:
 async def chromium() -> AsyncIterator[Browser]:
     """A headless browser."""
     path = chromium_path()
+    expect.set_options(timeout=LOOK_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
         try:
@@ -88,7 +89,7 @@ async def visit(
     context.set_default_timeout(LOOK_MS)
     page = await context.new_page()
     seen = Visit(stack, page)
-    page.on("console", seen.heard)
+    page.on("console", lambda message: seen.heard(message))
     page.on("pageerror", lambda error: seen.complaints.append(str(error)))
     try:
         yield seen

@@ -118,7 +118,7 @@ async def reads_the_analysis(page: Page, analysis: dict[str, Any]) -> None:
     for name in ("technical", "executive"):
         shown = page.locator(f"#{name}-summary")
         await expect(shown).to_have_text(read_aloud(analysis[f"{name}_summary"]))
-    await expect(page.locator(".cause")).to_have_text(analysis["root_cause_service"])
+    await expect(page.locator(".verdict .cause")).to_have_text(analysis["root_cause_service"])
     await expect(page.locator(".ranking > li")).to_have_count(min(10, len(analysis["ranking"])))
     await expect(page.locator(".evidence > li")).to_have_count(len(analysis["evidence"]))
 
@@ -186,7 +186,7 @@ async def test_a_live_chart_draws_values_as_they_arrive(product: Product, browse
         await here.sign_in("engineer")
         await here.page.get_by_role("link", name=story.back).click()
         await expect(here.page.locator(".page-head .link-state")).to_have_text("Live")
-        await expect(here.page.get_by_label("Metric", exact=True)).to_have_value(story.metric)
+        await expect(here.page.get_by_role("combobox", name="Metric")).to_have_value(story.metric)
         await here.page.locator(".chart canvas").wait_for()
         figures = here.page.locator(".figures")
         await expect(figures).to_contain_text("41")

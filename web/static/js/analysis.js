@@ -6,6 +6,8 @@ import { failure, h, put } from "./dom.js";
 import { analyses } from "./feeds.js";
 import { moment, percent } from "./format.js";
 
+const PENDING_MS = 5_000;
+
 export class AnalysisView {
   node = h("div", { class: "stack wide" });
   /** Candidates and evidence, to be placed apart. */
@@ -14,6 +16,9 @@ export class AnalysisView {
   #onCompleted;
   #shown = "";
   #left = false;
+  #isPending = false;
+  /** The socket normally brings the end; asking now and then bears the loss of a message. */
+  #timer = setInterval(() => this.#isPending && this.load(), PENDING_MS);
   #onChange = (event) => event.detail.incident_id === this.#incidentId && this.#show(event.detail);
   #reload = () => this.load();
   #onState = () => analyses.state === "live" && this.load();
@@ -30,6 +35,7 @@ export class AnalysisView {
 
   close() {
     this.#left = true;
+    clearInterval(this.#timer);
     analyses.removeEventListener("change", this.#onChange);
     analyses.removeEventListener("poll", this.#reload);
     analyses.removeEventListener("state", this.#onState);
@@ -46,10 +52,14 @@ export class AnalysisView {
   }
 
   #none() {
+    this.#isPending = true; // a new incident's analysis comes within a second
+    if (this.#shown === "none") return;
+    this.#shown = "none";
     put(this.node, card("Analysis", "analysis", h("p", { class: "muted" }, "No analysis has been asked for yet."), this.#again("Analyse")));
   }
 
   #show(found) {
+    this.#isPending = found.status === "pending";
     const whole = JSON.stringify(found);
     if (whole === this.#shown) return; // leaves selections and focus alone
     this.#shown = whole;

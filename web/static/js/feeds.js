@@ -5,12 +5,15 @@ import { LiveSocket } from "./live.js";
 
 const KEPT = 1000;
 const RECENT = 100;
+/** Live messages may be lost behind the socket (Redis keeps none); this closes the gap. */
+const CATCH_UP_MS = 30_000;
 
 /** Incidents by id. Dispatches "change" (detail: what came) and "state". */
 class IncidentFeed extends EventTarget {
   items = new Map();
   state = "connecting";
   #socket = null;
+  #catchUp = null;
   /** Greatest time of detection seen; null before the first answer. */
   #newest = null;
 
@@ -21,9 +24,11 @@ class IncidentFeed extends EventTarget {
       poll: () => this.load().catch(() => this.#turn("offline")),
     });
     this.load().catch(() => null);
+    this.#catchUp = setInterval(() => this.load().catch(() => null), CATCH_UP_MS);
   }
 
   stop() {
+    clearInterval(this.#catchUp);
     this.#socket?.close();
     this.items.clear();
     this.#newest = null;
@@ -86,7 +91,8 @@ class AnalysisFeed extends EventTarget {
 
   start() {
     this.#socket = new LiveSocket("/api/analysis/live", {
-      onMessage: (message) => this.#take(message.analyses ?? [], message.type === "snapshot"),
+      // A snapshot and a batch hold a list, a single completion holds one.
+      onMessage: (message) => this.#take(message.analyses ?? [message.analysis].filter(Boolean), message.type === "snapshot"),
       onState: (state) => this.#turn(state),
       poll: () => this.dispatchEvent(new Event("poll")),
     });

@@ -82,7 +82,7 @@ class ServicePage {
     put(root,
       h("nav", { class: "crumbs", "aria-label": "Breadcrumb" }, h("a", { href: "#/services" }, "Services"), " / "),
       h("div", { class: "page-head" }, h("h1", null, this.#name), view.state),
-      h("section", { class: "card stack", "aria-label": "Metric" },
+      h("section", { class: "card stack", "aria-label": "Chart" },
         h("div", { class: "row wrap" }, h("label", { class: "row", for: "metric" }, h("span", { class: "muted" }, "Metric"), view.metric), view.ranges),
         view.note, this.#chart.node, view.figures),
       h("section", { "aria-labelledby": "service-incidents" }, h("h2", { id: "service-incidents" }, "Incidents"), view.quiet, view.incidents));
