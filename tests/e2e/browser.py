@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, WebSocket, async_playwright, expect
 
+from tests.client import eventually
 from tests.stack import TestStack
 
 _ARGUMENTS = (
@@ -50,11 +51,12 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @dataclass(slots=True)
 class Visit:
-    """One person's page, and what its console complained of."""
+    """One person's page, what its console complained of, and what its sockets brought."""
 
     stack: TestStack
     page: Page
     complaints: list[str] = field(default_factory=list)
+    frames: list[str] = field(default_factory=list)
 
     async def sign_in(self, name: str) -> None:
         """Through the form; returns when the services are shown."""
@@ -71,6 +73,19 @@ class Visit:
     async def is_live(self) -> None:
         """Wait for the WebSocket."""
         await self.page.locator('#link-state[data-state="live"]').wait_for()
+
+    async def was_told(self, *parts: str) -> None:
+        """Wait until a WebSocket has brought a piece of news that holds all these texts."""
+
+        async def look() -> bool:
+            news = (frame for frame in self.frames if '"type":"snapshot"' not in frame)
+            return any(all(part in frame for part in parts) for frame in news)
+
+        await eventually(look, f"news with {parts}", LOOK_MS / 1000)
+
+    def follow(self, socket: WebSocket) -> None:
+        """Keep what a WebSocket brings."""
+        socket.on("framereceived", lambda frame: self.frames.append(str(frame)))
 
     def heard(self, message: ConsoleMessage) -> None:
         """Keep errors and warnings of the console."""
@@ -90,6 +105,7 @@ async def visit(
     page = await context.new_page()
     seen = Visit(stack, page)
     page.on("console", lambda message: seen.heard(message))
+    page.on("websocket", lambda socket: seen.follow(socket))
     page.on("pageerror", lambda error: seen.complaints.append(str(error)))
     try:
         yield seen

@@ -142,6 +142,7 @@ async def test_a_breaching_metric_becomes_an_explained_incident_on_the_page(
         await expect(row).to_have_count(0)
 
         await breach_until_shown(engineer, story, row.first)
+        await here.was_told('"detections"', story.back)
         assert await page.evaluate("window.sameDocument") is True
         await row.first.click()
         incident_id = page.url.rpartition("/")[2]
@@ -149,6 +150,7 @@ async def test_a_breaching_metric_becomes_an_explained_incident_on_the_page(
         assert analysis["source"] == "llm", analysis
         assert analysis["root_cause_service"] == story.back
         assert product.llm.refusals == []
+        await here.was_told('"status":"completed"', incident_id)
         await reads_the_analysis(page, analysis)
         technical, executive = await order_of(page, "#technical-summary", "#executive-summary")
         assert technical < executive
@@ -188,10 +190,12 @@ async def test_a_live_chart_draws_values_as_they_arrive(product: Product, browse
         await expect(here.page.locator(".page-head .link-state")).to_have_text("Live")
         await expect(here.page.get_by_role("combobox", name="Metric")).to_have_value(story.metric)
         await here.page.locator(".chart canvas").wait_for()
-        figures = here.page.locator(".figures")
-        await expect(figures).to_contain_text("41")
+        chart = here.page.locator(".chart")
+        await expect(chart).to_have_attribute("aria-label", re.compile(r": 41$"))
         await engineer.send(story.sample(story.back, 77.25, time.time()))
-        await expect(figures).to_contain_text("77.25")
+        await here.was_told(story.metric, "77.25")
+        await expect(chart).to_have_attribute("aria-label", re.compile(r": 77\.25$"))
+        await expect(here.page.locator(".figures")).to_contain_text("77.25")
 
 
 async def test_hostile_text_stays_text_and_a_phone_shows_all_of_it(

@@ -14,6 +14,7 @@ const HEIGHT = 280;
  */
 export class Chart {
   node = h("div", { class: "chart", role: "img" });
+  #label;
   #plot = null;
   #shape = "";
   #shown = null;
@@ -21,6 +22,7 @@ export class Chart {
   #repaint = () => this.#shown && (this.#destroy(), this.show(this.#shown));
 
   constructor(label) {
+    this.#label = label;
     this.node.setAttribute("aria-label", label);
     this.#observer.observe(this.node);
     addEventListener("themechange", this.#repaint);
@@ -35,6 +37,7 @@ export class Chart {
     if (shown.band) data.push(shown.band.upper, shown.band.lower);
     if (this.#plot) this.#plot.setData(data);
     else this.#plot = new uPlot(this.#options(shown), data, this.node);
+    this.node.setAttribute("aria-label", `${this.#label}. ${newest(shown.lines)}`);
   }
 
   close() {
@@ -88,6 +91,12 @@ export class Chart {
     }
     ctx.restore();
   }
+}
+
+/** The last value of each line, for those who do not see the lines. */
+function newest(lines) {
+  const last = lines.map((line) => [line.label, line.values.findLast((value) => value !== null)]);
+  return last.map(([label, value]) => `${label}: ${number(value)}`).join(", ");
 }
 
 function lineSeries(line, index, count) {
