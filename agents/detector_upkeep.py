@@ -57,10 +57,10 @@ class DetectorUpkeep:
             await asyncio.sleep(_ROUND_S)
             if not self.active:
                 continue
+            if self._clock.monotonic_s() - ticked_s >= _TICK_S:
+                ticked_s = self._clock.monotonic_s()
+                await self._judge_silence()
             try:
-                if self._clock.monotonic_s() - ticked_s >= _TICK_S:
-                    ticked_s = self._clock.monotonic_s()
-                    await self._judge_silence()
                 await self.checkpoint()
             except Exception:
                 log.exception("detector state could not be stored; stopping")
@@ -103,9 +103,12 @@ class DetectorUpkeep:
             return
         self._caught_up_s = now_s
         for watched in list(self._agent.watched.values()):
-            async with self._agent.lock:
-                outcome = tick(watched.state, now_s, self._agent.book, self._since_s)
-                await self._agent.publish(watched, outcome)
+            try:
+                async with self._agent.lock:
+                    outcome = tick(watched.state, now_s, self._agent.book, self._since_s)
+                    await self._agent.publish(watched, outcome)
+            except Exception:
+                log.exception("silence not judged", watched=watched.state.service)
 
     def _pipeline_silent(self, now_s: float) -> bool:
         """Whether the windows rather than the services are down."""

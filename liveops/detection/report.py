@@ -95,7 +95,10 @@ def publish(
         )
     if alarm.detection is not None:
         outcome.detections.append(alarm.detection)
-        outcome.changed.add(subject.series)
+        if subject.series == WHOLE:
+            outcome.presence_changed = True
+        else:
+            outcome.changed.add(subject.series)
 
 
 def _detection(

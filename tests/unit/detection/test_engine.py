@@ -122,7 +122,10 @@ def test_a_silent_service_is_told_its_alarms_wait_and_data_resolve() -> None:
         observe(state, [item], book, at_s)
     last_s = state.presence.broker_s
     assert tick(state, last_s + 50, book).detections == []
-    (told,) = tick(state, last_s + 70, book).detections
+    outcome = tick(state, last_s + 70, book)
+    (told,) = outcome.detections
+    assert outcome.presence_changed
+    assert outcome.changed <= state.series.keys()
     assert (told.detector, told.state) == ("no_data", "firing")
     (waits,) = tick(state, last_s + 130, book).detections
     assert (waits.detector, waits.state) == ("threshold", "no_data")
