@@ -159,7 +159,7 @@ async def announce(cache: Cache, got: Analysis) -> None:
     try:
         async with cache.guard() as client:
             await client.set(keys.analysis(got.incident_id), orjson.dumps(public), ex=CACHE_TTL_S)
-            message = {"type": "analysis", "analysis": public}
+            message = {"type": "analyses", "analyses": [public]}
             await client.publish(keys.LIVE_ANALYSIS_CHANNEL, orjson.dumps(message))
     except Unavailable:
         log.debug("analysis not cached", incident_id=got.incident_id)

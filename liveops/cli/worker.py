@@ -16,8 +16,6 @@ from liveops.services import PORTS
 from liveops.settings import Settings
 
 log = structlog.get_logger(__name__)
-#: A worker that has not stopped by itself after SIGTERM is ended.
-STOP_DEADLINE_S = 14.0
 
 
 def run_worker(name: str, settings: Settings) -> None:
@@ -29,6 +27,5 @@ def run_worker(name: str, settings: Settings) -> None:
     if faults:
         raise StartError(f"{faults[0]} (run `liveops topics`, or `liveops doctor` for more)")
     app: LiveOpsApp = import_module(f"liveops.services.{name}").build(settings)
-    app.stop_deadline_s = STOP_DEADLINE_S
     worker = Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     worker.execute_from_commandline()

@@ -15,6 +15,8 @@ import structlog
 from liveops.settings import Settings
 
 log = structlog.get_logger(__name__)
+#: A worker that has not stopped by itself this long after SIGTERM is ended.
+STOP_DEADLINE_S = 14.0
 
 
 class Part(Protocol):
@@ -36,7 +38,7 @@ class LiveOpsApp(faust.App):
         super().__init__(*args, **kwargs)
         self.parts: list[Part] = []
         #: After this long a graceful stop is cut; state is at the broker, nothing is lost.
-        self.stop_deadline_s: float | None = None
+        self.stop_deadline_s = STOP_DEADLINE_S
 
     async def on_start(self) -> None:
         """Start the parts in the order they were added."""
@@ -46,10 +48,9 @@ class LiveOpsApp(faust.App):
 
     async def on_stop(self) -> None:
         """Let Faust drain its streams first, then stop the parts in reverse."""
-        if self.stop_deadline_s is not None:
-            cut = threading.Timer(self.stop_deadline_s, os._exit, args=(1,))
-            cut.daemon = True
-            cut.start()
+        cut = threading.Timer(self.stop_deadline_s, os._exit, args=(1,))
+        cut.daemon = True
+        cut.start()
         await super().on_stop()
         for part in reversed(self.parts):
             try:
