@@ -90,13 +90,14 @@ def _fetch(missing: list[Jar], target: Path, say: Say) -> None:
 
 def _download(jar: Jar, repository: Path) -> Path:
     try:
+        from jgo.constants import MAVEN_CENTRAL_URL
         from jgo.maven import MavenContext
     except ImportError:
         raise StartError(
             "Kafka's jars are not cached and the package jgo is missing: "
             "pip install 'liveops-ai[embedded]' or set LIVEOPS_BROKER_URL"
         ) from None
-    remotes = tomllib.loads(SPEC_FILE.read_text(encoding="utf-8"))["repositories"]
+    remotes = {"central": MAVEN_CENTRAL_URL}
     context = MavenContext(
         repo_cache=repository, local_repos=[], remote_repos=remotes, timeout=TIMEOUT_S
     )
