@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,24 @@ from tests.client import Client
 from tests.stack import TestStack, servers, stack
 
 __all__ = ["servers", "stack"]
+
+_ALLOWED = Path(__file__).with_name("allowed_skips.txt").read_text(encoding="utf-8").splitlines()
+_refused: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note skips for reasons that continuous integration does not accept."""
+    if report.skipped and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        if not any(reason.startswith(line) for line in _ALLOWED if line and line[0] != "#"):
+            _refused.append(f"{report.nodeid}: {reason}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In continuous integration a skip fails the run unless its reason is listed."""
+    if os.environ.get("CI") and _refused:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        print("\nskips that are not in tests/allowed_skips.txt:", *_refused, sep="\n  ")
 
 
 @pytest.fixture
