@@ -22,6 +22,7 @@ from agents.window import EXIT_LOST_STATE, OwnedPartition, WindowAgent
 from liveops.clock import Clock
 from liveops.errors import Unavailable
 from liveops.kafka.producer import Producer
+from liveops.kafka.progress import read_to_end, unacknowledged
 from liveops.metrics import CHECKPOINT_SECONDS, WINDOWS_EMITTED
 from schema.topics import AGGREGATED, RAW, RAW_KEYED, WINDOWS_OPEN
 from tables.windows import encode_header, encode_minute, header_key, minute_key
@@ -91,16 +92,10 @@ class Checkpointer:
 
     def _caught_up(self, number: int) -> bool:
         """Whether every record of the partition has been read and folded."""
-        consumer: Any = self._app.consumer
         waiting = sum(len(owned.unacknowledged) for owned in self._agent.owned.values())
-        if len(consumer._unacked_messages) > waiting:  # noqa: SLF001 - Faust offers no other count
+        if unacknowledged(self._app, (RAW, RAW_KEYED)) > waiting:
             return False
-        for topic in (RAW, RAW_KEYED):
-            tp = TP(topic, number)
-            end, read = consumer.highwater(tp), consumer._read_offset.get(tp)  # noqa: SLF001
-            if end is None or (end > 0 and (read is None or read + 1 < end)):
-                return False
-        return True
+        return all(read_to_end(self._app, TP(topic, number)) for topic in (RAW, RAW_KEYED))
 
     @time(CHECKPOINT_SECONDS)
     async def _checkpoint(self, owned: OwnedPartition) -> None:

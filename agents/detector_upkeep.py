@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Any
 
 import structlog
 from faust.types.app import AppT
@@ -15,6 +14,7 @@ from liveops.detection.codec import encode_presence, encode_series
 from liveops.detection.no_data import is_live
 from liveops.detection.silence import tick
 from liveops.errors import Unavailable
+from liveops.kafka.progress import read_to_end, unacknowledged
 from liveops.postgres.database import Database
 from liveops.postgres.queries import load
 from schema.topics import AGGREGATED, WINDOWS_OPEN
@@ -121,20 +121,11 @@ class DetectorUpkeep:
 
     def _caught_up(self) -> bool:
         """Whether every record of the owned partitions has been read and judged."""
-        consumer: Any = self._app.consumer
-        waiting = len(self._agent.unacknowledged)
-        for tp in consumer.assignment():
-            if tp.topic not in (AGGREGATED, WINDOWS_OPEN):
-                continue
-            end, read = consumer.highwater(tp), consumer._read_offset.get(tp)  # noqa: SLF001
-            if end is None or (end > 0 and (read is None or read + 1 < end)):
-                return False
-        return self._unread(consumer) <= waiting
-
-    def _unread(self, consumer: Any) -> int:
-        """Messages handed to the agents and not acknowledged, of our topics."""
-        unacked = consumer._unacked_messages  # noqa: SLF001 - Faust offers no other count
-        return sum(1 for message in unacked if message.topic in (AGGREGATED, WINDOWS_OPEN))
+        topics = (AGGREGATED, WINDOWS_OPEN)
+        owned = [tp for tp in self._app.consumer.assignment() if tp.topic in topics]
+        if not all(read_to_end(self._app, tp) for tp in owned):
+            return False
+        return unacknowledged(self._app, topics) <= len(self._agent.unacknowledged)
 
     async def keep_edges(self) -> None:
         """Write edges learned from peer tags; an edge is refreshed with each restart."""

@@ -33,14 +33,14 @@ def install(
     whole += openapi.routes(service, whole)
 
     def on_webserver_init(faust_web: Web) -> None:
-        server: web.Application = faust_web.web_app  # type: ignore[attr-defined]
+        server: web.Application = faust_web.web_app  # type: ignore[attr-defined] # of its aiohttp driver
         prepare(server, whole, deps)
 
     options = dict(app.conf.web_application_options or {})
     app.conf.web_application_options = options | {"handler_args": _HANDLER_ARGS}
     # Faust takes "/" for an index of its own, and `/` belongs to the dashboard.
-    app.web.blueprints._enabled.clear()  # noqa: SLF001
-    app.on_webserver_init = on_webserver_init  # type: ignore[assignment,method-assign]
+    app.web.blueprints._enabled.clear()  # noqa: SLF001 - no public way
+    app.on_webserver_init = on_webserver_init  # type: ignore[assignment,method-assign] # its hook
 
 
 def application(routes: list[Route], deps: Deps) -> web.Application:

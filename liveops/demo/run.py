@@ -68,7 +68,7 @@ async def run(client: IngestClient, clock: Clock, plan: Plan, say: Say) -> None:
     say(f"sending {(clock.now_s() - start_s) / 60:.0f} minutes of history")
     live_s = await _catch_up(client, clock, start_s, noise)
     say("history sent, now live")
-    coming = schedule(Random(f"faults {plan.seed}"), live_s)  # noqa: S311
+    coming = schedule(Random(f"faults {plan.seed}"), live_s)  # noqa: S311 - as above
     book = FaultBook(coming if plan.faults else iter(()), say)
     end_s = None if plan.duration_s is None else live_s + plan.duration_s
     await _live(client, clock, live_s, end_s, 1 / plan.rate, book, noise)

@@ -102,10 +102,12 @@ def _objects(item: object, naming: Naming, where: str) -> Iterator[Row]:
         for inner in item["metrics"]:
             yield from _objects(outer | inner, naming, where)
         return
+    if not isinstance(item, dict):
+        raise InvalidInput(f"{where}: no metric: not an object")
     try:
-        stamp = item["timestamp"] if "timestamp" in item else naming.now_s  # type: ignore[operator,index]
-        yield _row(str(stamp), item["service_name"], item["metric_type"], item["value"],  # type: ignore[index]
-                   item.get("tags") or {})  # type: ignore[attr-defined]  # fmt: skip
+        stamp = str(item.get("timestamp", naming.now_s))
+        tags = item.get("tags") or {}
+        yield _row(stamp, item["service_name"], item["metric_type"], item["value"], tags)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInput(f"{where}: no metric: {error}") from None
 

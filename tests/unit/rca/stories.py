@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from liveops.rca.deviation import Sample
 from schema.incidents import Detection, Incident
 
@@ -37,22 +39,22 @@ def during(levels: dict[str, float], delay_min: dict[str, int] | None = None) ->
 
 def detection(service: str, value: float = 900.0, **other: object) -> Detection:
     """A z-score detection of a service's latency."""
-    fields: dict[str, object] = {
+    fields: dict[str, Any] = {
         "id": f"d-{service}", "rule_id": "r", "detector": "zscore", "service_name": service,
         "metric_type": "latency_ms", "tags": {}, "window": "1m", "severity": "high",
         "value": value, "expected": 100.0, "lower": 80.0, "upper": 120.0, "score": 9.0,
         "reason": "", "at_s": START_S + 30, "onset_s": START_S + 20,
         "broker_time_s": START_S + 30,
     }  # fmt: skip
-    return Detection(**(fields | other))  # type: ignore[arg-type]
+    return Detection(**(fields | other))
 
 
 def incident(*detections: Detection, **other: object) -> Incident:
     """An incident at the front."""
-    fields: dict[str, object] = {
+    fields: dict[str, Any] = {
         "id": "7d0ad6d2-7d5c-4d53-8f3c-94f0f0e3a001", "title": "front is slow",
         "description": "", "severity": "high", "status": "open", "service_name": "front",
         "affected_services": sorted({"front", *(d.service_name for d in detections)}),
         "detected_at_s": START_S + 50, "detections": list(detections),
     }  # fmt: skip
-    return Incident(**(fields | other))  # type: ignore[arg-type]
+    return Incident(**(fields | other))
