@@ -40,7 +40,7 @@ test: lint type ## the whole suite against real local servers
 	$(BIN)/python -m pytest
 
 bench: $(RUN_STAMP) ## the project's own benchmarks
-	$(BIN)/python -m pytest tests/bench -q --no-header
+	$(BIN)/python -m liveops bench pipeline
 
 docs: ## where the documentation is
 	@ls docs/*.md docs/adr/*.md

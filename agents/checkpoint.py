@@ -1,15 +1,15 @@
 """The checkpoint of the windows: what makes a record's effect safe before it is acked.
 
-Order, for each owned partition: (1) changed minutes and headers, with their finished
-outputs, into the table, awaiting the changelog's acks; (2) the outputs, awaiting the
-acks; (3) the records are acknowledged. Open windows are emitted between checkpoints.
+Order, for each owned partition: (1) what changed, with its finished outputs, into the
+table, awaiting the changelog's acks; (2) the outputs, awaiting the acks; (3) the chunks
+are acknowledged, and what the table no longer needs is deleted. Open windows are sent
+between checkpoints.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from typing import Any
 
 import structlog
 from faust.types import TP
@@ -21,11 +21,11 @@ from agents.partition_windows import PartitionWindows
 from agents.window import EXIT_LOST_STATE, OwnedPartition, WindowAgent
 from liveops.clock import Clock
 from liveops.errors import Unavailable
-from liveops.kafka.producer import Producer
+from liveops.kafka.producer import Outgoing, Producer
 from liveops.kafka.progress import read_to_end, unacknowledged
 from liveops.metrics import CHECKPOINT_SECONDS, WINDOWS_EMITTED
+from liveops.windows.state import ServiceState
 from schema.topics import AGGREGATED, RAW, RAW_KEYED, WINDOWS_OPEN
-from tables.windows import encode_header, encode_minute, header_key, minute_key
 
 log = structlog.get_logger(__name__)
 #: Corrections of closed windows are coalesced over this time.
@@ -71,17 +71,18 @@ class Checkpointer:
                 os._exit(EXIT_LOST_STATE)
 
     async def round(self) -> None:
-        """Tick, emit the open windows, settle, checkpoint."""
+        """Tick, send the open windows, settle, checkpoint."""
         self._tick()
-        for owned in list(self._agent.owned.values()):
-            await self._emit_open(owned.windows)
+        owned = list(self._agent.owned.items())
+        for number, partition in owned:
+            await self._send_open(number, partition.windows)
         settle = self._clock.monotonic_s() - self._settled_s >= _SETTLE_S
         if settle:
             self._settled_s = self._clock.monotonic_s()
-        for owned in list(self._agent.owned.values()):
+        for number, partition in owned:
             if settle:
-                owned.windows.settle()
-            await self._checkpoint(owned)
+                partition.windows.settle()
+            await self._checkpoint(number, partition)
         await self._live.flush()
 
     def _tick(self) -> None:
@@ -98,57 +99,47 @@ class Checkpointer:
         return all(read_to_end(self._app, TP(topic, number)) for topic in (RAW, RAW_KEYED))
 
     @time(CHECKPOINT_SECONDS)
-    async def _checkpoint(self, owned: OwnedPartition) -> None:
+    async def _checkpoint(self, number: int, owned: OwnedPartition) -> None:
         events, owned.unacknowledged = owned.unacknowledged, []
-        windows = owned.windows
-        outputs = {name: list(queue) for name, queue in windows.pending.items() if queue}
         try:
-            if self._write(windows, outputs):
-                async with asyncio.timeout(_CHANGELOG_DEADLINE_S):
-                    await self._agent.table.written()
-            await self._send(windows, outputs)
+            waiting = owned.windows.write()
+            async with asyncio.timeout(_CHANGELOG_DEADLINE_S):
+                await self._agent.table.written()
+            await self._send_pending(number, owned.windows, waiting)
         except Unavailable:
             owned.unacknowledged = events + owned.unacknowledged
             raise
+        owned.windows.store.clean()
         for event in events:
             event.ack()
 
-    def _write(self, windows: PartitionWindows, outputs: dict[str, list[Any]]) -> bool:
-        """Put everything changed into the table; whether there was anything."""
-        wrote = False
-        table = self._agent.table
-        for name, state in windows.services.items():
-            if not (state.dirty or state.dirty_minutes):
-                continue
-            for start in sorted(state.dirty_minutes):
-                value = encode_minute(state, start)
-                key = minute_key(name, start)
-                if value is not None:
-                    table[key] = value
-                elif key in table:
-                    del table[key]
-            table[header_key(name)] = encode_header(state, windows.time_s, outputs.get(name, []))
-            state.dirty_minutes.clear()
-            state.dirty = False
-            wrote = True
-        return wrote
+    async def _send_pending(
+        self, number: int, windows: PartitionWindows, waiting: list[ServiceState]
+    ) -> None:
+        """Send finished outputs by topic, then forget them with the next write."""
+        pieces = {s.name: dict(windows.pending[s.name].pieces) for s in waiting}
+        by_topic: dict[str, list[Outgoing]] = {}
+        for service in waiting:
+            for outputs in pieces[service.name].values():
+                for topic, value in outputs:
+                    by_topic.setdefault(topic, []).append(Outgoing(service.name, value))
+        for topic, records in by_topic.items():
+            await self._producer.send_in_order(topic, number, records)
+        for service in waiting:
+            windows.sent(service, list(pieces[service.name]))
+        closed = by_topic.get(AGGREGATED, [])
+        WINDOWS_EMITTED.labels("closed").inc(len(closed))
+        self._live.add_closed([record.value for record in closed])
 
-    async def _send(self, windows: PartitionWindows, outputs: dict[str, list[Any]]) -> None:
-        for name, queue in outputs.items():
-            await asyncio.gather(
-                *(self._producer.send(topic, name, value) for topic, value in queue)
-            )
-            del windows.pending[name][: len(queue)]
-            windows.services[name].dirty = True
-            closed = [value for topic, value in queue if topic == AGGREGATED]
-            WINDOWS_EMITTED.labels("closed").inc(len(closed))
-            self._live.add_closed(name, closed)
-
-    async def _emit_open(self, windows: PartitionWindows) -> None:
+    async def _send_open(self, number: int, windows: PartitionWindows) -> None:
         records = windows.open_records()
-        await asyncio.gather(
-            *(self._producer.send(WINDOWS_OPEN, name, value) for name, _, value in records)
-        )
-        for name, aggregates, _ in records:
+        if not records:
+            return
+        outgoing = [Outgoing(name, value) for name, _, value in records]
+        try:
+            await self._producer.send_in_order(WINDOWS_OPEN, number, outgoing)
+        except Unavailable as error:
+            log.warning("open windows were not sent", error=str(error))
+        for _, aggregates, _ in records:
             WINDOWS_EMITTED.labels("open").inc(len(aggregates))
-            self._live.add_open(name, aggregates)
+            self._live.add_open(aggregates)

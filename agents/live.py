@@ -12,19 +12,18 @@ from typing import Any
 import orjson
 import structlog
 
+from agents.rows import Shown, metric_of
 from liveops.errors import Unavailable
 from liveops.redis import keys
 from liveops.redis.cache import Cache
-from schema.metrics import POINT_FIELDS, Aggregate, Metric, read_aggregate
+from schema.metrics import POINT_FIELDS, Aggregate, read_aggregate
 from schema.times import format_time
 
 log = structlog.get_logger(__name__)
-#: Metrics kept per service between two flushes and in the list.
+#: Metrics kept per service between two flushes and in the list; the archive has all.
 KEEP_LIVE = 100
 KEEP_CLOSED_S = 900
 AGG_TTL_S = 1800
-#: More than this between two flushes is not shown live (the archive has all).
-_MAX_PENDING = 2000
 
 
 class LiveFeed:
@@ -32,29 +31,29 @@ class LiveFeed:
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
-        self._metrics: dict[str, deque[Metric]] = defaultdict(lambda: deque(maxlen=_MAX_PENDING))
+        self._metrics: dict[str, deque[Shown]] = _no_metrics()
         self._points: dict[str, dict[str, bytes]] = defaultdict(dict)
         self._closed: dict[str, dict[str, int]] = defaultdict(dict)
         #: Start of the newest window shown, by (key, series).
         self._newest: dict[tuple[str, str], int] = {}
 
-    def add(self, metrics: list[Metric]) -> None:
-        """Show these metrics live."""
-        for metric in metrics:
-            self._metrics[metric.service_name].append(metric)
+    def show(self, metrics: list[tuple[str, Shown]]) -> None:
+        """Show these metrics live: of each service the newest until the next flush."""
+        for service, metric in metrics:
+            self._metrics[service].append(metric)
 
-    def add_open(self, service: str, windows: list[Aggregate]) -> None:
+    def add_open(self, windows: list[Aggregate]) -> None:
         """Newest state of open windows."""
         for item in windows:
             self._show(item, point_json(item))
 
-    def add_closed(self, service: str, records: list[bytes]) -> None:
+    def add_closed(self, records: list[bytes]) -> None:
         """Closed windows stay readable here until the archive surely has them."""
         for record in records:
             item = read_aggregate(orjson.loads(record))
             point = point_json(item)
             self._show(item, point)
-            self._closed[keys.closed(service, item.window)][point.decode()] = item.start_s
+            self._closed[keys.closed(item.service_name, item.window)][point.decode()] = item.start_s
 
     def _show(self, item: Aggregate, point: bytes) -> None:
         """Make it the series' newest window, unless a newer one is shown."""
@@ -65,7 +64,7 @@ class LiveFeed:
 
     async def flush(self) -> None:
         """Write what was gathered; on trouble it is dropped."""
-        metrics, self._metrics = self._metrics, defaultdict(lambda: deque(maxlen=_MAX_PENDING))
+        metrics, self._metrics = self._metrics, _no_metrics()
         points, self._points = self._points, defaultdict(dict)
         closed, self._closed = self._closed, defaultdict(dict)
         if not (metrics or points or closed):
@@ -80,11 +79,16 @@ class LiveFeed:
             log.debug("live data not written, redis is away")
 
 
-def _write_metrics(pipe: Any, metrics: dict[str, deque[Metric]]) -> None:
-    for service, items in metrics.items():
+def _no_metrics() -> dict[str, deque[Shown]]:
+    return defaultdict(lambda: deque(maxlen=KEEP_LIVE))
+
+
+def _write_metrics(pipe: Any, metrics: dict[str, deque[Shown]]) -> None:
+    for service, shown in metrics.items():
+        items = [metric_of(service, item) for item in shown]
         public = [item.public() for item in items]
         key = keys.live(service)
-        pipe.lpush(key, *(orjson.dumps(item) for item in public[-KEEP_LIVE:]))
+        pipe.lpush(key, *(orjson.dumps(item) for item in public))
         pipe.ltrim(key, 0, KEEP_LIVE - 1)
         message = {"service_name": service, "metrics": public}
         pipe.publish(keys.LIVE_METRICS_CHANNEL, orjson.dumps(message))
@@ -112,5 +116,9 @@ def point_json(item: Aggregate) -> bytes:
         "end": format_time(item.end_s),
     }
     point |= {name: getattr(item, name) for name in POINT_FIELDS}
-    point |= {"revision": item.revision, "histogram": item.histogram}
+    point["revision"] = item.revision
+    if item.final:
+        point["histogram"] = item.histogram
+    elif item.sketch:
+        point["sketch"] = item.sketch
     return orjson.dumps(point)

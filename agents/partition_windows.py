@@ -6,140 +6,122 @@ revoked. Pure but for the counters: sending and storing is the window agent's pa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from typing import Any
 
 import orjson
 
-from agents.decode import Decoded, Place
+from agents.gather import Gatherer
+from agents.rows import Gathered
 from liveops.metrics import DUPLICATES_SKIPPED, METRICS_FOLDED, METRICS_LATE, OVERFLOWED
-from liveops.windows.fold import Arrival, Limits, Outputs, advance, correct, fold, open_windows
-from liveops.windows.state import ServiceState
-from schema.metrics import Aggregate, Metric, aggregate_record
+from liveops.windows.closing import correct
+from liveops.windows.fold import fold, tick
+from liveops.windows.staging import flush
+from liveops.windows.state import Limits, Outputs, PartitionState, ServiceState
+from schema.metrics import Aggregate, aggregate_record
 from schema.times import format_time
 from schema.topics import AGGREGATED, WINDOWS_DIRTY
+from tables.window_store import Pending, Table, WindowStore
+from tables.windows import Output
+
+#: A record of open windows: service, aggregates, value.
+OpenRecord = tuple[str, list[Aggregate], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A decoded record at its place in `metrics.raw`.
-
-    `keyed_offset` is its offset in `liveops.raw.keyed` when it came from there.
-    """
-
-    place: Place
-    decoded: Decoded
-    keyed_offset: int | None = None
-
-
-#: A finished output: topic and value; the key is the service.
-Output = tuple[str, bytes]
-
-
-@dataclass(slots=True)
 class PartitionWindows:
-    """State of all services of one partition; `time_s` is T, its broker time."""
+    """State of all services of one partition, and what it has to say."""
 
-    limits: Limits
-    time_s: float = 0.0
-    services: dict[str, ServiceState] = field(default_factory=dict)
-    #: Outputs by service, finished but not known to be on the broker.
-    pending: dict[str, list[Output]] = field(default_factory=dict)
+    def __init__(
+        self, home: int, table: Table, limits: Limits, *, partitions: int, max_age_s: float
+    ) -> None:
+        self.store = WindowStore(table)
+        self.state = PartitionState(home, self.store.load_minute)
+        #: Finished output by service, until the broker has it.
+        self.pending: dict[str, Pending] = {}
+        self._limits = limits
+        self._gatherer = Gatherer(self.state, limits, partitions, max_age_s)
+        self._fresh: dict[str, list[Output]] = {}
+        self._open: list[OpenRecord] = []
 
-    def take(self, records: list[Record]) -> list[Metric]:
-        """Fold a chunk of records, in log order; returns the metrics that counted."""
-        counted: list[Metric] = []
-        for record in records:
-            self.observe(record.place.append_s)
-            if record.decoded.metrics:
-                counted += self._take_record(record)
-        return counted
+    def restore(self, name: str, values: dict[str, bytes]) -> None:
+        """Take over a service from its stored values."""
+        pending = self.store.load(self.state, name, values)
+        if pending is not None:
+            self.pending[name] = pending
 
-    def observe(self, append_s: float) -> None:
-        """A record was read that the broker took at `append_s`."""
-        self.time_s = max(self.time_s, append_s)
-
-    def _take_record(self, record: Record) -> list[Metric]:
-        metrics = record.decoded.metrics
-        name = metrics[0].service_name
-        state = self.services.get(name)
-        if state is None:
-            state = self.services[name] = ServiceState(name)
-        if not _unseen(state, record):
-            DUPLICATES_SKIPPED.labels("record").inc()
-            return []
-        arrivals = [
-            Arrival(metric, record.place.append_s, metric.id in record.decoded.given_ids)
-            for metric in metrics
-        ]
+    def take(self, topic: str, records: Sequence[Any]) -> Gathered:
+        """Fold a chunk of records of one topic, in log order."""
         outputs = Outputs()
-        self.time_s = fold(state, arrivals, self.time_s, self.limits, outputs)
-        state.dirty = True
-        self._gather(state, outputs)
-        return metrics
+        gathered = self._gatherer.gather(topic, records, outputs)
+        fold(self.state, gathered.rows.arrivals(), self._limits, outputs)
+        self._keep(outputs)
+        return gathered
 
     def tick(self, now_s: float) -> None:
         """Move T to the wall clock; only for a partition that has been read to its end."""
-        self.time_s = max(self.time_s, now_s)
-        self._advance_all()
-
-    def _advance_all(self) -> None:
-        for state in self.services.values():
-            outputs = Outputs()
-            advance(state, self.time_s, self.limits, outputs)
-            self._gather(state, outputs)
+        outputs = Outputs()
+        tick(self.state, now_s, self._limits, outputs)
+        self._keep(outputs)
 
     def settle(self) -> None:
-        """Close what time has passed and turn gathered corrections into outputs."""
-        self._advance_all()
-        for state in self.services.values():
-            outputs = Outputs()
-            correct(state, outputs)
-            self._gather(state, outputs)
+        """Turn gathered corrections into outputs."""
+        outputs = Outputs()
+        flush(self.state)
+        for service in self.state.by_number:
+            if service.corrections:
+                correct(self.state, service, outputs)
+        self._keep(outputs)
 
-    def open_records(self) -> list[tuple[str, list[Aggregate], bytes]]:
-        """(service, changed open windows, record) of each service that changed."""
-        found: list[tuple[str, list[Aggregate], bytes]] = []
-        for name, state in self.services.items():
-            windows = open_windows(state, self.time_s) if state.changed else []
-            if windows:
-                record = {
-                    "service_name": name,
-                    "watermark": format_time(state.watermark_s),
-                    "windows": [aggregate_record(item) for item in windows],
-                }
-                found.append((name, windows, orjson.dumps(record)))
+    def open_records(self) -> list[OpenRecord]:
+        """Records of open windows that are due, oldest first; given out once."""
+        found, self._open = self._open, []
         return found
 
-    def _gather(self, state: ServiceState, outputs: Outputs) -> None:
+    def write(self) -> list[ServiceState]:
+        """Put everything changed into the table; the services that have output to send."""
+        flush(self.state)
+        for name, outputs in self._fresh.items():
+            self.pending.setdefault(name, Pending()).add(outputs)
+        self._fresh = {}
+        waiting: list[ServiceState] = []
+        for service in self.state.by_number:
+            pending = self.pending.get(service.name) or Pending()
+            if service.dirty:
+                self.store.write(self.state, service, pending)
+            if pending.pieces:
+                waiting.append(service)
+        return waiting
+
+    def sent(self, service: ServiceState, numbers: list[int]) -> None:
+        """The broker has these pieces of output."""
+        for number in numbers:
+            del self.pending[service.name].pieces[number]
+        service.dirty = True
+
+    def _keep(self, outputs: Outputs) -> None:
         METRICS_FOLDED.inc(outputs.folded)
         METRICS_LATE.labels("corrected").inc(outputs.corrected)
-        METRICS_LATE.labels("archived").inc(len(outputs.too_late))
+        METRICS_LATE.labels("archived").inc(outputs.too_late)
+        DUPLICATES_SKIPPED.labels("record").inc(outputs.replayed)
         DUPLICATES_SKIPPED.labels("metric").inc(outputs.duplicates)
         OVERFLOWED.inc(outputs.overflowed)
-        queue = self.pending.setdefault(state.service, [])
-        queue += [(AGGREGATED, orjson.dumps(aggregate_record(item))) for item in outputs.closed]
-        if outputs.too_late:
-            queue.append((WINDOWS_DIRTY, _dirty_record(state.service, outputs.too_late)))
+        for name, closed in outputs.closed:
+            fresh = self._fresh.setdefault(name, [])
+            fresh += [(AGGREGATED, orjson.dumps(aggregate_record(item))) for item in closed]
+        for name, minutes in outputs.dirty.items():
+            self._fresh.setdefault(name, []).append((WINDOWS_DIRTY, _dirty_record(name, minutes)))
+        for name, watermark_s, windows in outputs.open:
+            record = {
+                "service_name": name,
+                "watermark": format_time(watermark_s),
+                "windows": [aggregate_record(item) for item in windows],
+            }
+            self._open.append((name, windows, orjson.dumps(record)))
 
 
-def _unseen(state: ServiceState, record: Record) -> bool:
-    """Whether the record was not applied before; remembers its offsets."""
-    place, offsets = record.place, state.offsets
-    if record.keyed_offset is None:
-        if place.offset <= offsets.raw:
-            return False
-        offsets.raw = place.offset
-        return True
-    if record.keyed_offset <= offsets.keyed:
-        return False
-    offsets.keyed = record.keyed_offset
-    state.dirty = True
-    if place.offset <= offsets.origins.get(place.partition, -1):
-        return False
-    offsets.origins[place.partition] = place.offset
-    return True
-
-
-def _dirty_record(service: str, metrics: list[Metric]) -> bytes:
-    minutes = sorted({int(metric.timestamp_s // 60) * 60 for metric in metrics})
-    return orjson.dumps({"service_name": service, "minutes": minutes})
+def _dirty_record(service: str, minutes: dict[int, dict[int, int]]) -> bytes:
+    """Minutes to recompute, each with the offset by origin that the archive must have."""
+    plain = {
+        str(start): {str(o): n for o, n in origins.items()} for start, origins in minutes.items()
+    }
+    return orjson.dumps({"service_name": service, "minutes": plain})

@@ -1,4 +1,4 @@
-"""metrics.raw → windows. Records are decoded and folded at once, stored at checkpoints.
+"""metrics.raw → windows. Chunks are decoded and folded at once, stored at checkpoints.
 
 Reads `metrics.raw` and `liveops.raw.keyed`. A record whose service belongs to another
 partition is forwarded once; the checkpoint (agents/checkpoint.py) acknowledges.
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import structlog
@@ -17,27 +19,27 @@ from faust import Stream
 from faust.types.events import EventT
 
 from agents.deadletter import bury
-from agents.decode import Fault, Place, decode_record
+from agents.decode import Fault
 from agents.live import LiveFeed
-from agents.partition_windows import PartitionWindows, Record
+from agents.origin import HEADER, origins_of, place_of
+from agents.partition_windows import PartitionWindows
+from agents.rows import Forward
 from liveops.errors import Unavailable
+from liveops.kafka.batching import chunk_of
 from liveops.kafka.partitioning import partition_of
-from liveops.kafka.producer import Producer
-from liveops.metrics import FORWARDED, TOMBSTONES
-from liveops.windows.fold import Limits
-from schema.topics import RAW, RAW_KEYED
-from tables.checkpointed import CheckpointedTable
-from tables.windows import decode_service, split_key
+from liveops.kafka.producer import Outgoing, Producer
+from liveops.metrics import FORWARDED, RECORDS_READ, TOMBSTONES
+from liveops.windows.state import Limits
+from schema.topics import RAW_KEYED
+from tables.checkpointed import SEPARATOR, CheckpointedTable
 
 log = structlog.get_logger(__name__)
-#: Header of forwarded records: "partition/offset/append time" in metrics.raw.
-ORIGIN = "origin"
 EXIT_LOST_STATE = 70
 
 
 @dataclass(slots=True)
 class OwnedPartition:
-    """A partition this worker owns: its windows and the records not yet acknowledged."""
+    """A partition this worker owns: its windows and the chunks not yet acknowledged."""
 
     windows: PartitionWindows
     unacknowledged: list[EventT[Any]] = field(default_factory=list)
@@ -63,98 +65,115 @@ class WindowAgent:
         self._limits = limits
         self._partitions = partitions
         self._max_age_s = max_age_s
+        #: Records that made the fold fail; they are dead letters.
+        self._culprits: set[tuple[str, int, int]] = set()
 
     async def run(self, stream: Stream[bytes]) -> None:
-        """Read records for as long as the worker lives."""
+        """Read chunks for as long as the worker lives."""
         async for event in stream.noack().events():
             try:
                 await self.take(event)
             except Exception:
-                # Faust would acknowledge the record and go on without it.
-                log.exception("a record could not be folded; stopping, so that none is lost")
+                # Faust would acknowledge the chunk and go on without it.
+                log.exception("a chunk could not be folded; stopping, so that none is lost")
                 os._exit(EXIT_LOST_STATE)
 
     async def take(self, event: EventT[Any]) -> None:
-        """Fold, forward or bury one record."""
+        """Fold a chunk, forward what belongs elsewhere, bury what is bad."""
         message = event.message
-        place, keyed_offset = _place(message)
-        record = Record(place, decode_record(message.value, place, self._max_age_s), keyed_offset)
+        records = chunk_of(event).records
+        RECORDS_READ.labels(message.topic).inc(len(records))
         owned = self.partition(message.partition)
-        owned.windows.observe(place.append_s)
-        if record.decoded.tombstone:
-            TOMBSTONES.inc()
-        for fault in record.decoded.faults if keyed_offset is None else ():
-            await self._bury(fault, place, message.value)
-        if record.decoded.metrics:
-            await self._place_metrics(record, owned, message)
+        try:
+            gathered = owned.windows.take(message.topic, records)
+        except Exception:
+            log.exception("the fold failed; looking for the record", partition=message.partition)
+            await self._fold_singly(message.partition, event)
+            return
+        TOMBSTONES.inc(gathered.tombstones)
+        self._live.show(gathered.shown)
+        if gathered.forwards:
+            await self._forward(gathered.forwards)
+        for fault, place, value in gathered.faults:
+            await _until_sent(partial(bury, self._producer, fault, place, value))
         owned.unacknowledged.append(event)
 
-    async def _place_metrics(self, record: Record, owned: OwnedPartition, message: Any) -> None:
-        home = partition_of(record.decoded.metrics[0].service_name, self._partitions)
-        if home == message.partition:
-            counted = owned.windows.take([record])
-            if record.keyed_offset is None:
-                self._live.add(counted)
-        elif record.keyed_offset is None:
-            await self._forward(record, home, message.value)
-            self._live.add(record.decoded.metrics)
-        else:
-            fault = Fault("misrouted", None, "forwarded once and on the wrong partition again")
-            await self._bury(fault, record.place, message.value)
+    async def _forward(self, forwards: list[Forward]) -> None:
+        """Send on what belongs elsewhere, in order, until the broker has all of it.
 
-    async def _forward(self, record: Record, home: int, value: bytes) -> None:
-        place = record.place
-        origin = f"{place.partition}/{place.offset}/{place.append_s!r}".encode()
-        service = record.decoded.metrics[0].service_name
-        await _until_sent(
-            lambda: self._producer.send(
-                RAW_KEYED, service, value, partition=home, headers=[(ORIGIN, origin)]
-            )
-        )
-        FORWARDED.inc()
+        The receiving side skips what is not newer than the last record of its origin, so
+        a later record must never arrive before an earlier one.
+        """
+        by_home: dict[int, list[Outgoing]] = defaultdict(list)
+        for item in forwards:
+            by_home[item.home].append(Outgoing(item.service, item.value, ((HEADER, item.header),)))
+        sends = [
+            _until_sent(partial(self._producer.send_in_order, RAW_KEYED, home, records))
+            for home, records in by_home.items()
+        ]
+        await asyncio.gather(*sends)
+        FORWARDED.inc(len(forwards))
 
-    async def _bury(self, fault: Fault, place: Place, value: bytes | None) -> None:
-        await _until_sent(lambda: bury(self._producer, fault, place, value))
+    async def _fold_singly(self, number: int, event: EventT[Any]) -> None:
+        """Go back to the stored state and fold record by record, setting the culprit aside."""
+        old = self.owned[number]
+        events = [*old.unacknowledged, event]
+        done = False
+        while not done:
+            self.load({number})
+            owned = self.partition(number)
+            owned.unacknowledged = list(old.unacknowledged)
+            done = all([await self._refold(owned.windows, item) for item in events])
+        self.owned[number].unacknowledged.append(event)
+
+    async def _refold(self, windows: PartitionWindows, event: EventT[Any]) -> bool:
+        """Fold an event's records one at a time; False when one of them failed."""
+        message = event.message
+        for record in chunk_of(event).records:
+            mark = (message.topic, message.partition, record.offset)
+            if mark in self._culprits:
+                continue
+            try:
+                gathered = windows.take(message.topic, [record])
+            except Exception as error:
+                log.exception("record set aside as internal", offset=record.offset)
+                self._culprits.add(mark)
+                place = place_of(origins_of(message.topic, [record]).at(0), record)
+                fault = Fault("internal", None, str(error))
+                await _until_sent(partial(bury, self._producer, fault, place, record.value))
+                return False
+            await self._forward(gathered.forwards)
+        return True
 
     def partition(self, number: int) -> OwnedPartition:
         """The owned partition, made on first sight."""
         owned = self.owned.get(number)
         if owned is None:
-            owned = self.owned[number] = OwnedPartition(PartitionWindows(self._limits))
+            owned = self.owned[number] = OwnedPartition(self._windows(number))
         return owned
 
-    def load(self, assigned: set[int]) -> None:
+    def _windows(self, number: int) -> PartitionWindows:
+        return PartitionWindows(
+            number,
+            self.table,
+            self._limits,
+            partitions=self._partitions,
+            max_age_s=self._max_age_s,
+        )
+
+    def load(self, partitions: set[int]) -> None:
         """Rebuild memory from the recovered table; nothing older survives."""
-        headers: dict[str, bytes] = {}
-        minutes: dict[str, dict[int, bytes]] = {}
+        parts: dict[str, dict[str, bytes]] = {}
         for key, value in self.table.data.items():
-            service, start = split_key(key)
-            if partition_of(service, self._partitions) not in assigned:
-                continue
-            if start is None:
-                headers[service] = value
-            else:
-                minutes.setdefault(service, {})[start] = value
-        self.owned = {}
-        for service, header in headers.items():
-            windows = self.partition(partition_of(service, self._partitions)).windows
-            state, time_s, pending = decode_service(service, header, minutes.get(service, {}))
-            windows.services[service] = state
-            windows.pending[service] = pending
-            windows.time_s = max(windows.time_s, time_s)
-        log.info("window state recovered", services=len(headers), partitions=len(assigned))
-
-
-def _place(message: Any) -> tuple[Place, int | None]:
-    """The record's place in metrics.raw and, when forwarded, its keyed offset."""
-    if message.topic == RAW:
-        return Place(RAW, message.partition, message.offset, message.timestamp), None
-    origin = dict(message.headers or {}).get(ORIGIN, b"").decode("ascii", "replace").split("/")
-    try:
-        place = Place(RAW, int(origin[0]), int(origin[1]), float(origin[2]))
-    except (ValueError, IndexError):
-        place = Place(RAW_KEYED, message.partition, message.offset, message.timestamp)
-    return place, message.offset
+            owner, part = key.split(SEPARATOR, 1)
+            parts.setdefault(owner.decode(), {})[part.decode()] = value
+        for number in partitions:
+            self.owned[number] = OwnedPartition(self._windows(number))
+        for service, values in parts.items():
+            number = partition_of(service, self._partitions)
+            if number in partitions:
+                self.owned[number].windows.restore(service, values)
+        log.info("window state recovered", services=len(parts), partitions=len(partitions))
 
 
 async def _until_sent(send: Callable[[], Awaitable[object]]) -> None:

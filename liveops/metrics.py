@@ -27,6 +27,17 @@ METRICS_ACCEPTED = Counter(
     "Metrics acknowledged by the broker on behalf of a client.",
     registry=REGISTRY,
 )
+RECORDS_READ = Counter(
+    "liveops_records_read_total",
+    "Records read from Kafka by the window agent, by topic; repeats included.",
+    ["topic"],
+    registry=REGISTRY,
+)
+OUTPUTS_RESENT = Counter(
+    "liveops_outputs_resent_total",
+    "Finished windows found unsent in the recovered state and sent again.",
+    registry=REGISTRY,
+)
 METRICS_FOLDED = Counter(
     "liveops_metrics_folded_total",
     "Metrics taken into windows.",

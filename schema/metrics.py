@@ -156,7 +156,7 @@ class Aggregate(Struct, frozen=True):
     """One window of one series, closed (`final`) or still open.
 
     `start_s`/`end_s` are epoch seconds; `histogram` is the mergeable sketch behind
-    the quantiles (see `liveops.windows.sketch`).
+    the quantiles (see `liveops.windows.buckets`), of closed windows only.
     """
 
     service_name: str
@@ -180,6 +180,8 @@ class Aggregate(Struct, frozen=True):
     histogram: dict[str, Any]
     backfill: bool = False
     broker_time_s: float = 0.0
+    #: Packed buckets of an open window, for merging in this process' cache only.
+    sketch: str = ""
 
     @property
     def series(self) -> str:
@@ -203,7 +205,9 @@ def aggregate_record(got: Aggregate) -> dict[str, Any]:
         "end": format_time(got.end_s),
     }
     record |= {name: getattr(got, name) for name in POINT_FIELDS}
-    record |= {"revision": got.revision, "histogram": got.histogram}
+    record["revision"] = got.revision
+    if got.final:
+        record["histogram"] = got.histogram
     record["broker_time"] = format_time(got.broker_time_s)
     if got.backfill:
         record["backfill"] = True
@@ -220,7 +224,7 @@ def read_aggregate(record: dict[str, Any]) -> Aggregate:
         start_s=int(parse_time_s(record["start"])),
         end_s=int(parse_time_s(record["end"])),
         revision=record["revision"],
-        histogram=record["histogram"],
+        histogram=record.get("histogram", {}),
         backfill=record.get("backfill", False),
         broker_time_s=parse_time_s(record["broker_time"]),
         **{name: record[name] for name in POINT_FIELDS},

@@ -1,46 +1,68 @@
-"""The table of window state and the codec of its values.
+"""The table of window state: keys and values. Everything is MessagePack, exact.
 
-Key `service NUL h` holds the header (watermark, offsets, pending output), key
-`service NUL m<start>` one minute of all series. Values are MessagePack, exact.
+Keys are `service NUL part`. Each value stays under 256 KiB, so a service with thousands
+of series is many values; `tables/window_store.py` says in which order they are written.
+
+    h            header: watermark, offsets, clocks, names of the pending pieces
+    s<n>         names of the series from number n on
+    m<start>/<low>-<high>   one minute of the series low ≤ n < high, with its offsets
+    i<minute>/<n>           ids given by clients, by the minute they were seen in
+    p<n>         a piece of finished output, not known to be sent
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
+import numpy as np
 from faust.types.app import AppT
 
-from liveops.windows.state import Offsets, SeriesId, ServiceState
-from liveops.windows.summary import Summary
+from liveops.windows.block import FIELDS, Block
+from liveops.windows.buckets import CODE_BITS
+from liveops.windows.state import Range
 from tables.checkpointed import SEPARATOR, CheckpointedTable, declare
 
 NAME = "windows"
-_HEADER = b"h"
+MAX_VALUE_BYTES = 256 * 1024
+#: Series in one value of names; names are long at worst.
+NAMES_PER_VALUE = 16
+ID_BYTES = 16
+
+#: A finished output: topic and record; the key is the service.
+Output = tuple[str, bytes]
 
 
 class Header(msgspec.Struct, array_like=True):
-    """Everything of a service but its minutes."""
+    """Everything of a service but its minutes, names and ids; written last."""
 
     event_max_s: float
     event_append_s: float
     watermark_s: float
-    raw_offset: int
-    keyed_offset: int
-    origins: dict[int, int]
-    seen_ids: dict[str, float]
-    last_seen_s: list[tuple[str, list[list[str]], float]]
-    corrections: list[tuple[int, str, list[list[str]]]]
-    partition_s: float
-    #: Finished outputs not known to be sent: (topic, record).
-    pending: list[tuple[str, bytes]]
+    offsets: dict[int, int]
+    clocks: dict[int, float]
+    corrections: dict[int, list[int]]
+    pending: list[int]
+    next_piece: int
 
 
-class MinuteValue(msgspec.Struct, array_like=True):
-    """One minute: summaries by series, and revisions of windows that start here."""
+class MinutePart(msgspec.Struct, array_like=True):
+    """Some series of one minute; `offsets` says up to where records are in it."""
 
-    series: list[tuple[str, list[list[str]], list[Any]]]
-    revisions: list[tuple[str, str, list[list[str]], int]]
+    offsets: dict[int, int]
+    series: bytes
+    columns: bytes
+    keys: bytes
+    counts: bytes
+    revisions: list[tuple[int, int, int]]
+
+
+#: Names in order of their numbers; None where a forgotten series was.
+Names = list[tuple[str, list[tuple[str, str]]] | None]
+
+encode = msgspec.msgpack.encode
+decode_header = msgspec.msgpack.Decoder(Header).decode
+decode_names = msgspec.msgpack.Decoder(Names).decode
+decode_piece = msgspec.msgpack.Decoder(list[Output]).decode
+_decode_part = msgspec.msgpack.Decoder(MinutePart).decode
 
 
 def register(app: AppT, partitions: int) -> CheckpointedTable:
@@ -48,83 +70,76 @@ def register(app: AppT, partitions: int) -> CheckpointedTable:
     return declare(app, NAME, partitions)
 
 
+def key_of(service: str, part: str) -> bytes:
+    """Key of a part of a service."""
+    return service.encode() + SEPARATOR + part.encode()
+
+
 def header_key(service: str) -> bytes:
     """Key of a service's header."""
-    return service.encode() + SEPARATOR + _HEADER
+    return key_of(service, "h")
 
 
-def minute_key(service: str, start_s: int) -> bytes:
-    """Key of one minute of a service."""
-    return service.encode() + SEPARATOR + b"m%d" % start_s
+def minute_key(service: str, start_s: int, series: Range) -> bytes:
+    """Key of some series of one minute of a service."""
+    return key_of(service, f"m{start_s}/{series[0]}-{series[1]}")
 
 
-def encode_header(
-    state: ServiceState, partition_s: float, pending: list[tuple[str, bytes]]
-) -> bytes:
-    """Header value of a service."""
-    return msgspec.msgpack.encode(
-        Header(
-            state.event_max_s,
-            state.event_append_s,
-            state.watermark_s,
-            state.offsets.raw,
-            state.offsets.keyed,
-            state.offsets.origins,
-            state.seen_ids,
-            [(s.metric_type, _tags(s), at) for s, at in state.last_seen_s.items()],
-            [(start, s.metric_type, _tags(s)) for start, s in state.corrections],
-            partition_s,
-            pending,
+def minute_part_of(part: str) -> tuple[int, Range]:
+    """Minute start and range of series of a key's part that begins with m."""
+    start, _, series = part[1:].partition("/")
+    low, _, high = series.partition("-")
+    return int(start), (int(low), int(high))
+
+
+def encode_minute(block: Block, series: Range, offsets: dict[int, int]) -> bytes:
+    """Value of the series low ≤ n < high of a minute."""
+    low, high = series
+    present = block.series()
+    chosen = present[np.searchsorted(present, low) : np.searchsorted(present, high)]
+    keys, counts = block.buckets()
+    first, last = np.searchsorted(keys, [low << CODE_BITS, high << CODE_BITS])
+    revisions = [
+        (size, number, revision)
+        for (size, number), revision in block.revisions.items()
+        if low <= number < high
+    ]
+    return encode(
+        MinutePart(
+            offsets,
+            chosen.astype("<i4").tobytes(),
+            block.columns(chosen).astype("<f8").tobytes(),
+            (keys[first:last] - (low << CODE_BITS)).astype("<u4").tobytes(),
+            counts[first:last].astype("<u4").tobytes(),
+            revisions,
         )
     )
 
 
-def encode_minute(state: ServiceState, start_s: int) -> bytes | None:
-    """Value of one minute, or None when nothing is left of it."""
-    series = state.minutes.get(start_s, {})
-    revisions = [
-        (name, s.metric_type, _tags(s), revision)
-        for (name, start, s), revision in state.revisions.items()
-        if start == start_s
-    ]
-    if not series and not revisions:
-        return None
-    packed = [(s.metric_type, _tags(s), summary.as_state()) for s, summary in series.items()]
-    return msgspec.msgpack.encode(MinuteValue(packed, revisions))
+def offsets_of(value: bytes) -> dict[int, int]:
+    """Up to where records are in a stored part, by origin."""
+    return _decode_part(value).offsets
 
 
-def decode_service(
-    service: str, header: bytes, minutes: dict[int, bytes]
-) -> tuple[ServiceState, float, list[tuple[str, bytes]]]:
-    """State, partition time and pending output of a service from its values."""
-    head = msgspec.msgpack.decode(header, type=Header)
-    state = ServiceState(
-        service, head.event_max_s, head.event_append_s, head.watermark_s, seen_ids=head.seen_ids
-    )
-    state.offsets = Offsets(head.raw_offset, head.keyed_offset, head.origins)
-    state.last_seen_s = {_series(kind, tags): at for kind, tags, at in head.last_seen_s}
-    state.corrections = {(start, _series(kind, tags)) for start, kind, tags in head.corrections}
-    for start, value in minutes.items():
-        minute = msgspec.msgpack.decode(value, type=MinuteValue)
-        if minute.series:
-            state.minutes[start] = {
-                _series(kind, tags): Summary.from_state(plain)
-                for kind, tags, plain in minute.series
-            }
-        for name, kind, tags, revision in minute.revisions:
-            state.revisions[(name, start, _series(kind, tags))] = revision
-    return state, head.partition_s, head.pending
+def decode_minute(
+    value: bytes, block: Block, series: Range, wanted: set[int] | None = None
+) -> None:
+    """Put a stored part into a block; returns its offsets.
 
-
-def split_key(key: bytes) -> tuple[str, int | None]:
-    """(service, minute start) of a key; None for the header."""
-    owner, part = key.split(SEPARATOR, 1)
-    return owner.decode(), None if part == _HEADER else int(part[1:])
-
-
-def _tags(series: SeriesId) -> list[list[str]]:
-    return [list(pair) for pair in series.tags]
-
-
-def _series(metric_type: str, tags: list[list[str]]) -> SeriesId:
-    return SeriesId(metric_type, tuple((name, value) for name, value in tags))
+    `wanted` is a set of the series to take, all of them by default.
+    """
+    part = _decode_part(value)
+    numbers = np.frombuffer(part.series, "<i4").astype(np.int64)
+    columns = np.frombuffer(part.columns, "<f8").reshape(FIELDS, len(numbers))
+    keys = np.frombuffer(part.keys, "<u4").astype(np.int64) + (series[0] << CODE_BITS)
+    counts = np.frombuffer(part.counts, "<u4").astype(np.int64)
+    if wanted is not None:
+        chosen = np.isin(numbers, list(wanted))
+        kept = np.isin(keys >> CODE_BITS, list(wanted))
+        numbers, columns = numbers[chosen], columns[:, chosen]
+        keys, counts = keys[kept], counts[kept]
+    if len(numbers):
+        block.put(numbers, columns, keys, counts)
+    for size, number, revision in part.revisions:
+        if wanted is None or number in wanted:
+            block.revisions[(size, number)] = revision

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import faust
 import structlog
 
+from liveops.kafka import batching
 from liveops.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,8 @@ class LiveOpsApp(faust.App):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.parts: list[Part] = []
+        #: Topics whose agents get whole chunks (liveops/kafka/batching.py).
+        self.batched_topics: frozenset[str] = frozenset()
         #: After this long a graceful stop is cut; state is at the broker, nothing is lost.
         self.stop_deadline_s = STOP_DEADLINE_S
 
@@ -93,11 +96,12 @@ def create_app(name: str, settings: Settings, *, port: int) -> LiveOpsApp:
 
     The reasons for the settings are in docs/faust.md.
     """
+    batching.register()
     folder = settings.data_dir / "faust" / f"{name}-{settings.worker_index}"
     folder.mkdir(parents=True, exist_ok=True)
     return LiveOpsApp(
         f"liveops-{name}",
-        broker=[f"kafka://{server}" for server in settings.bootstrap_servers],
+        broker=[f"{batching.SCHEME}://{server}" for server in settings.bootstrap_servers],
         env_prefix="FAUST",
         store="memory://",
         datadir=str(folder),
@@ -114,12 +118,12 @@ def create_app(name: str, settings: Settings, *, port: int) -> LiveOpsApp:
         broker_heartbeat_interval=1.5,
         broker_rebalance_timeout=10.0,
         broker_commit_interval=1.0,
-        broker_max_poll_records=500,
+        broker_max_poll_records=batching.MAX_CHUNK_RECORDS,
         producer_linger=0.005,
         producer_max_batch_size=131_072,
         producer_max_request_size=8 * 1024 * 1024,
         producer_request_timeout=120.0,
-        stream_buffer_maxsize=1024,
+        stream_buffer_maxsize=16,
         table_standby_replicas=0,
         worker_redirect_stdouts=False,
         debug=False,

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    KafkaError,
+    OutOfOrderSequenceNumber,
+    ProducerClosed,
+    ProducerFenced,
+    UnknownProducerId,
+)
 from aiokafka.structs import RecordMetadata
 
 from liveops.errors import Unavailable
@@ -14,6 +24,31 @@ from liveops.settings import Settings
 Headers = list[tuple[str, bytes]]
 SCHEMA_HEADER = ("schema", b"1")
 _PING_DEADLINE_S = 2.0
+
+
+_BROKEN = (OutOfOrderSequenceNumber, UnknownProducerId, ProducerFenced, ProducerClosed)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to send; the partition is chosen by the sender."""
+
+    key: str
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+def _append(batch: Any, record: Outgoing) -> bool:
+    """Whether the batch had room."""
+    return (
+        batch.append(
+            key=record.key.encode(),
+            value=record.value,
+            timestamp=None,
+            headers=[SCHEMA_HEADER, *record.headers],
+        )
+        is not None
+    )
 
 
 class Producer:
@@ -65,6 +100,39 @@ class Producer:
         except (KafkaError, OSError, TimeoutError) as error:
             raise Unavailable("kafka") from error
         return record
+
+    async def send_in_order(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
+        """Send many records to one partition; each batch is acked before the next is sent.
+
+        Much cheaper than single sends. Raises Unavailable("kafka"): then a beginning of
+        the records is on the broker, and nothing after it.
+        """
+        at = 0
+        while at < len(records):
+            try:
+                async with asyncio.timeout(self._deadline_s):
+                    producer = await self._started()
+                    batch = producer.create_batch()
+                    first = at
+                    while at < len(records) and _append(batch, records[at]):
+                        at += 1
+                    if at == first:
+                        raise ValueError(f"a record of {len(records[at].value)} bytes")
+                    sent = await producer.send_batch(batch, topic, partition=partition)
+                    await asyncio.shield(sent)
+            except _BROKEN as error:
+                await self._replace()
+                raise Unavailable("kafka") from error
+            except (KafkaError, OSError, TimeoutError) as error:
+                raise Unavailable("kafka") from error
+
+    async def _replace(self) -> None:
+        """Give up a producer whose numbering of records is broken; the next use starts one."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with suppress(KafkaError, OSError, TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await producer.stop()
 
     async def partitions(self, topic: str) -> int:
         """Partition count of a topic; raises Unavailable("kafka")."""

@@ -23,7 +23,7 @@ def read_to_end(app: AppT, partition: TP) -> bool:
 
 
 def unacknowledged(app: AppT, topics: Collection[str]) -> int:
-    """Records of the topics handed to agents and not acknowledged."""
+    """Chunks of batched topics handed to agents, or about to be, and not acknowledged."""
     consumer: Any = app.consumer
-    messages = consumer._unacked_messages  # noqa: SLF001 - Faust offers no other count
-    return sum(1 for message in messages if message.topic in topics)
+    count: int = consumer.unacknowledged_chunks(topics)
+    return count

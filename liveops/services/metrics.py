@@ -13,12 +13,15 @@ from liveops.redis.fanout import Fanout
 from liveops.services import port_of
 from liveops.services.deps import Deps, make_deps
 from liveops.settings import Settings, load_settings
-from liveops.windows.fold import Limits
+from liveops.windows.state import Limits
 from schema.topics import RAW, RAW_KEYED
 from tables import windows
 from web import aggregated, ingest, live, raw, services, topology
 from web.actuator import Check
 from web.server import install
+
+#: Changed series, of all partitions, above which open windows go out each second only.
+_STRETCH_ABOVE = 2000
 
 
 def build(settings: Settings) -> LiveOpsApp:
@@ -53,7 +56,12 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> None:
     table = windows.register(app, settings.partitions)
     feed = LiveFeed(deps.cache)
     limits = Limits(
-        settings.lateness_s, settings.allowed_lateness_s, settings.max_series_per_service
+        lateness_s=settings.lateness_s,
+        allowed_lateness_s=settings.allowed_lateness_s,
+        emit_interval_s=settings.emit_interval_s,
+        stretch_above=max(1, _STRETCH_ABOVE // settings.partitions),
+        max_series=settings.max_series_per_service,
+        max_series_partition=max(1, settings.max_series // settings.partitions),
     )
     agent = WindowAgent(
         table,
@@ -74,11 +82,13 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> None:
         key_serializer="raw",
         value_serializer="raw",
     )
+    app.batched_topics = frozenset({RAW, RAW_KEYED})
     app.agent(source, name="windows")(cast(Any, agent.run))
 
     @table.on_recover
     async def load(*_: Any) -> None:
         assigned = {tp.partition for tp in app.consumer.assignment() if tp.topic == RAW}
+        agent.owned.clear()
         agent.load(assigned)
         checkpointer.active = True
 

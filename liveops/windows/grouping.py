@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from liveops.windows.sketch import Sketch
-from liveops.windows.summary import Summary, aggregate
+import numpy as np
+
+from liveops.windows.block import Block
+from liveops.windows.buckets import Floats, Ints, keys_of, unpack
+from liveops.windows.points import aggregates
+from liveops.windows.state import SeriesId, ServiceState
 from schema.metrics import POINT_FIELDS
 from schema.times import parse_time_s
 
@@ -31,11 +35,15 @@ def _rank(point: Point) -> tuple[bool, int, int]:
 
 
 def group_by(points: Iterable[Point], tag: str, window_s: int) -> list[Point]:
-    """Merge the series that share metric type, start and the value of `tag`."""
+    """Merge the series that share metric type, start and the value of `tag`.
+
+    Open windows without a sketch (of services with thousands of series) are left out.
+    """
     groups: dict[tuple[str, str, str], list[Point]] = {}
     for point in points:
-        key = (point["metric_type"], point["tags"].get(tag, ""), point["start"])
-        groups.setdefault(key, []).append(point)
+        if "histogram" in point or "sketch" in point:
+            key = (point["metric_type"], point["tags"].get(tag, ""), point["start"])
+            groups.setdefault(key, []).append(point)
     return [
         _merged(members, {tag: value} if value else {}, window_s)
         for (_, value, _), members in sorted(groups.items())
@@ -43,33 +51,32 @@ def group_by(points: Iterable[Point], tag: str, window_s: int) -> list[Point]:
 
 
 def _merged(members: list[Point], tags: dict[str, str], window_s: int) -> Point:
-    whole = Summary()
+    whole = Block()
     for point in members:
-        whole.merge(_summary(point))
+        whole.put(_ONE, _columns(point), *_buckets(point))
     first = members[0]
-    final = all(point["final"] for point in members)
     elapsed_s = max(point["count"] / point["rate"] for point in members)
-    got = aggregate(
-        whole,
-        service="",
-        metric_type=first["metric_type"],
-        tags=tags,
-        window="",
-        start_s=int(parse_time_s(first["start"])),
-        size_s=window_s,
-        elapsed_s=elapsed_s,
-        final=final,
-        revision=max(point["revision"] for point in members),
-    )
+    service = ServiceState("", 0, series=[SeriesId(first["metric_type"], tuple(tags.items()))])
+    start_s = int(parse_time_s(first["start"]))
+    final = all(point["final"] for point in members)
+    window = ("", window_s, start_s)
+    (got,) = aggregates(service, whole, window, _ONE, elapsed_s, final=final)
     point = {name: getattr(got, name) for name in POINT_FIELDS}
     place = {name: first[name] for name in ("metric_type", "start", "end")}
-    return point | place | {"tags": tags, "revision": got.revision, "histogram": got.histogram}
+    return point | place | {"tags": tags, "revision": max(p["revision"] for p in members)}
 
 
-def _summary(point: Point) -> Summary:
-    summary = Summary()
-    summary.count, summary.total = point["count"], point["sum"]
-    summary.low, summary.high, summary.mean = point["min"], point["max"], point["mean"]
-    summary.m2 = point["stddev"] ** 2 * point["count"]
-    summary.sketch = Sketch.from_json(point["histogram"])
-    return summary
+_ONE = np.zeros(1, np.int64)
+
+
+def _columns(point: Point) -> Floats:
+    """The point as one column of a block's table."""
+    m2 = point["stddev"] ** 2 * point["count"]
+    numbers = [point[name] for name in ("count", "sum", "min", "max", "mean")]
+    return np.array([*numbers, m2, 0.0]).reshape(-1, 1)
+
+
+def _buckets(point: Point) -> tuple[Ints, Ints]:
+    if "sketch" in point:
+        return unpack(point["sketch"], 0)
+    return keys_of(point["histogram"], 0)

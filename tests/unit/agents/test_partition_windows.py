@@ -4,59 +4,96 @@ from __future__ import annotations
 
 import orjson
 
-from agents.decode import Place, decode_record
-from agents.partition_windows import PartitionWindows, Record
-from liveops.windows.fold import Limits
-from tables.windows import decode_service, encode_header, encode_minute
+from liveops.windows.state import Limits
+from schema.topics import RAW, RAW_KEYED
+from tests.windows_model import Log, right_partition
 
 MINUTE = 1_700_000_100
+SERVICE = "shop"
+HOME = right_partition(SERVICE, 2)
 
 
-def record(offset: int, value: float, at_s: float, *, keyed: int | None = None) -> Record:
-    item = {"service_name": "shop", "metric_type": "cpu", "value": value, "timestamp": at_s}
-    place = Place("metrics.raw", 0 if keyed is None else 1, offset, at_s)
-    return Record(place, decode_record(orjson.dumps(item), place, 1e9), keyed)
+def fill(log: Log, partition: int, count: int, first: int = 0) -> None:
+    for n in range(first, first + count):
+        item = {"service_name": SERVICE, "metric_type": "cpu", "value": n, "timestamp": MINUTE}
+        log.append(partition, MINUTE + 1, item)
 
 
-def total(windows: PartitionWindows) -> tuple[int, float]:
-    summaries = [s for m in windows.services["shop"].minutes.values() for s in m.values()]
-    return sum(s.count for s in summaries), sum(s.total for s in summaries)
-
-
-def recovered(windows: PartitionWindows) -> PartitionWindows:
-    """The same windows as a worker finds them in the table after a crash."""
-    state = windows.services["shop"]
-    minutes = {start: encode_minute(state, start) for start in state.minutes}
-    header = encode_header(state, windows.time_s, windows.pending.get("shop", []))
-    kept = {start: value for start, value in minutes.items() if value is not None}
-    again = PartitionWindows(Limits())
-    again.services["shop"], again.time_s, again.pending["shop"] = decode_service(
-        "shop", header, kept
-    )
-    return again
+def total(log: Log) -> tuple[int, float]:
+    """Count and sum of the quarter of an hour when all is read."""
+    log.finish(MINUTE + 5000)
+    (got,) = [g for key, g in log.final().items() if key[3] == "15m"]
+    return got["count"], got["sum"]
 
 
 def test_replayed_records_are_skipped_after_recovery() -> None:
-    windows = PartitionWindows(Limits())
-    records = [record(n, n + 0.5, MINUTE + n) for n in range(10)]
-    windows.take(records)
-    again = recovered(windows)
-    again.take(records[4:])
-    assert total(again) == total(windows) == (10, 50.0)
-    again.take([record(10, 1.0, MINUTE + 11)])
-    assert total(again) == (11, 51.0)
+    log = Log(2, Limits())
+    fill(log, HOME, 10)
+    log.read(HOME, RAW, 10)
+    log.checkpoint(HOME)
+    log.owners[HOME].committed[RAW] = 4
+    log.crash(HOME, 0)
+    fill(log, HOME, 1, first=10)
+    assert total(log) == (11, 55.0)
 
 
 def test_a_forward_repeated_after_a_crash_counts_once() -> None:
-    windows = PartitionWindows(Limits())
-    windows.take([record(5, 1.0, MINUTE, keyed=0)])
-    windows.take([record(5, 1.0, MINUTE, keyed=1)])
-    windows.take([record(6, 2.0, MINUTE, keyed=2)])
-    assert total(windows) == (2, 3.0)
+    log = Log(2, Limits())
+    fill(log, 1 - HOME, 5)
+    log.read(1 - HOME, RAW, 5)
+    log.read(HOME, RAW_KEYED, 5)
+    log.checkpoint(HOME)
+    log.crash(1 - HOME, 0)
+    assert total(log) == (5, 10.0)
+    assert len(log.records[(RAW_KEYED, HOME)]) == 10
 
 
-def test_pending_outputs_survive_byte_for_byte() -> None:
-    windows = PartitionWindows(Limits())
-    windows.take([record(0, 1.0, MINUTE), record(1, 1.0, MINUTE + 75)])
-    assert windows.pending["shop"]
-    assert recovered(windows).pending["shop"] == windows.pending["shop"]
+def test_pending_outputs_are_sent_again_byte_for_byte() -> None:
+    log = Log(2, Limits())
+    fill(log, HOME, 1)
+    log.read(HOME, RAW, 1)
+    log.owners[HOME].windows.tick(MINUTE + 75)
+    log.crash(HOME, 0, sent=True)
+    first = list(log.published)
+    assert first
+    log.checkpoint(HOME)
+    assert log.published == [*first, *first]
+
+
+def test_a_forwarded_record_on_the_wrong_partition_again_is_misrouted() -> None:
+    log = Log(2, Limits())
+    fill(log, 1 - HOME, 1)
+    log.read(1 - HOME, RAW, 1)
+    log.records[(RAW_KEYED, 1 - HOME)] = log.records.pop((RAW_KEYED, HOME))
+    log.read(1 - HOME, RAW_KEYED, 1)
+    assert log.faults == ["misrouted"]
+    assert not log.records[(RAW_KEYED, HOME)]
+
+
+def test_odd_spellings_of_a_series_are_one_series() -> None:
+    log = Log(1, Limits())
+    for text in (
+        '{"service_name":"shop","metric_type":"cpu","value":1,"tags":{"a":"1","b":"2"}}',
+        '{ "tags": {"b": "2", "a": "1"}, "value": 2.0, "metric_type": "cpu", '
+        '"service_name": "shop" }',
+        '{"service_name":"shop","metrics":[{"metric_type":"cpu","value":3,'
+        '"tags":{"b":"2","a":"1"},"timestamp":"2023-11-14T22:15:01Z"}]}',
+    ):
+        log.append(0, MINUTE + 1, value=text.encode())
+        log.append(0, MINUTE + 1, value=text.encode())
+    assert total(log) == (6, 12.0)
+
+
+def test_bad_items_are_named_and_the_good_ones_count() -> None:
+    log = Log(1, Limits())
+    good = {"metric_type": "cpu", "value": 1.0}
+    bad = [{"metric_type": "cpu", "value": "x"}, {"metric_type": "cpu"}, 7]
+    stranger = {"metric_type": "cpu", "value": 1.0, "service_name": "other"}
+    batch = {"service_name": "shop", "metrics": [good, *bad, stranger, good]}
+    log.append(0, MINUTE + 1, value=orjson.dumps(batch))
+    log.append(0, MINUTE + 1, value=orjson.dumps(batch))
+    for garbage in (b"{", b"", b"\xff\xfe", b"[]", b'{"service_name":"shop"}'):
+        log.append(0, MINUTE + 1, value=garbage)
+    assert total(log) == (4, 4.0)
+    assert log.faults.count("invalid") == 8 + 2
+    assert sorted(set(log.faults)) == ["empty", "invalid", "not_json", "not_utf8"]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from msgspec import structs
 
-from liveops.windows.summary import Summary, aggregate
+from liveops.windows.block import Block
+from liveops.windows.points import aggregates
+from liveops.windows.state import SeriesId, ServiceState
 from schema.ids import derived_id, series_key
 from schema.metrics import aggregate_record, read_aggregate
 from schema.times import format_time, parse_time_s
@@ -12,22 +16,13 @@ from schema.topics import TOPICS
 
 
 def test_an_aggregate_survives_its_record() -> None:
-    summary = Summary()
-    for value in (1.0, -2.5, 0.0):
-        summary.add(value, 1_700_000_001.5)
-    got = aggregate(
-        summary,
-        service="shop",
-        metric_type="cpu",
-        tags={"b": "2", "a": "1"},
-        window="1m",
-        start_s=1_700_000_100,
-        size_s=60,
-        elapsed_s=60,
-        final=True,
-        revision=3,
-        backfill=True,
-    )
+    service = ServiceState("shop", 0, series=[SeriesId("cpu", (("a", "1"), ("b", "2")))])
+    block = Block()
+    values = np.array([1.0, -2.5, 0.0])
+    block.add(np.zeros(3, np.int64), values, np.full(3, 1_700_000_001.5))
+    window = ("1m", 60, 1_700_000_100)
+    (plain,) = aggregates(service, block, window, np.array([0]), 60, revision=3)
+    got = structs.replace(plain, backfill=True)
     assert read_aggregate(aggregate_record(got)) == got
 
 

@@ -1,0 +1,100 @@
+"""From figures to the document of `--json` and the table for people. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.table import Table
+
+from liveops.bench.throughput import Result
+
+
+@dataclass(slots=True)
+class Figures:
+    """What was measured; a scenario that did not run is absent."""
+
+    single: Result | None = None
+    batch: Result | None = None
+    miskeyed: Result | None = None
+    #: CPU seconds a million events by number of series.
+    series: dict[int, float] = field(default_factory=dict)
+    age_ms: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+def mean(values: list[float]) -> float:
+    """Of a list that is not empty."""
+    return sum(values) / len(values)
+
+
+def ratios(figures: Figures) -> dict[str, float]:
+    """Each as in docs/performance.md; higher is better but for `series_cpu`, a growth."""
+    found: dict[str, float] = {}
+    single, batch, miskeyed = figures.single, figures.batch, figures.miskeyed
+    if single is not None:
+        found["raw"] = single.events_per_s / mean(single.raw)
+        if single.raw_cut is not None:
+            found["raw_cut"] = single.events_per_s / single.raw_cut
+        if single.stock is not None:
+            found["stock"] = single.events_per_s / single.stock
+        if batch is not None:
+            found["batch"] = batch.events_per_s / single.events_per_s
+    if miskeyed is not None:
+        found["miskeyed"] = miskeyed.events_per_s / mean(miskeyed.raw)
+    if len(figures.series) > 1:
+        few, many = min(figures.series), max(figures.series)
+        found["series_cpu"] = figures.series[many] / figures.series[few]
+    return {name: round(value, 3) for name, value in found.items()}
+
+
+def document(figures: Figures, machine: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """The one object on stdout."""
+    runs = _runs(figures)
+    speeds: dict[str, Any] = {name: round(run.events_per_s) for name, run in runs.items()}
+    speeds |= {f"{name}_raw": [round(each) for each in run.raw] for name, run in runs.items()}
+    speeds |= _once(figures.single)
+    cpu = {
+        name: round(run.cpu_s_per_million, 2)
+        for name, run in runs.items()
+        if run.cpu_s_per_million is not None
+    }
+    cpu |= {f"{count}_series": round(value, 2) for count, value in figures.series.items()}
+    return {
+        "ratios": ratios(figures),
+        "events_per_s": speeds,
+        "cpu_s_per_million_events": cpu,
+        "start_up_s": {name: round(run.start_up_s, 1) for name, run in runs.items()},
+        "age_ms": figures.age_ms,
+        "machine": machine,
+        "settings": settings,
+    }
+
+
+def _once(single: Result | None) -> dict[str, int]:
+    """Baselines that are measured once, beside the single scenario."""
+    found = {"raw_cut": single.raw_cut, "stock": single.stock} if single is not None else {}
+    return {name: round(speed) for name, speed in found.items() if speed is not None}
+
+
+def _runs(figures: Figures) -> dict[str, Result]:
+    runs = {"single": figures.single, "batch": figures.batch, "miskeyed": figures.miskeyed}
+    return {name: run for name, run in runs.items() if run is not None}
+
+
+def table(found: dict[str, Any]) -> Table:
+    """The document's figures, one a line."""
+    grid = Table("figure", "value", box=None, pad_edge=False)
+    for title, unit, places in (
+        ("ratios", "×", 2),
+        ("events_per_s", "/s", 0),
+        ("cpu_s_per_million_events", "s", 2),
+        ("start_up_s", "s", 1),
+    ):
+        for name, value in found[title].items():
+            values = value if isinstance(value, list) else [value]
+            text = ", ".join(f"{each:,.{places}f} {unit}" for each in values)
+            grid.add_row(f"{title} {name}", text)
+    for interval, ages in found["age_ms"].items():
+        for name, value in ages.items():
+            grid.add_row(f"age at {interval} emission, {name}", f"{value:,.0f} ms")
+    return grid

@@ -1,0 +1,127 @@
+"""Quantiles with bounded relative error, for many series at once. Pure.
+
+DDSketch with a sparse logarithmic mapping: Masson, Rim and Lee, "DDSketch: A Fast and
+Fully-Mergeable Quantile Sketch with Relative-Error Guarantees", PVLDB 12(12), 2019,
+section 2. Merging adds integer counts, so the result does not depend on the order.
+
+A value's bucket is a `code` that rises with the value. A `key` is a series number above
+its code; sorted keys with their counts hold the buckets of all series of a window.
+"""
+
+from __future__ import annotations
+
+import math
+from base64 import b64decode, b64encode
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+RELATIVE_ERROR = 0.01
+_GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
+_LOG_GAMMA = math.log(_GAMMA)
+#: Middle of bucket i relative to its upper bound γ^i.
+_MIDDLE = 2 / (1 + _GAMMA)
+#: Bits of a key below the series number.
+CODE_BITS = 18
+_CODE_MASK = (1 << CODE_BITS) - 1
+_ZERO = 1 << (CODE_BITS - 1)
+#: Makes bucket indexes of all finite doubles positive (they lie within ±37,300).
+_SHIFT = 40_000
+
+
+def argsort_small(numbers: Ints) -> Ints:
+    """Stable order of numbers that are mostly small: 16-bit ones sort in linear time."""
+    if len(numbers) and numbers.max() < 1 << 16:
+        return np.argsort(numbers.astype(np.uint16), kind="stable")
+    return np.argsort(numbers, kind="stable")
+
+
+def codes_of(values: Floats) -> Ints:
+    """Bucket codes of finite values, of the same length."""
+    size = np.abs(values)
+    with np.errstate(divide="ignore"):
+        index = np.ceil(np.log(size) / _LOG_GAMMA)
+    index[size == 0] = -_SHIFT
+    codes: Ints = (_ZERO + np.sign(values) * (index + _SHIFT)).astype(np.int64)
+    return codes
+
+
+def merge_keys(parts: list[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
+    """One sorted list of keys with their counts from several lists in any order."""
+    keys = np.concatenate([part[0] for part in parts])
+    counts = np.concatenate([part[1] for part in parts])
+    if not len(keys):
+        return keys, counts
+    order = np.argsort(keys)
+    keys = keys[order]
+    starts = np.flatnonzero(np.diff(keys, prepend=-1))
+    return keys[starts], np.add.reduceat(counts[order], starts)
+
+
+def quantiles(keys: Ints, counts: Ints, series: Ints, totals: Floats, fractions: Floats) -> Floats:
+    """For each fraction q (rows) and series (columns) the value with rank ≥ q·n, within 1 %.
+
+    `series` are the numbers of series with values, `totals` how many each has.
+    """
+    cumulated = np.cumsum(counts)
+    first = np.searchsorted(keys, series << CODE_BITS)
+    before = np.where(first > 0, cumulated[np.maximum(first - 1, 0)], 0)
+    ranks = np.maximum(1, np.ceil(fractions[:, None] * totals)).astype(np.int64)
+    return _values(keys[np.searchsorted(cumulated, before + ranks)] & _CODE_MASK)
+
+
+def _values(codes: Ints) -> Floats:
+    """The representative value of each code: the middle of its bucket."""
+    distance = codes - _ZERO
+    with np.errstate(over="ignore"):
+        size = np.power(_GAMMA, (np.abs(distance) - _SHIFT).astype(np.float64)) * _MIDDLE
+    size[distance == 0] = 0.0
+    return np.asarray(np.sign(distance) * size)
+
+
+def pack(keys: Ints, counts: Ints) -> str:
+    """The buckets of one series as text; much cheaper than `histogram`."""
+    both = np.concatenate([keys & _CODE_MASK, counts]).astype("<u4")
+    return b64encode(both.tobytes()).decode()
+
+
+def unpack(text: str, series: int) -> tuple[Ints, Ints]:
+    """Inverse of `pack`, as keys of the series with this number."""
+    both = np.frombuffer(b64decode(text), "<u4").astype(np.int64).reshape(2, -1)
+    return (series << CODE_BITS) | both[0], both[1]
+
+
+def histogram(keys: Ints, counts: Ints) -> dict[str, Any]:
+    """Plain form of one series: `p` and `n` as [index, count, ...] ascending, `z` zeros."""
+    distance = (keys & _CODE_MASK) - _ZERO
+    positive, negative = distance > 0, distance < 0
+    return {
+        "p": _flat(distance[positive] - _SHIFT, counts[positive]),
+        "n": _flat(-distance[negative][::-1] - _SHIFT, counts[negative][::-1]),
+        "z": int(counts[distance == 0].sum()),
+    }
+
+
+def keys_of(plain: dict[str, Any], series: int) -> tuple[Ints, Ints]:
+    """Inverse of `histogram`, as keys of the series with this number."""
+    positive = np.array(plain["p"], np.int64).reshape(-1, 2)
+    negative = np.array(plain["n"], np.int64).reshape(-1, 2)[::-1]
+    zeros = [plain["z"]] if plain["z"] else []
+    codes = np.concatenate(
+        [
+            _ZERO - (negative[:, 0] + _SHIFT),
+            np.full(len(zeros), _ZERO, np.int64),
+            _ZERO + (positive[:, 0] + _SHIFT),
+        ]
+    )
+    counts = np.concatenate([negative[:, 1], np.array(zeros, np.int64), positive[:, 1]])
+    return (series << CODE_BITS) | codes, counts
+
+
+def _flat(indexes: Ints, counts: Ints) -> list[int]:
+    flat: list[int] = np.column_stack([indexes, counts]).ravel().tolist()
+    return flat

@@ -1,0 +1,120 @@
+"""Giving out the windows that are still open. Pure.
+
+Belongs to the fold: a changed window goes out when the broker's time in the log passes
+a multiple of the interval, so the same log gives the same open windows.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from liveops.windows.block import Block
+from liveops.windows.buckets import Ints
+from liveops.windows.closing import closed_base, minute_block
+from liveops.windows.points import aggregates
+from liveops.windows.staging import flush
+from liveops.windows.state import MINUTE_S, SIZES, Limits, Outputs, PartitionState, ServiceState
+from schema.metrics import Aggregate
+
+_STRETCHED_S = 1.0
+#: Larger windows go out with every fourth emission only.
+_LARGER_EVERY = 4
+
+
+def emit_when_due(partition: PartitionState, limits: Limits, outputs: Outputs) -> None:
+    """Give out changed open windows when T has passed a multiple of the interval."""
+    now_s = partition.time_s()
+    if not _passed(partition.emitted_s, now_s, limits.emit_interval_s):
+        return
+    flush(partition)
+    changed = [(service, service.changed()) for service in partition.by_number]
+    many = sum(count for _, count in changed) > limits.stretch_above
+    interval_s = max(_STRETCHED_S, limits.emit_interval_s) if many else limits.emit_interval_s
+    if not _passed(partition.emitted_s, now_s, interval_s):
+        return
+    larger = _passed(partition.emitted_larger_s, now_s, interval_s * _LARGER_EVERY)
+    partition.emitted_s = now_s
+    if larger:
+        partition.emitted_larger_s = now_s
+    for service, count in changed:
+        if count or (larger and service.unshown):
+            windows = _touched(service, SIZES if larger else SIZES[:1])
+            found = _open_windows(partition, service, windows, now_s, sketches=not many)
+            if found:
+                outputs.open.append((service.name, service.watermark_s, found))
+
+
+def _passed(before_s: float, now_s: float, interval_s: float) -> bool:
+    return math.floor(now_s / interval_s) > math.floor(before_s / interval_s)
+
+
+def _touched(
+    service: ServiceState, sizes: tuple[tuple[str, int], ...]
+) -> dict[tuple[str, int, int], set[int]]:
+    """Windows of these sizes changed since they were last given out, with their series."""
+    touched: dict[tuple[str, int, int], set[int]] = {}
+    for minute, block in service.minutes.items():
+        if block.changed:
+            touched[(*sizes[0], minute)] = block.changed
+            service.unshown.setdefault(minute, set()).update(block.changed)
+            block.changed = set()
+    if len(sizes) > 1:
+        for minute, numbers in service.unshown.items():
+            for name, size in sizes[1:]:
+                window = (name, size, minute // size * size)
+                touched.setdefault(window, set()).update(numbers)
+        service.unshown = {}
+    return touched
+
+
+def _open_windows(
+    partition: PartitionState,
+    service: ServiceState,
+    windows: dict[tuple[str, int, int], set[int]],
+    now_s: float,
+    *,
+    sketches: bool,
+) -> list[Aggregate]:
+    """Aggregates of those windows that are open."""
+    ahead_s = service.event_max_s - service.event_append_s
+    event_now_s = min(now_s, now_s + ahead_s)
+    found: list[Aggregate] = []
+    for window, numbers in sorted(windows.items(), key=lambda item: item[0][1:]):
+        _, size, start = window
+        if start + size > service.watermark_s:
+            series = np.array(sorted(numbers))
+            whole = _so_far(partition, service, size, start, series)
+            found += aggregates(
+                service,
+                whole,
+                window,
+                series,
+                event_now_s - start,
+                final=False,
+                sketches=sketches,
+            )
+    return found
+
+
+def _so_far(
+    partition: PartitionState, service: ServiceState, size: int, start: int, series: Ints
+) -> Block:
+    """What a window holds until now of some series."""
+    if size == MINUTE_S:
+        return service.minutes[start]
+    open_from = max(start, math.floor(service.watermark_s / MINUTE_S) * MINUTE_S)
+    parts = [
+        minute_block(partition, service, minute)
+        for minute in sorted(service.kept)
+        if open_from <= minute < start + size
+    ]
+    if open_from > start:
+        parts.append(closed_base(partition, service, size, start, open_from))
+    if len(parts) == 1:
+        return parts[0]
+    whole = Block()
+    for part in parts:
+        whole.merge(part, np.intersect1d(series, part.series()))
+    return whole

@@ -1,0 +1,302 @@
+"""Writing a service's windows into the table, and reading them back.
+
+Kafka keeps the order of the writes of one service, but a crash may come between any two.
+So names are written first, then minutes, each with its own offsets, then ids and finished
+output, and the header last: what the header does not know of is replayed, and a replayed
+record is skipped where a minute already holds it. Values are deleted only after a header
+that no longer needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+
+from liveops.windows.block import Block
+from liveops.windows.state import (
+    MINUTE_S,
+    PartitionState,
+    Range,
+    SeriesId,
+    ServiceState,
+)
+from tables.windows import (
+    ID_BYTES,
+    MAX_VALUE_BYTES,
+    NAMES_PER_VALUE,
+    Header,
+    Names,
+    Output,
+    decode_header,
+    decode_minute,
+    decode_names,
+    decode_piece,
+    encode,
+    encode_minute,
+    header_key,
+    key_of,
+    minute_key,
+    minute_part_of,
+    offsets_of,
+)
+
+Table = MutableMapping[bytes, bytes]
+#: Series in one value of a minute, halved where that is too much.
+_SERIES_PER_VALUE = 64
+_PIECE_BYTES = 128 * 1024
+
+
+@dataclass(slots=True)
+class Pending:
+    """Finished output of a service by number of piece, until the broker has it."""
+
+    pieces: dict[int, list[Output]] = field(default_factory=dict)
+    next_piece: int = 0
+
+    def add(self, outputs: list[Output]) -> None:
+        """Append outputs as pieces small enough to store."""
+        piece: list[Output] = []
+        size = 0
+        for output in outputs:
+            if piece and size + len(output[1]) > _PIECE_BYTES:
+                self._close(piece)
+                piece, size = [], 0
+            piece.append(output)
+            size += len(output[1])
+        if piece:
+            self._close(piece)
+
+    def _close(self, piece: list[Output]) -> None:
+        self.pieces[self.next_piece] = piece
+        self.next_piece += 1
+
+
+class WindowStore:
+    """The values of one partition's services in a table."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        #: Keys to delete once the header written before is safe.
+        self._trash: set[bytes] = set()
+        self._stored_pieces: dict[str, set[int]] = {}
+
+    def write(self, partition: PartitionState, service: ServiceState, pending: Pending) -> None:
+        """Write what changed of a service; the order is the point."""
+        self._write_names(service)
+        for start in sorted(service.minutes):
+            block = service.minutes[start]
+            if block.dirty:
+                self._write_minute(service, start, block)
+        self._write_ids(service)
+        self._write_pieces(service.name, pending)
+        self._write_header(partition, service, pending)
+        for start in service.dropped:
+            ranges = service.parts.pop(start, set())
+            self._trash.update(minute_key(service.name, start, series) for series in ranges)
+        service.dropped.clear()
+        service.dirty = False
+        _forget_floors(service)
+        _evict(service)
+
+    def clean(self) -> None:
+        """Delete what the headers written before no longer need; they must be safe."""
+        trash, self._trash = self._trash, set()
+        for key in trash:
+            if key in self._table:
+                del self._table[key]
+
+    def _put(self, key: bytes, value: bytes) -> None:
+        self._table[key] = value
+        self._trash.discard(key)
+
+    def _write_header(
+        self, partition: PartitionState, service: ServiceState, pending: Pending
+    ) -> None:
+        header = Header(
+            service.event_max_s,
+            service.event_append_s,
+            service.watermark_s,
+            service.offsets,
+            {origin: partition.clocks.get(origin, 0.0) for origin in service.offsets},
+            {start: sorted(numbers) for start, numbers in service.corrections.items()},
+            sorted(pending.pieces),
+            pending.next_piece,
+        )
+        self._put(header_key(service.name), encode(header))
+
+    def _write_names(self, service: ServiceState) -> None:
+        for number in sorted({n // NAMES_PER_VALUE for n in service.new_series}):
+            first = number * NAMES_PER_VALUE
+            names: Names = [
+                None if series is None else (series.metric_type, list(series.tags))
+                for series in service.series[first : first + NAMES_PER_VALUE]
+            ]
+            self._put(key_of(service.name, f"s{first}"), encode(names))
+        service.new_series.clear()
+
+    def _write_minute(self, service: ServiceState, start: int, block: Block) -> None:
+        parts = service.parts.setdefault(start, set())
+        narrow = [r for r in parts if r[1] - r[0] < _SERIES_PER_VALUE]
+        ranges = {_range_of(narrow, number) for number in block.dirty}
+        while ranges:
+            series = ranges.pop()
+            offsets = _offsets(service, start, series)
+            value = encode_minute(block, series, offsets)
+            low, high = series
+            if len(value) > MAX_VALUE_BYTES and high - low > 1:
+                middle = (low + high) // 2
+                ranges |= {(low, middle), (middle, high)}
+                if series in parts:
+                    parts.discard(series)
+                    self._trash.add(minute_key(service.name, start, series))
+            else:
+                self._put(minute_key(service.name, start, series), value)
+                parts.add(series)
+        block.dirty.clear()
+
+    def _write_ids(self, service: ServiceState) -> None:
+        for minute, number in sorted(service.seen.dirty):
+            key = key_of(service.name, f"i{minute}/{number}")
+            self._put(key, b"".join(service.seen.parts[minute, number]))
+        service.seen.dirty.clear()
+        for minute, number in service.seen.dropped:
+            self._trash.add(key_of(service.name, f"i{minute}/{number}"))
+        service.seen.dropped.clear()
+
+    def _write_pieces(self, service: str, pending: Pending) -> None:
+        stored = self._stored_pieces.setdefault(service, set())
+        for number, outputs in pending.pieces.items():
+            if number not in stored:
+                self._put(key_of(service, f"p{number}"), encode(outputs))
+                stored.add(number)
+        for number in stored - pending.pieces.keys():
+            self._trash.add(key_of(service, f"p{number}"))
+            stored.discard(number)
+
+    def load_minute(self, service: ServiceState, start: int) -> Block:
+        """A kept minute from its parts; narrow ranges win over the wide ones they came from."""
+        block = Block()
+        covered: set[int] = set()
+        for series in sorted(service.parts.get(start, ()), key=lambda r: r[1] - r[0]):
+            value = self._table.get(minute_key(service.name, start, series))
+            if value is not None:
+                wanted = set(range(*series)) - covered
+                decode_minute(value, block, series, wanted if covered else None)
+                covered |= wanted
+        return block
+
+    def load(
+        self, partition: PartitionState, name: str, values: dict[str, bytes]
+    ) -> Pending | None:
+        """Rebuild a service from its values by key part; its pending output.
+
+        None when there is no header: nothing of the service was ever safe.
+        """
+        if "h" not in values:
+            self._trash.update(key_of(name, part) for part in values)
+            return None
+        service = partition.service(name)
+        header = decode_header(values["h"])
+        service.event_max_s, service.event_append_s = header.event_max_s, header.event_append_s
+        service.watermark_s, service.offsets = header.watermark_s, header.offsets
+        service.corrections = {start: set(n) for start, n in header.corrections.items()}
+        for origin, clock_s in header.clocks.items():
+            partition.clocks[origin] = max(clock_s, partition.clocks.get(origin, 0.0))
+        for origin, offset in header.offsets.items():
+            until = partition.replay_until.get(origin, -1)
+            partition.replay_until[origin] = max(offset, until)
+        self._load_names(partition, service, values)
+        self._load_minutes(service, values)
+        self._load_ids(service, values)
+        return self._load_pieces(service, values, header)
+
+    def _load_names(
+        self, partition: PartitionState, service: ServiceState, values: dict[str, bytes]
+    ) -> None:
+        for first in sorted(int(part[1:]) for part in values if part[0] == "s"):
+            names = decode_names(values[f"s{first}"])
+            service.series += [None] * (first - len(service.series))
+            for name in names:
+                series = None
+                if name is not None:
+                    series = SeriesId(name[0], tuple((k, v) for k, v in name[1]))
+                    service.numbers[series] = len(service.series)
+                service.series.append(series)
+        service.free = [n for n, series in enumerate(service.series) if series is None]
+        partition.series_count += len(service.numbers)
+        minute = 0
+        if service.numbers and service.watermark_s > 0:
+            minute = int(service.watermark_s // MINUTE_S) * MINUTE_S
+        service.last_minute = dict.fromkeys(service.numbers.values(), minute)
+
+    def _load_minutes(self, service: ServiceState, values: dict[str, bytes]) -> None:
+        for part in values:
+            if part[0] == "m":
+                start, series = minute_part_of(part)
+                service.kept.add(start)
+                service.parts.setdefault(start, set()).add(series)
+        for start, ranges in service.parts.items():
+            for series in sorted(ranges, key=lambda r: r[1] - r[0]):
+                value = values[f"m{start}/{series[0]}-{series[1]}"]
+                offsets = offsets_of(value)
+                if any(o > service.offsets.get(origin, -1) for origin, o in offsets.items()):
+                    service.floors.setdefault(start, {})[series] = offsets
+
+    def _load_ids(self, service: ServiceState, values: dict[str, bytes]) -> None:
+        for part, value in values.items():
+            if part[0] == "i":
+                minute, _, number = part[1:].partition("/")
+                ids = [value[at : at + ID_BYTES] for at in range(0, len(value), ID_BYTES)]
+                service.seen.restore((int(minute), int(number)), ids)
+
+    def _load_pieces(
+        self, service: ServiceState, values: dict[str, bytes], header: Header
+    ) -> Pending:
+        pending = Pending()
+        for number in header.pending:
+            pending.pieces[number] = decode_piece(values[f"p{number}"])
+        stored = {int(part[1:]) for part in values if part[0] == "p"}
+        self._stored_pieces[service.name] = stored & pending.pieces.keys()
+        pending.next_piece = max([header.next_piece, *(number + 1 for number in stored)])
+        orphans = stored - pending.pieces.keys()
+        self._trash.update(key_of(service.name, f"p{number}") for number in orphans)
+        return pending
+
+
+def _range_of(narrow: list[Range], number: int) -> Range:
+    """The narrowest range that has the series, else the usual one."""
+    low = number // _SERIES_PER_VALUE * _SERIES_PER_VALUE
+    holding = [r for r in narrow if r[0] <= number < r[1]]
+    return min(holding, key=lambda r: r[1] - r[0], default=(low, low + _SERIES_PER_VALUE))
+
+
+def _offsets(service: ServiceState, start: int, series: Range) -> dict[int, int]:
+    """Up to where records are in a part: it may hold more than the service has replayed."""
+    offsets = dict(service.offsets)
+    for stored, floor in service.floors.get(start, {}).items():
+        if stored[0] <= series[0] < stored[1]:
+            for origin, offset in floor.items():
+                offsets[origin] = max(offset, offsets.get(origin, -1))
+    return offsets
+
+
+def _forget_floors(service: ServiceState) -> None:
+    """Drop floors that the service has replayed past."""
+    for start in list(service.floors):
+        ranges = service.floors[start]
+        for series in [
+            series
+            for series, floor in ranges.items()
+            if all(offset <= service.offsets.get(o, -1) for o, offset in floor.items())
+        ]:
+            del ranges[series]
+        if not ranges:
+            del service.floors[start]
+
+
+def _evict(service: ServiceState) -> None:
+    """Closed minutes that are stored leave the memory."""
+    for start in list(service.minutes):
+        closed = start + MINUTE_S <= service.watermark_s
+        if closed and start not in service.corrections and not service.minutes[start].dirty:
+            del service.minutes[start]
