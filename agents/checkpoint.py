@@ -23,7 +23,12 @@ from liveops.clock import Clock
 from liveops.errors import Unavailable
 from liveops.kafka.producer import Outgoing, Producer
 from liveops.kafka.progress import read_to_end, unacknowledged
-from liveops.metrics import CHECKPOINT_SECONDS, WINDOWS_EMITTED
+from liveops.metrics import (
+    CHECKPOINT_SECONDS,
+    EMISSION_DELAY_SECONDS,
+    WATERMARK_DELAY_SECONDS,
+    WINDOWS_EMITTED,
+)
 from liveops.windows.state import ServiceState
 from schema.topics import AGGREGATED, RAW, RAW_KEYED, WINDOWS_OPEN
 
@@ -31,6 +36,8 @@ log = structlog.get_logger(__name__)
 #: Corrections of closed windows are coalesced over this time.
 _SETTLE_S = 1.0
 _CHANGELOG_DEADLINE_S = 120.0
+#: A service that spoke within this time counts for the watermark's delay.
+_LIVE_S = 300.0
 
 
 class Checkpointer:
@@ -73,6 +80,7 @@ class Checkpointer:
     async def round(self) -> None:
         """Tick, send the open windows, settle, checkpoint."""
         self._tick()
+        self._measure()
         owned = list(self._agent.owned.items())
         for number, partition in owned:
             await self._send_open(number, partition.windows)
@@ -90,6 +98,17 @@ class Checkpointer:
         for number, owned in self._agent.owned.items():
             if self._caught_up(number):
                 owned.windows.tick(now_s)
+
+    def _measure(self) -> None:
+        """How far the slowest service that lately spoke is behind."""
+        now_s = self._clock.now_s()
+        marks = [
+            service.watermark_s
+            for owned in self._agent.owned.values()
+            for service in owned.windows.state.by_number
+            if service.event_append_s > now_s - _LIVE_S
+        ]
+        WATERMARK_DELAY_SECONDS.set(max(0.0, now_s - min(marks, default=now_s)))
 
     def _caught_up(self, number: int) -> bool:
         """Whether every record of the partition has been read and folded."""
@@ -140,6 +159,9 @@ class Checkpointer:
             await self._producer.send_in_order(WINDOWS_OPEN, number, outgoing)
         except Unavailable as error:
             log.warning("open windows were not sent", error=str(error))
+        now_s = self._clock.now_s()
         for _, aggregates, _ in records:
+            newest_s = max(item.broker_time_s for item in aggregates)
+            EMISSION_DELAY_SECONDS.observe(max(0.0, now_s - newest_s))
             WINDOWS_EMITTED.labels("open").inc(len(aggregates))
             self._live.add_open(aggregates)

@@ -24,6 +24,7 @@ from liveops.detection.rulebook import RuleBook
 from liveops.detection.state import ServiceState, new_service
 from liveops.errors import Unavailable
 from liveops.forecasting.fitter import Fitter
+from liveops.kafka.batching import chunk_of
 from liveops.kafka.config_view import ConfigView
 from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Producer
@@ -38,6 +39,8 @@ from tables.detectors import decode_service, owner_of
 log = structlog.get_logger(__name__)
 #: One key for all: one partition has the one owner, the correlator.
 DETECTIONS_KEY = "detections"
+#: Records judged before others get their turn on the loop.
+_YIELD_EVERY = 50
 #: Tag of a caller's metric that names the service it called.
 PEER_TAG = "peer"
 
@@ -80,14 +83,17 @@ class DetectAgent:
         self.book = RuleBook(self._config.rules.values(), self._config.silences.values())
 
     async def run(self, stream: Stream[bytes]) -> None:
-        """Read records for as long as the worker lives; none of them ends it."""
+        """Read chunks for as long as the worker lives; no record ends it."""
         await self._config.wait_ready()
         async for event in stream.noack().events():
-            try:
-                async with self.lock:
-                    await self._take(event.message)
-            except Exception:
-                log.exception("a record could not be judged")
+            for count, record in enumerate(chunk_of(event).records):
+                if count % _YIELD_EVERY == 0:
+                    await asyncio.sleep(0)
+                try:
+                    async with self.lock:
+                        await self._take(record)
+                except Exception:
+                    log.exception("a record could not be judged", offset=record.offset)
             self.unacknowledged.append(event)
 
     async def _take(self, message: Any) -> None:

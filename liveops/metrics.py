@@ -33,6 +33,29 @@ RECORDS_READ = Counter(
     ["topic"],
     registry=REGISTRY,
 )
+CONSUMER_LAG = Gauge(
+    "liveops_consumer_lag",
+    "Records between the committed offset and the end, by topic and partition.",
+    ["topic", "partition"],
+    registry=REGISTRY,
+)
+WATERMARK_DELAY_SECONDS = Gauge(
+    "liveops_watermark_delay_seconds",
+    "How far the slowest live service's watermark is behind the wall clock.",
+    registry=REGISTRY,
+)
+EMISSION_DELAY_SECONDS = Histogram(
+    "liveops_emission_delay_seconds",
+    "Age of the newest value in an open window when the window is sent.",
+    buckets=(0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 15.0, 60.0),
+    registry=REGISTRY,
+)
+LOOP_LAG_SECONDS = Histogram(
+    "liveops_loop_lag_seconds",
+    "How late the event loop wakes a sleeper: what a step that holds it costs others.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0),
+    registry=REGISTRY,
+)
 OUTPUTS_RESENT = Counter(
     "liveops_outputs_resent_total",
     "Finished windows found unsent in the recovered state and sent again.",
@@ -92,6 +115,12 @@ CHECKPOINT_SECONDS = Histogram(
 ARCHIVED_ROWS = Counter(
     "liveops_archived_rows_total",
     "Rows written to PostgreSQL by the archive, by table.",
+    ["table"],
+    registry=REGISTRY,
+)
+ARCHIVE_EXPIRED = Counter(
+    "liveops_archive_expired_total",
+    "Rows not written by the archive because their day is past the retention, by table.",
     ["table"],
     registry=REGISTRY,
 )

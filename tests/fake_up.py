@@ -17,7 +17,9 @@ FAKE = (sys.executable, "-m", "tests.fake_worker")
 
 def main() -> None:
     settings = load_settings({"data_dir": Path(sys.argv[1])}, environment=clean_environment())
-    options = Options(scale={"metrics": 2}, ports=AnyPort, sync=False, program=FAKE)
+    options = Options(
+        scale={"metrics": 2}, ports=AnyPort, sync=False, program=FAKE, liveness_patience_s=2.0
+    )
     try:
         asyncio.run(run_until_stopped(Supervisor(settings, options, say), say))
     except LiveOpsError as error:

@@ -17,14 +17,18 @@ Check = Callable[[], bool | Awaitable[bool]]
 _CHECK_DEADLINE_S = 3.0
 
 
-def routes(checks: Mapping[str, Check], needed: tuple[str, ...]) -> list[Route]:
+def routes(
+    checks: Mapping[str, Check], needed: tuple[str, ...], alive: Callable[[], bool]
+) -> list[Route]:
     """The actuator; readiness needs the components named in `needed`."""
 
     async def health(request: web.Request) -> web.StreamResponse:
         return await _health(checks, needed)
 
     async def liveness(request: web.Request) -> web.StreamResponse:
-        return json_response({"status": "UP"})
+        if alive():
+            return json_response({"status": "UP"})
+        return json_response({"status": "DOWN"}, 503)
 
     async def metrics(request: web.Request) -> web.StreamResponse:
         body = generate_latest(REGISTRY)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 from aiohttp import web
 from faust.types.web import Web
 
-from liveops.kafka.app import LiveOpsApp
+from liveops.kafka.app import LiveOpsApp, Loop
+from liveops.kafka.lag import Check as LagCheck
+from liveops.kafka.lag import LagWatch, loop_lag
 from liveops.services.deps import Deps
 from web import actuator, openapi, websocket
 from web.actuator import Check
@@ -17,6 +20,8 @@ from web.routing import Route
 
 #: aiohttp would take a truncated gzip body for a whole one; `web.bodies` does not.
 _HANDLER_ARGS = {"auto_decompress": False}
+#: Checks that ask another server; the others look at this process.
+STORES = ("kafka", "postgres", "redis")
 
 
 def install(
@@ -29,7 +34,10 @@ def install(
     needed: tuple[str, ...] = (),
 ) -> None:
     """Serve `routes` and what every worker has; Faust's own pages are dropped."""
-    whole = [*routes, *actuator.routes(checks, needed)]
+    stores = {name: checks[name] for name in needed if name in STORES}
+    watch = LagWatch(app, deps.settings, deps.clock, cast(dict[str, LagCheck], stores))
+    app.parts += [Loop(watch.run, "lag"), Loop(loop_lag, "loop-lag")]
+    whole = [*routes, *actuator.routes(checks, needed, watch.alive)]
     whole += openapi.routes(service, whole)
 
     def on_webserver_init(faust_web: Web) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from importlib import import_module
 
 import structlog
@@ -18,6 +19,12 @@ from liveops.settings import Settings
 log = structlog.get_logger(__name__)
 
 
+def tame_collector() -> None:
+    """Look for garbage cycles seldom: what a worker holds is large, and hardly ever cyclic."""
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
+
+
 def run_worker(name: str, settings: Settings) -> None:
     """Run until SIGTERM or Ctrl-C; raises SettingsError or StartError before anything starts."""
     if name not in PORTS:
@@ -27,5 +34,6 @@ def run_worker(name: str, settings: Settings) -> None:
     if faults:
         raise StartError(f"{faults[0]} (run `liveops topics`, or `liveops doctor` for more)")
     app: LiveOpsApp = import_module(f"liveops.services.{name}").build(settings)
+    tame_collector()
     worker = Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     worker.execute_from_commandline()

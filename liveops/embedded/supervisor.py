@@ -25,6 +25,9 @@ Say = Callable[[str], None]
 WATCH_POLL_S = 0.2
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
+LIVENESS_POLL_S = 2.0
+#: A worker whose liveness has not answered 200 for so long is replaced.
+LIVENESS_PATIENCE_S = 20.0
 #: A part that ran this long has earned a short pause again.
 STEADY_S = 60.0
 #: Settings that are not the business of a worker, or differ for each.
@@ -48,6 +51,7 @@ class Options:
     ports: type[PortBook] = PortBook
     sync: bool = True
     program: workers.Program = workers.LIVEOPS
+    liveness_patience_s: float = LIVENESS_PATIENCE_S
 
 
 class Supervisor:
@@ -193,8 +197,7 @@ class Supervisor:
         pause_s = FIRST_PAUSE_S
         while True:
             running = self._running[name]
-            while running.exit_code is None:
-                await asyncio.sleep(WATCH_POLL_S)
+            await self._while_alive(running)
             if running.part.kind == "demo" and running.exit_code == 0:
                 return
             if time.monotonic() - running.started_s > STEADY_S:
@@ -209,6 +212,21 @@ class Supervisor:
                 self._say(f"{name}: up again")
             except StartError as error:
                 self._say(str(error))
+
+    async def _while_alive(self, running: Running) -> None:
+        """Return when the part has ended; end a worker that hangs or says it is stuck."""
+        answered_s = looked_s = time.monotonic()
+        while running.exit_code is None:
+            await asyncio.sleep(WATCH_POLL_S)
+            now_s = time.monotonic()
+            if running.part.kind != "worker" or now_s - looked_s < LIVENESS_POLL_S:
+                continue
+            looked_s = now_s
+            if await workers.answers(running.part.url, "/actuator/health/liveness"):
+                answered_s = time.monotonic()
+            elif time.monotonic() - answered_s > self._options.liveness_patience_s:
+                self._say(f"{running.part.name}: not alive, ending it")
+                running.process.kill()
 
     def _add(self, running: Running) -> None:
         self._running[running.part.name] = running

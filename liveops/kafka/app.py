@@ -16,6 +16,8 @@ from liveops.kafka import batching
 from liveops.settings import Settings
 
 log = structlog.get_logger(__name__)
+#: Most the broker gives of one partition at once: a backlog is read without pauses.
+_FETCH_BYTES = 4 * 1024 * 1024
 #: A worker that has not stopped by itself this long after SIGTERM is ended.
 STOP_DEADLINE_S = 14.0
 
@@ -118,6 +120,7 @@ def create_app(name: str, settings: Settings, *, port: int) -> LiveOpsApp:
         broker_heartbeat_interval=1.5,
         broker_rebalance_timeout=10.0,
         broker_commit_interval=1.0,
+        consumer_max_fetch_size=_FETCH_BYTES,
         broker_max_poll_records=batching.MAX_CHUNK_RECORDS,
         producer_linger=0.005,
         producer_max_batch_size=131_072,

@@ -44,7 +44,8 @@ from faust.types.tuples import ConsumerMessage, Message
 SCHEME = "batched"
 MAX_CHUNK_RECORDS = 4000
 MAX_CHUNK_BYTES = 4 * 1024 * 1024
-#: Pause before the next fetch while fetches bring few records: fewer, fuller chunks.
+#: Pause before the next fetch when one read to the end and brought few records: at low
+#: rates there are fewer, fuller chunks.
 LINGER_S = 0.02
 _FEW = 500
 
@@ -76,15 +77,16 @@ class Consumer(driver.Consumer):
         if self._pause_s:
             await asyncio.sleep(self._pause_s)
         fetched: Mapping[TP, list[Any]] = await super()._getmany(active_partitions, timeout)
-        count = 0
         found: dict[TP, list[Any]] = {}
+        count, behind = 0, False
         for tp, records in fetched.items():
             if tp.topic in self._batched:
                 count += len(records)
+                behind = behind or records[-1].offset + 1 < (self.highwater(tp) or 0)
                 found[tp] = self._chunks(tp, records)
             else:
                 found[tp] = records
-        self._pause_s = LINGER_S if 0 < count < _FEW else 0.0
+        self._pause_s = LINGER_S if 0 < count < _FEW and not behind else 0.0
         return found
 
     def _chunks(self, tp: TP, records: list[ConsumerRecord]) -> list[Chunk]:

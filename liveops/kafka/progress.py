@@ -10,6 +10,7 @@ from typing import Any
 
 from faust.types import TP
 from faust.types.app import AppT
+from faust.types.tuples import Message
 
 
 def read_to_end(app: AppT, partition: TP) -> bool:
@@ -27,3 +28,31 @@ def unacknowledged(app: AppT, topics: Collection[str]) -> int:
     consumer: Any = app.consumer
     count: int = consumer.unacknowledged_chunks(topics)
     return count
+
+
+def committed(app: AppT, partition: TP) -> int | None:
+    """The offset this consumer group had committed when the partition was assigned."""
+    consumer: Any = app.consumer
+    offset: int | None = consumer._committed_offset.get(partition)  # noqa: SLF001 - no other way
+    return offset
+
+
+def must_let_go(app: AppT) -> bool:
+    """Whether Faust waits for its chunks: a rebalance or the stop has begun."""
+    return not app.consumer.flow_active
+
+
+def let_go(app: AppT, message: Message) -> None:
+    """Faust waits for this chunk no longer; not acknowledged, it will be read again."""
+    consumer: Any = app.consumer
+    consumer._unacked_messages.discard(message)  # noqa: SLF001 - no other way
+
+
+def committed_offsets(app: AppT) -> dict[TP, int]:
+    """Next offset to be read after a restart, of each assigned source partition."""
+    if app.producer_only:
+        return {}
+    consumer: Any = app.consumer
+    sources = [tp for tp in consumer.assignment() if not consumer._is_changelog_tp(tp)]  # noqa: SLF001
+    committed = consumer._committed_offset  # noqa: SLF001 - Faust offers no other way
+    return {tp: committed[tp] or 0 for tp in sources}

@@ -65,6 +65,7 @@ def _wire_detectors(app: LiveOpsApp, deps: Deps) -> None:
     table = detectors.register(app, deps.settings.partitions)
     agent = DetectAgent(table, deps.producer, deps.config, partitions=deps.settings.partitions)
     upkeep = DetectorUpkeep(app, agent, deps.database, deps.clock)
+    app.batched_topics = frozenset({AGGREGATED, WINDOWS_OPEN})
     app.agent(_source(app, AGGREGATED, WINDOWS_OPEN), name="detect")(cast(Any, agent.run))
 
     @table.on_recover

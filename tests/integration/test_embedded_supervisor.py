@@ -143,6 +143,16 @@ def test_a_killed_child_is_named_and_comes_back(layout: Layout, name: str) -> No
         assert after.pid != before
 
 
+def test_a_worker_that_hangs_is_replaced(layout: Layout) -> None:
+    with up(layout) as running:
+        before = running.components()["metrics"].pid
+        assert before is not None
+        os.kill(before, signal.SIGSTOP)
+        running.wait_for_line("metrics: not alive, ending it")
+        running.wait_for_line("metrics: up again")
+        assert running.components()["metrics"].pid != before
+
+
 def test_kill_9_of_the_supervisor_loses_nothing(layout: Layout) -> None:
     with up(layout) as first:
         old = first.components()

@@ -25,7 +25,7 @@ async def broken() -> bool:
 async def test_only_a_needed_component_makes_it_down(
     postgres: Any, redis: Any, status: int
 ) -> None:
-    routes = actuator.routes({"postgres": postgres, "redis": redis}, needed=("postgres",))
+    routes = actuator.routes({"postgres": postgres, "redis": redis}, ("postgres",), lambda: True)
     async with edge(*routes) as client:
         for path in ("/actuator/health", "/actuator/health/readiness"):
             async with client.get(path) as response:
@@ -39,7 +39,7 @@ async def test_only_a_needed_component_makes_it_down(
 
 
 async def test_metrics_and_info_need_no_token() -> None:
-    async with edge(*actuator.routes({"x": up}, ())) as client:
+    async with edge(*actuator.routes({"x": up}, (), lambda: True)) as client:
         async with client.get("/actuator/health") as response:
             assert response.status == 200
         async with client.get("/actuator/metrics") as response:
@@ -49,3 +49,9 @@ async def test_metrics_and_info_need_no_token() -> None:
     assert info["app"]["name"]
     assert info["build"].keys() >= {"commit", "time"}
     assert info["python"]
+
+
+async def test_a_stuck_worker_says_so_on_its_liveness_alone() -> None:
+    async with edge(*actuator.routes({"x": lambda: True}, (), lambda: False)) as client:
+        assert (await client.get("/actuator/health/liveness")).status == 503
+        assert (await client.get("/actuator/health")).status == 200
