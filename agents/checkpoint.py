@@ -148,7 +148,7 @@ class Checkpointer:
             windows.sent(service, list(pieces[service.name]))
         closed = by_topic.get(AGGREGATED, [])
         WINDOWS_EMITTED.labels("closed").inc(len(closed))
-        self._live.add_closed([record.value for record in closed])
+        self._live.add_closed(windows.closed_windows())
 
     async def _send_open(self, number: int, windows: PartitionWindows) -> None:
         records = windows.open_records()

@@ -16,8 +16,8 @@ from agents.rows import Shown, metric_of
 from liveops.errors import Unavailable
 from liveops.redis import keys
 from liveops.redis.cache import Cache
-from schema.metrics import POINT_FIELDS, Aggregate, read_aggregate
-from schema.times import format_time
+from schema.metrics import POINT_FIELDS, Aggregate
+from schema.times import format_edge
 
 log = structlog.get_logger(__name__)
 #: Metrics kept per service between two flushes and in the list; the archive has all.
@@ -47,10 +47,9 @@ class LiveFeed:
         for item in windows:
             self._show(item, point_json(item))
 
-    def add_closed(self, records: list[bytes]) -> None:
+    def add_closed(self, windows: list[Aggregate]) -> None:
         """Closed windows stay readable here until the archive surely has them."""
-        for record in records:
-            item = read_aggregate(orjson.loads(record))
+        for item in windows:
             point = point_json(item)
             self._show(item, point)
             self._closed[keys.closed(item.service_name, item.window)][point.decode()] = item.start_s
@@ -112,13 +111,13 @@ def point_json(item: Aggregate) -> bytes:
     point: dict[str, Any] = {
         "metric_type": item.metric_type,
         "tags": item.tags,
-        "start": format_time(item.start_s),
-        "end": format_time(item.end_s),
+        "start": format_edge(item.start_s),
+        "end": format_edge(item.end_s),
     }
     point |= {name: getattr(item, name) for name in POINT_FIELDS}
     point["revision"] = item.revision
-    if item.final:
-        point["histogram"] = item.histogram
-    elif item.sketch:
+    if item.sketch:
         point["sketch"] = item.sketch
+    elif item.histogram:
+        point["histogram"] = item.histogram
     return orjson.dumps(point)

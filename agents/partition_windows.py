@@ -13,12 +13,18 @@ import orjson
 
 from agents.gather import Gatherer
 from agents.rows import Gathered
-from liveops.metrics import DUPLICATES_SKIPPED, METRICS_FOLDED, METRICS_LATE, OVERFLOWED
+from liveops.metrics import (
+    DUPLICATES_SKIPPED,
+    METRICS_FOLDED,
+    METRICS_LATE,
+    OUTPUTS_RESENT,
+    OVERFLOWED,
+)
 from liveops.windows.closing import correct
 from liveops.windows.fold import fold, tick
 from liveops.windows.staging import flush
 from liveops.windows.state import Limits, Outputs, PartitionState, ServiceState
-from schema.metrics import Aggregate, aggregate_record
+from schema.metrics import Aggregate, aggregate_record, read_aggregate
 from schema.times import format_time
 from schema.topics import AGGREGATED, WINDOWS_DIRTY
 from tables.window_store import Pending, Table, WindowStore
@@ -42,12 +48,16 @@ class PartitionWindows:
         self._gatherer = Gatherer(self.state, limits, partitions, max_age_s)
         self._fresh: dict[str, list[Output]] = {}
         self._open: list[OpenRecord] = []
+        self._closed: list[Aggregate] = []
+        #: Pieces of output found in the recovered state: they may have been sent before.
+        self.recovered: set[tuple[str, int]] = set()
 
     def restore(self, name: str, values: dict[str, bytes]) -> None:
         """Take over a service from its stored values."""
         pending = self.store.load(self.state, name, values)
         if pending is not None:
             self.pending[name] = pending
+            self.recovered.update((name, number) for number in pending.pieces)
 
     def take(self, topic: str, records: Sequence[Any]) -> Gathered:
         """Fold a chunk of records of one topic, in log order."""
@@ -95,8 +105,19 @@ class PartitionWindows:
     def sent(self, service: ServiceState, numbers: list[int]) -> None:
         """The broker has these pieces of output."""
         for number in numbers:
-            del self.pending[service.name].pieces[number]
+            outputs = self.pending[service.name].pieces.pop(number)
+            if (service.name, number) in self.recovered:
+                self.recovered.discard((service.name, number))
+                OUTPUTS_RESENT.inc(len(outputs))
+                self._closed += [
+                    read_aggregate(orjson.loads(v)) for topic, v in outputs if topic == AGGREGATED
+                ]
         service.dirty = True
+
+    def closed_windows(self) -> list[Aggregate]:
+        """Windows closed since the last call; given out once."""
+        found, self._closed = self._closed, []
+        return found
 
     def _keep(self, outputs: Outputs) -> None:
         METRICS_FOLDED.inc(outputs.folded)
@@ -108,6 +129,7 @@ class PartitionWindows:
         for name, closed in outputs.closed:
             fresh = self._fresh.setdefault(name, [])
             fresh += [(AGGREGATED, orjson.dumps(aggregate_record(item))) for item in closed]
+            self._closed += closed
         for name, minutes in outputs.dirty.items():
             self._fresh.setdefault(name, []).append((WINDOWS_DIRTY, _dirty_record(name, minutes)))
         for name, watermark_s, windows in outputs.open:

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from schema.ids import series_key
-from schema.times import format_time, parse_time_s
+from schema.times import format_edge, format_time, parse_time_s
 
 MAX_TAGS = 16
 MAX_TAG_CHARS = 256
@@ -180,7 +180,7 @@ class Aggregate(Struct, frozen=True):
     histogram: dict[str, Any]
     backfill: bool = False
     broker_time_s: float = 0.0
-    #: Packed buckets of an open window, for merging in this process' cache only.
+    #: The same buckets packed, for the hot data in Redis only.
     sketch: str = ""
 
     @property
@@ -201,14 +201,24 @@ def aggregate_record(got: Aggregate) -> dict[str, Any]:
         "metric_type": got.metric_type,
         "tags": got.tags,
         "window": got.window,
-        "start": format_time(got.start_s),
-        "end": format_time(got.end_s),
+        "start": format_edge(got.start_s),
+        "end": format_edge(got.end_s),
+        "count": got.count,
+        "sum": got.sum,
+        "min": got.min,
+        "max": got.max,
+        "mean": got.mean,
+        "stddev": got.stddev,
+        "p50": got.p50,
+        "p95": got.p95,
+        "p99": got.p99,
+        "rate": got.rate,
+        "final": got.final,
+        "revision": got.revision,
+        "broker_time": format_edge(got.broker_time_s),
     }
-    record |= {name: getattr(got, name) for name in POINT_FIELDS}
-    record["revision"] = got.revision
     if got.final:
         record["histogram"] = got.histogram
-    record["broker_time"] = format_time(got.broker_time_s)
     if got.backfill:
         record["backfill"] = True
     return record

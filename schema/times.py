@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 def parse_time_s(text: str) -> float:
@@ -53,6 +54,12 @@ def format_time(time_s: float) -> str:
     moment = datetime.fromtimestamp(time_s, UTC)
     kind = "microseconds" if moment.microsecond else "seconds"
     return moment.replace(tzinfo=None).isoformat(timespec=kind) + "Z"
+
+
+@lru_cache(maxsize=16_384)
+def format_edge(time_s: float) -> str:
+    """`format_time` for times of which few are in use: window edges, broker times."""
+    return format_time(time_s)
 
 
 def to_datetime(time_s: float) -> datetime:

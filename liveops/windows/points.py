@@ -22,7 +22,7 @@ def aggregates(
     """Aggregates of some series of a block.
 
     `window` is name, size in seconds and start; `elapsed_s` divides the rate. Closed
-    windows carry a histogram, open ones a packed sketch unless told otherwise.
+    windows carry a histogram; all carry a packed sketch unless told otherwise.
     """
     name, size, start = window
     divisor_s = max(1.0, min(elapsed_s, size))
@@ -55,7 +55,7 @@ def aggregates(
                 revision=revision,
                 histogram=histogram(*buckets) if final and buckets else {},
                 broker_time_s=broker_time_s,
-                sketch=pack(*buckets) if not final and buckets else "",
+                sketch=pack(*buckets) if buckets else "",
             )
         )
     return found
