@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 #: Corrections of closed windows are coalesced over this time.
 _SETTLE_S = 1.0
 _CHANGELOG_DEADLINE_S = 120.0
+#: Less than the time the group waits for a member in a rebalance.
+_SUSPEND_DEADLINE_S = 8.0
 #: A service that spoke within this time counts for the watermark's delay.
 _LIVE_S = 300.0
 
@@ -60,17 +62,34 @@ class Checkpointer:
         self._clock = clock
         self._interval_s = interval_s
         self._settled_s = 0.0
-        #: False from revocation until the recovered state is loaded.
-        self.active = False
+        #: Held during a round: after `suspend` nothing of a revoked partition is written.
+        self._lock = asyncio.Lock()
+        self._active = False
+
+    def resume(self) -> None:
+        """The recovered state is loaded."""
+        self._active = True
+
+    async def suspend(self) -> None:
+        """Finish the round under way; from now on the partitions may have other owners.
+
+        A round that does not end in time would write over the next owner's state.
+        """
+        try:
+            async with asyncio.timeout(_SUSPEND_DEADLINE_S), self._lock:
+                self._active = False
+        except TimeoutError:
+            log.error("the last checkpoint does not end; stopping, so that it cannot come late")
+            os._exit(EXIT_LOST_STATE)
 
     async def run(self) -> None:
         """One round each interval; a lost changelog write ends the process."""
         while True:
             await asyncio.sleep(self._interval_s)
-            if not self.active:
-                continue
             try:
-                await self.round()
+                async with self._lock:
+                    if self._active:
+                        await self.round()
             except Unavailable as error:
                 log.warning("checkpoint waits for the broker", error=str(error))
             except Exception:

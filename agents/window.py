@@ -23,7 +23,7 @@ from agents.decode import Fault
 from agents.live import LiveFeed
 from agents.origin import HEADER, origins_of, place_of
 from agents.partition_windows import PartitionWindows
-from agents.rows import Forward
+from agents.rows import Forward, Gathered
 from liveops.errors import Unavailable
 from liveops.kafka.batching import chunk_of
 from liveops.kafka.partitioning import partition_of
@@ -92,11 +92,15 @@ class WindowAgent:
             return
         TOMBSTONES.inc(gathered.tombstones)
         self._live.show(gathered.shown)
+        await self._send_on(gathered)
+        owned.unacknowledged.append(event)
+
+    async def _send_on(self, gathered: Gathered) -> None:
+        """Forward and bury, until the broker has all of it."""
         if gathered.forwards:
             await self._forward(gathered.forwards)
         for fault, place, value in gathered.faults:
             await _until_sent(partial(bury, self._producer, fault, place, value))
-        owned.unacknowledged.append(event)
 
     async def _forward(self, forwards: list[Forward]) -> None:
         """Send on what belongs elsewhere, in order, until the broker has all of it.
@@ -116,15 +120,12 @@ class WindowAgent:
 
     async def _fold_singly(self, number: int, event: EventT[Any]) -> None:
         """Go back to the stored state and fold record by record, setting the culprit aside."""
-        old = self.owned[number]
-        events = [*old.unacknowledged, event]
+        events = [*self.owned[number].unacknowledged, event]
         done = False
         while not done:
-            self.load({number})
-            owned = self.partition(number)
-            owned.unacknowledged = list(old.unacknowledged)
-            done = all([await self._refold(owned.windows, item) for item in events])
-        self.owned[number].unacknowledged.append(event)
+            self.load({number})  # acknowledges nothing: no event is in it yet
+            done = all([await self._refold(self.owned[number].windows, item) for item in events])
+        self.owned[number].unacknowledged = events
 
     async def _refold(self, windows: PartitionWindows, event: EventT[Any]) -> bool:
         """Fold an event's records one at a time; False when one of them failed."""
@@ -142,7 +143,7 @@ class WindowAgent:
                 fault = Fault("internal", None, str(error))
                 await _until_sent(partial(bury, self._producer, fault, place, record.value))
                 return False
-            await self._forward(gathered.forwards)
+            await self._send_on(gathered)
         return True
 
     def partition(self, number: int) -> OwnedPartition:

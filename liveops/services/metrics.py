@@ -90,12 +90,16 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> None:
         assigned = {tp.partition for tp in app.consumer.assignment() if tp.topic == RAW}
         agent.owned.clear()
         agent.load(assigned)
-        checkpointer.active = True
+        checkpointer.resume()
 
     @app.on_partitions_revoked.connect
     async def forget(*_: Any, **__: Any) -> None:
-        checkpointer.active = False
+        await checkpointer.suspend()
         agent.owned.clear()
+
+    @app.on_before_shutdown.connect
+    async def finish(*_: Any, **__: Any) -> None:
+        await checkpointer.suspend()
 
     app.parts.append(Loop(checkpointer.run, "checkpoint"))
 
