@@ -24,7 +24,7 @@ from liveops.detection.rulebook import RuleBook
 from liveops.detection.state import ServiceState, new_service
 from liveops.errors import Unavailable
 from liveops.forecasting.fitter import Fitter
-from liveops.kafka.batching import chunk_of
+from liveops.kafka.batching import Record, chunk_of
 from liveops.kafka.config_view import ConfigView
 from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Producer
@@ -86,29 +86,30 @@ class DetectAgent:
         """Read chunks for as long as the worker lives; no record ends it."""
         await self._config.wait_ready()
         async for event in stream.noack().events():
-            for count, record in enumerate(chunk_of(event).records):
+            chunk = chunk_of(event)
+            for count, record in enumerate(chunk.records):
                 if count % _YIELD_EVERY == 0:
                     await asyncio.sleep(0)
                 try:
                     async with self.lock:
-                        await self._take(record)
+                        await self._take(chunk.topic, record)
                 except Exception:
                     log.exception("a record could not be judged", offset=record.offset)
             self.unacknowledged.append(event)
 
-    async def _take(self, message: Any) -> None:
-        if message.value is None:
+    async def _take(self, topic: str, record: Record) -> None:
+        if record.value is None:
             return
         try:
-            service, items, reached_s = read_windows(message.topic, message.value)
+            service, items, reached_s = read_windows(topic, record.value)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            BAD_INTERNAL_RECORDS.labels(message.topic).inc()
-            log.warning("unreadable window record", topic=message.topic, error=repr(error))
+            BAD_INTERNAL_RECORDS.labels(topic).inc()
+            log.warning("unreadable window record", topic=topic, error=repr(error))
             return
         watched = self._watched(service)
-        if self._applied(watched, message, items):
+        if self._applied(watched, topic, record.offset, items):
             return
-        watched.offsets[message.topic] = message.offset
+        watched.offsets[topic] = record.offset
         outcome = observe(watched.state, items, self.book, reached_s)
         await self.publish(watched, outcome)
         for item in items:
@@ -121,9 +122,9 @@ class DetectAgent:
             watched = self.watched[service] = Watched(new_service(service))
         return watched
 
-    def _applied(self, watched: Watched, message: Any, items: list[Aggregate]) -> bool:
+    def _applied(self, watched: Watched, topic: str, offset: int, items: list[Aggregate]) -> bool:
         """Whether a stored state has this record; a recreated topic starts again at 0."""
-        if message.offset > watched.offsets.get(message.topic, -1):
+        if offset > watched.offsets.get(topic, -1):
             return False
         newest_s = max((item.broker_time_s for item in items), default=0.0)
         return newest_s <= watched.state.presence.broker_s

@@ -8,7 +8,8 @@ Both ways give the same metrics, faults and ids.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -20,7 +21,6 @@ from liveops.kafka.partitioning import partition_of
 from liveops.windows.series import number_of
 from liveops.windows.state import SERIES_BITS, Limits, Outputs, PartitionState, SeriesId
 from schema.metrics import MAX_FUTURE_S, Metric
-from schema.times import TimeReader
 from schema.topics import RAW, RAW_KEYED
 
 _NO_TAGS = Raw(b"{}")
@@ -30,12 +30,15 @@ _MAX_KNOWN = 200_000
 KEEP_SHOWN = 100
 
 
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
 class _Item(Struct, forbid_unknown_fields=True, gc=False):
     metric_type: str
     value: float
     service_name: str | None = None
     tags: Raw = _NO_TAGS
-    timestamp: float | str | None = None
+    timestamp: float | _Moment | None = None
     id: str | None = None
 
 
@@ -44,7 +47,7 @@ class _Wire(Struct, forbid_unknown_fields=True, gc=False):
     metric_type: str = ""
     value: float = float("nan")
     tags: Raw = _NO_TAGS
-    timestamp: float | str | None = None
+    timestamp: float | _Moment | None = None
     id: str | None = None
     metrics: list[_Item] | UnsetType = UNSET
 
@@ -80,7 +83,6 @@ class Gatherer:
         self._max_age_s = max_age_s
         #: (service, metric type, tags as written) → packed number, or -1 - its partition.
         self._known: dict[tuple[str, str, bytes], int] = {}
-        self._clock = TimeReader()
         self._generation = 0
 
     def gather(self, topic: str, records: Sequence[Any], outputs: Outputs) -> Gathered:
@@ -89,9 +91,8 @@ class Gatherer:
             self._known.clear()
             self._generation = self._partition.generation
         keyed = topic == RAW_KEYED
-        origins = origins_of(topic, records)
-        gathered = Gathered(Rows(origins))
         home = self._partition.home
+        gathered = Gathered(Rows(origins_of(topic, home, records)))
         until = self._partition.replay_until.get(home, -1)
         if keyed or (records and records[0].offset <= until):
             self._read_some(topic, records, gathered, outputs)
@@ -103,7 +104,7 @@ class Gatherer:
 
     def _read_new(self, records: Sequence[Any], gathered: Gathered, outputs: Outputs) -> None:
         """Records never read before. The hot loop: 2 µs a metric decide the engine's speed."""
-        known, read_time, max_age_s = self._known, self._clock.read, self._max_age_s
+        known, max_age_s, home = self._known, self._max_age_s, self._partition.home
         rows = gathered.rows
         add_series, add_value = rows.series.append, rows.values.append
         add_time, add_record = rows.times_s.append, rows.record.append
@@ -117,8 +118,8 @@ class Gatherer:
                 time_s: Any = wire.timestamp
                 if time_s is None:
                     time_s = append_s
-                elif time_s.__class__ is str:
-                    time_s = read_time(time_s)
+                elif time_s.__class__ is datetime:
+                    time_s = time_s.timestamp()
             except _NOT_QUICK:
                 self._read_other(RAW, index, record, gathered, outputs)
                 continue
@@ -135,7 +136,7 @@ class Gatherer:
             add_value(value)
             add_time(time_s)
             add_record(index)
-            show((wire.service_name, (wire, record, 0)))
+            show((wire.service_name, (wire, home, record, 0)))
 
     def _read_some(
         self, topic: str, records: Sequence[Any], gathered: Gathered, outputs: Outputs
@@ -179,7 +180,7 @@ class Gatherer:
         if wire.metrics is UNSET:
             home = self._take(service, wire, index, gathered.rows)
             if not keyed:
-                gathered.shown.append((service, (wire, record, 0)))
+                gathered.shown.append((service, (wire, self._partition.home, record, 0)))
             return service, home
         if wire.metric_type or wire.tags is not _NO_TAGS or wire.timestamp is not None or wire.id:
             raise _Unusual
@@ -193,7 +194,7 @@ class Gatherer:
         if not keyed:
             first = max(0, len(wire.metrics) - KEEP_SHOWN)
             gathered.shown += [
-                (service, (item, record, first + at))
+                (service, (item, self._partition.home, record, first + at))
                 for at, item in enumerate(wire.metrics[first:])
             ]
         return service, home
@@ -204,10 +205,7 @@ class Gatherer:
         if number is None:
             raise _Unusual
         value, append_s = item.value, rows.origins.append_s[index]
-        stamp = item.timestamp
-        if stamp is None:
-            stamp = append_s
-        time_s = self._clock.read(stamp) if isinstance(stamp, str) else stamp
+        time_s = _seconds(item.timestamp, append_s)
         if not append_s - self._max_age_s <= time_s <= append_s + MAX_FUTURE_S:
             raise _Unusual
         if value - value != 0.0:  # infinite or not a number
@@ -228,7 +226,7 @@ class Gatherer:
         outputs: Outputs,
     ) -> tuple[str, int]:
         """The careful way: check everything, name what is wrong, learn the series."""
-        place = place_of(gathered.rows.origins.at(index), record)
+        place = place_of(gathered.rows.origins.at(index), self._partition.home)
         decoded = decode_record(record.value, place, self._max_age_s)
         if not keyed:
             gathered.faults += [(fault, place, record.value) for fault in decoded.faults]
@@ -247,7 +245,9 @@ class Gatherer:
             self._learn(record.value, numbers)
         if not keyed:
             shown = decoded.metrics[-KEEP_SHOWN:]
-            gathered.shown += [(service, (metric, record, 0)) for metric in shown]
+            gathered.shown += [
+                (service, (metric, self._partition.home, record, 0)) for metric in shown
+            ]
         return service, home
 
     def _learn(self, value: bytes, numbers: list[int | None]) -> None:
@@ -297,10 +297,16 @@ class Gatherer:
         """A record of another partition: forwarded once, the second time it is misrouted."""
         if keyed:
             fault = Fault("misrouted", None, "forwarded once and on the wrong partition again")
-            gathered.faults.append((fault, place_of(origin, record), record.value))
+            gathered.faults.append((fault, place_of(origin, self._partition.home), record.value))
         else:
-            header = pack_origin(record)
+            header = pack_origin(self._partition.home, record)
             gathered.forwards.append(Forward(home, service, record.value, header))
+
+
+def _seconds(stamp: float | datetime | None, append_s: float) -> float:
+    if stamp is None:
+        return append_s
+    return stamp.timestamp() if isinstance(stamp, datetime) else stamp
 
 
 def _id_bytes(text: str) -> bytes:

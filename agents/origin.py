@@ -32,11 +32,11 @@ class Origins:
         return self.partitions[index], self.offsets[index], self.append_s[index]
 
 
-def origins_of(topic: str, records: Sequence[Any]) -> Origins:
+def origins_of(topic: str, partition: int, records: Sequence[Any]) -> Origins:
     """Where records were first in `metrics.raw`; of a stranger's, its own place."""
     if topic == RAW:
         return Origins(
-            [record.partition for record in records],
+            [partition] * len(records),
             [record.offset for record in records],
             [record.timestamp / 1000.0 for record in records],
         )
@@ -52,13 +52,13 @@ def _unpack(record: Any) -> Origin:
     return FOREIGN_ORIGIN, record.offset, record.timestamp / 1000.0
 
 
-def place_of(origin: Origin, record: Any) -> Place:
-    """The origin as a place in the log."""
+def place_of(origin: Origin, partition: int) -> Place:
+    """The origin as a place in the log; `partition` is where the record was read."""
     if origin[0] == FOREIGN_ORIGIN:
-        return Place(RAW_KEYED, record.partition, record.offset, origin[2])
+        return Place(RAW_KEYED, partition, *origin[1:])
     return Place(RAW, *origin)
 
 
-def pack_origin(record: Any) -> bytes:
+def pack_origin(partition: int, record: Any) -> bytes:
     """Header value of a record of `metrics.raw` that is forwarded."""
-    return _PACKED.pack(record.partition, record.offset, record.timestamp)
+    return _PACKED.pack(partition, record.offset, record.timestamp)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -13,11 +14,10 @@ from agents.origin import Origins
 from liveops.windows.state import Arrivals
 from schema.ids import raw_metric_id
 from schema.metrics import Metric
-from schema.times import parse_time_s
 from schema.topics import RAW
 
-#: A metric, its record, and its index in the record.
-Shown = tuple[Any, Any, int]
+#: A metric, the partition and record it came in, and its index there.
+Shown = tuple[Any, int, Any, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +84,15 @@ class Rows:
 
 def metric_of(service: str, shown: Shown) -> Metric:
     """A metric of the live view in full, with its id."""
-    item, record, index = shown
+    item, partition, record, index = shown
     if isinstance(item, Metric):
         return item
     append_s = record.timestamp / 1000.0
     time_s = item.timestamp
-    if isinstance(time_s, str):
-        time_s = parse_time_s(time_s)
+    if isinstance(time_s, datetime):
+        time_s = time_s.timestamp()
     return Metric(
-        item.id or raw_metric_id(RAW, record.partition, record.offset, index),
+        item.id or raw_metric_id(RAW, partition, record.offset, index),
         service,
         item.metric_type,
         item.value,

@@ -139,7 +139,8 @@ class WindowAgent:
             except Exception as error:
                 log.exception("record set aside as internal", offset=record.offset)
                 self._culprits.add(mark)
-                place = place_of(origins_of(message.topic, [record]).at(0), record)
+                origins = origins_of(message.topic, message.partition, [record])
+                place = place_of(origins.at(0), message.partition)
                 fault = Fault("internal", None, str(error))
                 await _until_sent(partial(bury, self._producer, fault, place, record.value))
                 return False

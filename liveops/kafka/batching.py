@@ -14,8 +14,8 @@ To use it in an app of your own:
     @app.agent(app.topic("measurements", value_type=bytes, value_serializer="raw"))
     async def fold(stream):
         async for event in stream.noack().events():
-            for record in event.value.records:   # aiokafka.ConsumerRecord
-                ...
+            for record in event.value.records:
+                ...  # record.offset, .timestamp (ms), .key, .value, .headers
             event.ack()
 
 The offset after a chunk is committed when it and all chunks before it are acknowledged,
@@ -23,18 +23,19 @@ in the order of delivery. A chunk that Faust takes from its buffer but skips (a 
 has begun) does not count as acknowledged, though Faust acknowledges it.
 
 Depends on private parts of faust-streaming 0.15.3: `_getmany`, `_to_message`, `_add_gap`,
-`_new_offset`, `_acked`, `_read_offset` and `Message.tracked`; tests pin them.
+`_new_offset`, `_acked`, `_read_offset` and `Message.tracked`, and of aiokafka 0.14.0:
+`fetcher.PartitionRecords`; tests pin them.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Protocol, cast
 
-from aiokafka import ConsumerRecord
+from aiokafka.consumer import fetcher
 from faust.transport import drivers
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -50,11 +51,34 @@ LINGER_S = 0.02
 _FEW = 500
 
 
+class Record(Protocol):
+    """What a record offers: aiokafka's own records without the copy it makes of each."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Records of one partition in offset order; never empty. Times in milliseconds."""
 
-    records: list[ConsumerRecord]
+    topic: str
+    partition: int
+    records: Sequence[Record]
+
+
+class PlainRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka has no types
+    """Unpacks batched topics without a `ConsumerRecord`, a microsecond, for each record."""
+
+    batched: ClassVar[set[str]] = set()
+
+    def _consumer_record(self, tp: TP, record: Any) -> Any:
+        if tp.topic in self.batched:
+            return record
+        return super()._consumer_record(tp, record)
 
 
 def chunk_of(event: EventT[Any]) -> Chunk:
@@ -68,6 +92,7 @@ class Consumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._batched: frozenset[str] = getattr(self.app, "batched_topics", frozenset())
+        PlainRecords.batched.update(self._batched)
         self._delivered: dict[TP, deque[Message]] = {}
         #: Offset after the acknowledged prefix of the delivered chunks.
         self._safe: dict[TP, int] = {}
@@ -89,7 +114,7 @@ class Consumer(driver.Consumer):
         self._pause_s = LINGER_S if 0 < count < _FEW and not behind else 0.0
         return found
 
-    def _chunks(self, tp: TP, records: list[ConsumerRecord]) -> list[Chunk]:
+    def _chunks(self, tp: TP, records: list[Record]) -> list[Chunk]:
         read = self._read_offset[tp]
         if read is not None and records and records[0].offset < read:
             records = [record for record in records if record.offset >= read]
@@ -98,10 +123,10 @@ class Consumer(driver.Consumer):
         for index, record in enumerate(records):
             size += len(record.value or b"")
             if size >= MAX_CHUNK_BYTES or index - start + 1 >= MAX_CHUNK_RECORDS:
-                chunks.append(Chunk(records[start : index + 1]))
+                chunks.append(Chunk(tp.topic, tp.partition, records[start : index + 1]))
                 start, size = index + 1, 0
         if start < len(records):
-            chunks.append(Chunk(records[start:]))
+            chunks.append(Chunk(tp.topic, tp.partition, records[start:]))
         return chunks
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
@@ -109,11 +134,11 @@ class Consumer(driver.Consumer):
             return super()._to_message(tp, record)
         last = record.records[-1]
         message = ConsumerMessage(
-            last.topic,
-            last.partition,
+            tp.topic,
+            tp.partition,
             last.offset,
             last.timestamp / 1000.0,
-            last.timestamp_type,
+            0,
             [],
             None,
             cast(Any, record),
@@ -185,4 +210,5 @@ class Transport(driver.Transport):
 
 def register() -> None:
     """Make `batched://` known to Faust; a checkout needs no installed entry point."""
+    fetcher.PartitionRecords = PlainRecords
     drivers.TRANSPORTS.aliases[SCHEME] = f"{__name__}:Transport"
