@@ -6,6 +6,7 @@ windows never wait for it.
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict, deque
 from typing import Any
 
@@ -24,6 +25,9 @@ log = structlog.get_logger(__name__)
 KEEP_LIVE = 100
 KEEP_CLOSED_S = 900
 AGG_TTL_S = 1800
+#: With more metrics than these to show at once, the next are shown a second later.
+_MANY = 1000
+_STRETCHED_S = 1.0
 
 
 class LiveFeed:
@@ -31,6 +35,7 @@ class LiveFeed:
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
+        self._next_s = 0.0
         self._metrics: dict[str, deque[Shown]] = _no_metrics()
         self._points: dict[str, dict[str, bytes]] = defaultdict(dict)
         self._closed: dict[str, dict[str, int]] = defaultdict(dict)
@@ -62,7 +67,12 @@ class LiveFeed:
             self._points[key][item.series] = point
 
     async def flush(self) -> None:
-        """Write what was gathered; on trouble it is dropped."""
+        """Write what was gathered; on trouble it is dropped. Under load only each second."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s < self._next_s:
+            return
+        shown = sum(map(len, self._metrics.values()))
+        self._next_s = now_s + (_STRETCHED_S if shown > _MANY else 0.0)
         metrics, self._metrics = self._metrics, _no_metrics()
         points, self._points = self._points, defaultdict(dict)
         closed, self._closed = self._closed, defaultdict(dict)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -30,8 +30,9 @@ from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Outgoing, Producer
 from liveops.metrics import FORWARDED, RECORDS_READ, TOMBSTONES
 from liveops.windows.state import Limits
-from schema.topics import RAW_KEYED
+from schema.topics import RAW, RAW_KEYED
 from tables.checkpointed import SEPARATOR, CheckpointedTable
+from tables.windows import NAME
 
 log = structlog.get_logger(__name__)
 EXIT_LOST_STATE = 70
@@ -57,8 +58,10 @@ class WindowAgent:
         *,
         partitions: int,
         max_age_s: float,
+        let_go: Callable[[EventT[Any]], None],
     ) -> None:
         self.table = table
+        self._let_go = let_go
         self.owned: dict[int, OwnedPartition] = {}
         self._producer = producer
         self._live = live
@@ -67,6 +70,8 @@ class WindowAgent:
         self._max_age_s = max_age_s
         #: Records that made the fold fail; they are dead letters.
         self._culprits: set[tuple[str, int, int]] = set()
+        #: Partitions whose log is shorter than their state, each with the reason.
+        self.refused: dict[int, str] = {}
 
     async def run(self, stream: Stream[bytes]) -> None:
         """Read chunks for as long as the worker lives."""
@@ -81,6 +86,9 @@ class WindowAgent:
     async def take(self, event: EventT[Any]) -> None:
         """Fold a chunk, forward what belongs elsewhere, bury what is bad."""
         message = event.message
+        if message.partition in self.refused:
+            self._let_go(event)
+            return
         records = chunk_of(event).records
         RECORDS_READ.labels(message.topic).inc(len(records))
         owned = self.partition(message.partition)
@@ -176,6 +184,23 @@ class WindowAgent:
             if number in partitions:
                 self.owned[number].windows.restore(service, values)
         log.info("window state recovered", services=len(parts), partitions=len(partitions))
+
+    def refuse(self, ends: Mapping[int, int]) -> None:
+        """Give up partitions whose log ends before what their state holds of it.
+
+        `ends` are the end offsets of `metrics.raw`, by partition.
+        """
+        self.refused = {}
+        for number, end in ends.items():
+            stored = self.owned[number].windows.state.replay_until.get(number, -1)
+            if stored >= end:
+                self.refused[number] = (
+                    f"{RAW}/{number} ends at offset {end}, but its windows hold records up to "
+                    f"{stored}: the topic was recreated; nothing of it is folded until the "
+                    f"changelog of the table {NAME} is deleted"
+                )
+                log.error("partition refused", reason=self.refused[number])
+                del self.owned[number]
 
 
 async def _until_sent(send: Callable[[], Awaitable[object]]) -> None:

@@ -13,7 +13,8 @@ from liveops.build import build_info
 from liveops.metrics import COMPONENT_UP, REGISTRY
 from web.routing import Access, Route, json_response
 
-Check = Callable[[], bool | Awaitable[bool]]
+#: Whether a component is up; a text says why it is not.
+Check = Callable[[], bool | str | Awaitable[bool]]
 _CHECK_DEADLINE_S = 3.0
 
 
@@ -49,8 +50,9 @@ def routes(
 
 async def _health(checks: Mapping[str, Check], needed: tuple[str, ...]) -> web.Response:
     names = list(checks)
-    results = await asyncio.gather(*(_ask(checks[name]) for name in names))
-    states = dict(zip(names, results, strict=True))
+    answers = await asyncio.gather(*(_ask(checks[name]) for name in names))
+    reasons = {n: text for n, text in zip(names, answers, strict=True) if isinstance(text, str)}
+    states = {name: up is True for name, up in zip(names, answers, strict=True)}
     for name, up in states.items():
         COMPONENT_UP.labels(name).set(up)
     ready = all(states[name] for name in needed)
@@ -58,16 +60,23 @@ async def _health(checks: Mapping[str, Check], needed: tuple[str, ...]) -> web.R
         "status": "UP" if ready else "DOWN",
         "components": {
             name: {"status": "UP" if up else "DOWN", "needed": name in needed}
+            | ({"reason": reasons[name]} if name in reasons else {})
             for name, up in states.items()
         },
     }
     return json_response(document, 200 if ready else 503)
 
 
-async def _ask(check: Check) -> bool:
+async def all_up(checks: Mapping[str, Check]) -> bool:
+    """Whether all of these components are up."""
+    answers = await asyncio.gather(*(_ask(check) for check in checks.values()))
+    return all(answer is True for answer in answers)
+
+
+async def _ask(check: Check) -> bool | str:
     try:
         async with asyncio.timeout(_CHECK_DEADLINE_S):
             answer = check()
-            return answer if isinstance(answer, bool) else await answer
+            return answer if isinstance(answer, bool | str) else await answer
     except Exception:
         return False

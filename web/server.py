@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from functools import partial
 
 from aiohttp import web
 from faust.types.web import Web
 
 from liveops.kafka.app import LiveOpsApp, Loop
-from liveops.kafka.lag import Check as LagCheck
 from liveops.kafka.lag import LagWatch, loop_lag
 from liveops.services.deps import Deps
 from web import actuator, openapi, websocket
@@ -20,8 +19,6 @@ from web.routing import Route
 
 #: aiohttp would take a truncated gzip body for a whole one; `web.bodies` does not.
 _HANDLER_ARGS = {"auto_decompress": False}
-#: Checks that ask another server; the others look at this process.
-STORES = ("kafka", "postgres", "redis")
 
 
 def install(
@@ -34,8 +31,8 @@ def install(
     needed: tuple[str, ...] = (),
 ) -> None:
     """Serve `routes` and what every worker has; Faust's own pages are dropped."""
-    stores = {name: checks[name] for name in needed if name in STORES}
-    watch = LagWatch(app, deps.settings, deps.clock, cast(dict[str, LagCheck], stores))
+    wanted = {name: checks[name] for name in needed if name != "stream"}
+    watch = LagWatch(app, deps.settings, deps.clock, partial(actuator.all_up, wanted))
     app.parts += [Loop(watch.run, "lag"), Loop(loop_lag, "loop-lag")]
     whole = [*routes, *actuator.routes(checks, needed, watch.alive)]
     whole += openapi.routes(service, whole)

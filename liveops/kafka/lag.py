@@ -6,15 +6,15 @@ End offsets come from a consumer of its own: Faust's own view stands still with 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from faust.types import TP
 from faust.types.app import AppT
 
 from liveops.clock import Clock
+from liveops.errors import Unavailable
+from liveops.kafka.offsets import LogOffsets
 from liveops.kafka.progress import committed_offsets
 from liveops.metrics import CONSUMER_LAG, LOOP_LAG_SECONDS
 from liveops.settings import Settings
@@ -24,21 +24,22 @@ log = structlog.get_logger(__name__)
 _LOOK_S = 5.0
 _DEADLINE_S = 4.0
 _NAP_S = 0.1
-Check = Callable[[], Awaitable[bool]]
 
 
 class LagWatch:
-    """A part that looks every few seconds; `alive` answers the liveness probe."""
+    """A part that looks every few seconds; `alive` answers the liveness probe.
+
+    `healthy` tells whether everything the worker needs is there.
+    """
 
     def __init__(
-        self, app: AppT, settings: Settings, clock: Clock, stores: Mapping[str, Check]
+        self, app: AppT, settings: Settings, clock: Clock, healthy: Callable[[], Awaitable[bool]]
     ) -> None:
         self._app = app
-        self._servers = settings.bootstrap_servers
+        self._offsets = LogOffsets(settings, _DEADLINE_S)
         self._clock = clock
-        self._stores = stores
+        self._healthy = healthy
         self._watchdog = Watchdog()
-        self._consumer: AIOKafkaConsumer | None = None
         self._shown: set[tuple[str, int]] = set()
 
     def alive(self) -> bool:
@@ -55,45 +56,38 @@ class LagWatch:
                 await asyncio.sleep(_LOOK_S)
                 await self._look()
         finally:
-            await self._close()
+            await self._offsets.stop()
 
     async def _look(self) -> None:
-        ends: dict[Hashable, int] = {}
-        committed: dict[Hashable, int] = {}
-        healthy = all(await asyncio.gather(*(_answers(check) for check in self._stores.values())))
+        healthy = await self._healthy()
+        committed: dict[TP, int] = {}
+        ends: dict[TP, int] = {}
         if not self._app.rebalancing:
-            committed |= committed_offsets(self._app)
+            committed = committed_offsets(self._app)
             try:
-                ends |= await self._ends(list(committed))
-            except (KafkaError, OSError, TimeoutError):
+                ends = await self._ends(committed)
+            except Unavailable:
                 healthy = False
         self._show(committed, ends)
         self._watchdog.observe(self._clock.monotonic_s(), committed, ends, healthy=healthy)
 
-    async def _ends(self, partitions: list[Any]) -> dict[Hashable, int]:
-        if not partitions:
-            return {}
-        async with asyncio.timeout(_DEADLINE_S):
-            if self._consumer is None:
-                consumer = AIOKafkaConsumer(bootstrap_servers=self._servers)
-                await consumer.start()
-                self._consumer = consumer
-            wanted = [TopicPartition(tp.topic, tp.partition) for tp in partitions]
-            found = await self._consumer.end_offsets(wanted)
-        return {tp: found[want] for tp, want in zip(partitions, wanted, strict=True)}
+    async def _ends(self, partitions: Iterable[TP]) -> dict[TP, int]:
+        by_topic: dict[str, list[int]] = {}
+        for tp in partitions:
+            by_topic.setdefault(tp.topic, []).append(tp.partition)
+        found: dict[TP, int] = {}
+        for topic, numbers in by_topic.items():
+            bounds = await self._offsets.bounds(topic, numbers)
+            found |= {TP(topic, number): bound.end for number, bound in bounds.items()}
+        return found
 
-    def _show(self, committed: Mapping[Any, int], ends: Mapping[Any, int]) -> None:
+    def _show(self, committed: Mapping[TP, int], ends: Mapping[TP, int]) -> None:
         seen = {(tp.topic, tp.partition) for tp in ends}
         for topic, partition in self._shown - seen:
             CONSUMER_LAG.remove(topic, str(partition))
         for tp, end in ends.items():
             CONSUMER_LAG.labels(tp.topic, str(tp.partition)).set(max(0, end - committed[tp]))
         self._shown = seen
-
-    async def _close(self) -> None:
-        consumer, self._consumer = self._consumer, None
-        if consumer is not None:
-            await consumer.stop()
 
 
 async def loop_lag() -> None:
@@ -103,11 +97,3 @@ async def loop_lag() -> None:
         before_s = loop.time()
         await asyncio.sleep(_NAP_S)
         LOOP_LAG_SECONDS.observe(max(0.0, loop.time() - before_s - _NAP_S))
-
-
-async def _answers(check: Check) -> bool:
-    try:
-        async with asyncio.timeout(_DEADLINE_S):
-            return await check()
-    except Exception:
-        return False

@@ -30,16 +30,10 @@ def unacknowledged(app: AppT, topics: Collection[str]) -> int:
     return count
 
 
-def committed(app: AppT, partition: TP) -> int | None:
-    """The offset this consumer group had committed when the partition was assigned."""
-    consumer: Any = app.consumer
-    offset: int | None = consumer._committed_offset.get(partition)  # noqa: SLF001 - no other way
-    return offset
-
-
 def must_let_go(app: AppT) -> bool:
     """Whether Faust waits for its chunks: a rebalance or the stop has begun."""
-    return not app.consumer.flow_active
+    consumer: Any = app.consumer
+    return not consumer.flow_active
 
 
 def let_go(app: AppT, message: Message) -> None:

@@ -7,7 +7,10 @@ from typing import Any, cast
 from agents.checkpoint import Checkpointer
 from agents.live import LiveFeed
 from agents.window import WindowAgent
+from liveops.errors import Unavailable
 from liveops.kafka.app import LiveOpsApp, Loop, create_app
+from liveops.kafka.offsets import LogOffsets
+from liveops.kafka.progress import let_go
 from liveops.redis import keys
 from liveops.redis.fanout import Fanout
 from liveops.services import port_of
@@ -30,7 +33,7 @@ def build(settings: Settings) -> LiveOpsApp:
     port = settings.worker_port or port_of("metrics", settings.worker_index)
     app = create_app("metrics", settings, port=port)
     app.parts.append(deps)
-    _wire_windows(app, deps)
+    windows_agent = _wire_windows(app, deps)
     fanout = Fanout(deps.cache, keys.LIVE_METRICS_CHANNEL)
     app.parts.append(fanout)
     routes = [
@@ -46,14 +49,16 @@ def build(settings: Settings) -> LiveOpsApp:
         "postgres": deps.database.ping,
         "redis": deps.cache.ping,
         "stream": lambda: bool(app.tables.actives_ready) and not app.rebalancing,
+        "offsets": lambda: "; ".join(windows_agent.refused.values()) or True,
     }
-    install(app, routes, deps, "metrics", checks, needed=("kafka", "stream"))
+    install(app, routes, deps, "metrics", checks, needed=("kafka", "stream", "offsets"))
     return app
 
 
-def _wire_windows(app: LiveOpsApp, deps: Deps) -> None:
+def _wire_windows(app: LiveOpsApp, deps: Deps) -> WindowAgent:
     settings = deps.settings
     table = windows.register(app, settings.partitions)
+    offsets = LogOffsets(settings)
     feed = LiveFeed(deps.cache)
     limits = Limits(
         lateness_s=settings.lateness_s,
@@ -70,6 +75,7 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> None:
         limits,
         partitions=settings.partitions,
         max_age_s=settings.raw_retention_days * 86_400,
+        let_go=lambda event: let_go(app, event.message),
     )
     checkpointer = Checkpointer(
         app, agent, deps.producer, feed, deps.clock, interval_s=settings.checkpoint_interval_s
@@ -90,6 +96,7 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> None:
         assigned = {tp.partition for tp in app.consumer.assignment() if tp.topic == RAW}
         agent.owned.clear()
         agent.load(assigned)
+        agent.refuse(await _ends(offsets, assigned))
         checkpointer.resume()
 
     @app.on_partitions_revoked.connect
@@ -101,7 +108,17 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> None:
     async def finish(*_: Any, **__: Any) -> None:
         await checkpointer.suspend()
 
-    app.parts.append(Loop(checkpointer.run, "checkpoint"))
+    app.parts += [offsets, Loop(checkpointer.run, "checkpoint")]
+    return agent
+
+
+async def _ends(offsets: LogOffsets, partitions: set[int]) -> dict[int, int]:
+    """End offsets of `metrics.raw`; of none while the broker does not tell."""
+    try:
+        bounds = await offsets.bounds(RAW, partitions)
+    except Unavailable:
+        return {}
+    return {number: found.end for number, found in bounds.items()}
 
 
 def __getattr__(name: str) -> LiveOpsApp:
