@@ -121,6 +121,7 @@ class WindowStore:
             {start: sorted(numbers) for start, numbers in service.corrections.items()},
             sorted(pending.pieces),
             pending.next_piece,
+            [(*part, len(ids)) for part, ids in service.seen.parts.items()],
         )
         self._put(header_key(service.name), encode(header))
 
@@ -207,7 +208,7 @@ class WindowStore:
             partition.replay_until[origin] = max(offset, until)
         self._load_names(partition, service, values)
         self._load_minutes(service, values)
-        self._load_ids(service, values)
+        self._load_ids(service, values, header)
         return self._load_pieces(service, values, header)
 
     def _load_names(
@@ -242,12 +243,11 @@ class WindowStore:
                 if any(o > service.offsets.get(origin, -1) for origin, o in offsets.items()):
                     service.floors.setdefault(start, {})[series] = offsets
 
-    def _load_ids(self, service: ServiceState, values: dict[str, bytes]) -> None:
-        for part, value in values.items():
-            if part[0] == "i":
-                minute, _, number = part[1:].partition("/")
-                ids = [value[at : at + ID_BYTES] for at in range(0, len(value), ID_BYTES)]
-                service.seen.restore((int(minute), int(number)), ids)
+    def _load_ids(self, service: ServiceState, values: dict[str, bytes], header: Header) -> None:
+        for minute, number, count in header.ids:
+            value = values[f"i{minute}/{number}"][: count * ID_BYTES]
+            ids = [value[at : at + ID_BYTES] for at in range(0, len(value), ID_BYTES)]
+            service.seen.restore((minute, number), ids)
 
     def _load_pieces(
         self, service: ServiceState, values: dict[str, bytes], header: Header

@@ -42,6 +42,8 @@ class Header(msgspec.Struct, array_like=True):
     corrections: dict[int, list[int]]
     pending: list[int]
     next_piece: int
+    #: (minute, part, how many): ids beyond these were stored by a checkpoint that tore.
+    ids: list[tuple[int, int, int]]
 
 
 class MinutePart(msgspec.Struct, array_like=True):

@@ -72,7 +72,7 @@ def move_watermark(
     before_s, service.watermark_s = service.watermark_s, mark_s
     if before_s == NEVER_S or math.floor(mark_s / MINUTE_S) > math.floor(before_s / MINUTE_S):
         _close(partition, service, before_s, outputs)
-        _forget(partition, service, limits)
+        _forget(partition, service, limits, outputs)
 
 
 def _close(
@@ -163,13 +163,17 @@ def _correct_window(
         _give_out(service, whole, window, np.array(corrected), revision, outputs)
 
 
-def _forget(partition: PartitionState, service: ServiceState, limits: Limits) -> None:
+def _forget(
+    partition: PartitionState, service: ServiceState, limits: Limits, outputs: Outputs
+) -> None:
     """Drop minutes past the allowed lateness, old ids and series long unseen."""
     horizon_s = service.watermark_s - limits.allowed_lateness_s
-    for start in [s for s in service.kept if s // LARGEST_S * LARGEST_S + LARGEST_S <= horizon_s]:
+    gone = [s for s in service.kept if s // LARGEST_S * LARGEST_S + LARGEST_S <= horizon_s]
+    if any(start in service.corrections for start in gone):
+        correct(partition, service, outputs)
+    for start in gone:
         service.kept.discard(start)
         service.minutes.pop(start, None)
-        service.corrections.pop(start, None)
         service.floors.pop(start, None)
         service.dropped.add(start)
     service.seen.forget(partition.time_s() - REMEMBER_IDS_S)

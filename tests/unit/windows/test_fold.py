@@ -175,3 +175,11 @@ def test_a_minute_too_large_for_one_value_is_split_and_read_back() -> None:
     log.crash(0, 0)
     log.finish(MINUTE + 5000)
     assert {g["count"] for g in log.published} == {7500}
+
+
+def test_a_correction_is_given_out_before_its_minute_is_forgotten() -> None:
+    log = fed(*at(MINUTE, MINUTE + 100))
+    late = (metric(MINUTE + 5), MINUTE + 100)
+    fed(late, *at(MINUTE + 9000), log=log)
+    best = {got["window"]: got for got in log.published if got["start"].endswith("22:15:00Z")}
+    assert (best["1m"]["count"], best["1m"]["revision"]) == (2, 1)
