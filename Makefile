@@ -6,7 +6,7 @@ RUN_STAMP := $(VENV)/.run.stamp
 DEV_STAMP := $(VENV)/.dev.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev lint type test bench docs clean
+.PHONY: help run dev lint type test chaos bench docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ type: $(DEV_STAMP) ## mypy --strict
 
 test: lint type ## the whole suite against real local servers
 	$(BIN)/python -m pytest
+
+chaos: $(DEV_STAMP) ## kill -9 everything under load for ten minutes, then compare
+	$(BIN)/python -m tests.chaos --kills 30 --minutes 10
 
 bench: $(RUN_STAMP) ## the project's own benchmarks
 	$(BIN)/python -m liveops bench pipeline

@@ -1,117 +1,181 @@
 """metrics.raw and metrics.aggregated → PostgreSQL, exactly once.
 
-An app of its own, so that a slow database never slows the windows. PostgreSQL's offset
-is the truth: what it has is skipped, Kafka's is acknowledged after the commit.
+An app of its own, so that a slow database never slows the windows. Each partition has a
+writer (agents/archive_writer.py) from its assignment to its revocation; before it writes,
+PostgreSQL's offset is compared with the log.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Collection, Mapping
 from typing import Any
 
-import orjson
 import structlog
 from faust import Stream
+from faust.types import TP
+from faust.types.app import AppT
 from faust.types.events import EventT
 
-from agents.decode import Place, decode_record
+from agents.archive_writer import SINK, PartitionWriter, Sink
 from liveops.errors import Unavailable
-from liveops.metrics import ARCHIVED_ROWS
+from liveops.kafka.offsets import Bounds, Log
+from liveops.kafka.progress import committed_offsets, let_go, must_let_go
 from liveops.postgres import archive
-from liveops.postgres.archive import OffsetMoved
 from liveops.postgres.database import Database
-from schema.metrics import Aggregate, Metric, read_aggregate
 
 log = structlog.get_logger(__name__)
-SINK = "archive"
-_CHUNK = 2000
-_WITHIN_S = 0.5
+#: Transactions under way at once; PostgreSQL and Python share the machine.
+_TURNS = 2
+_RETRY_S = 0.5
+EXIT_UNREADABLE = 70
+
+
+class FaustFlow:
+    """What the writers need to know of Faust."""
+
+    def __init__(self, app: AppT) -> None:
+        self._app = app
+
+    def must_let_go(self) -> bool:
+        """Whether a rebalance or the stop waits for the chunks."""
+        return must_let_go(self._app)
+
+    def let_go(self, event: EventT[Any]) -> None:
+        """The chunk will come again."""
+        let_go(self._app, event.message)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the assignment is in force and reading has begun."""
+        return not self._app.rebalancing and not self.must_let_go()
+
+    def committed(self, tp: TP) -> int:
+        """Where reading began; 0 when nothing was ever committed."""
+        return committed_offsets(self._app).get(tp, 0)
+
+    async def go_back(self, tp: TP, offset: int) -> None:
+        """Read again from an earlier offset."""
+        await self._app.consumer.seek(tp, offset)
+
+    def pause(self, tp: TP) -> None:
+        """Read no more of a partition."""
+        self._app.consumer.pause_partitions({tp})
 
 
 class ArchiveAgent:
-    """Writes chunks of one topic; `store` turns records of one partition into rows."""
+    """Owns the writers of the partitions assigned to this worker."""
 
-    def __init__(self, database: Database, *, max_age_s: float) -> None:
+    def __init__(
+        self, flow: FaustFlow, database: Database, offsets: Log, sinks: Mapping[str, Sink]
+    ) -> None:
+        self._flow = flow
         self._database = database
-        self._max_age_s = max_age_s
+        self._offsets = offsets
+        self._sinks = sinks
+        self._writers: dict[TP, PartitionWriter] = {}
+        self._turns = asyncio.Semaphore(_TURNS)
+        self._admission: asyncio.Task[None] | None = None
 
-    async def raw(self, stream: Stream[Any]) -> None:
-        """Archive `metrics.raw`."""
-        async for events in stream.noack_take(_CHUNK, within=_WITHIN_S):
-            await self._store_all(stream, events, self._store_raw)
-
-    async def windows(self, stream: Stream[Any]) -> None:
-        """Archive `metrics.aggregated`."""
-        async for events in stream.noack_take(_CHUNK, within=_WITHIN_S):
-            await self._store_all(stream, events, self._store_windows)
-
-    async def _store_all(
-        self,
-        stream: Stream[Any],
-        events: Sequence[Any],
-        store: Callable[[Any, list[Any]], Any],
-    ) -> None:
-        by_partition: dict[int, list[EventT[Any]]] = defaultdict(list)
-        for event in events:
-            by_partition[event.message.partition].append(event)
-        for chunk in by_partition.values():
-            await self._until_stored(chunk, store)
-        for event in events:
-            await stream.ack(event)
-
-    async def _until_stored(
-        self, chunk: list[EventT[Any]], store: Callable[[Any, list[Any]], Any]
-    ) -> None:
-        """Try until the chunk is in PostgreSQL; the stream waits, the windows do not."""
-        pause_s = 0.2
-        while True:
+    async def run(self, stream: Stream[Any]) -> None:
+        """Hand chunks to the writers of their partitions."""
+        async for event in stream.noack().events():
             try:
-                await self._store_partition(chunk, store)
-                return
-            except (Unavailable, OffsetMoved) as error:
-                log.warning("archive waits", error=str(error))
-                await asyncio.sleep(pause_s)
-                pause_s = min(5.0, pause_s * 2)
+                await self._writer(event.message.tp).put(event)
             except Exception:
-                log.exception("a chunk could not be archived, trying again")
-                await asyncio.sleep(5.0)
+                # Faust would acknowledge the chunk and go on without it.
+                log.exception("a chunk could not be read; stopping, so that none is lost")
+                os._exit(EXIT_UNREADABLE)
 
-    async def _store_partition(
-        self, chunk: list[EventT[Any]], store: Callable[[Any, list[Any]], Any]
-    ) -> None:
-        first = chunk[0].message
-        async with self._database.transaction() as con:
-            known = await archive.next_offset(con, SINK, first.topic, first.partition)
-            messages = [event.message for event in chunk if event.message.offset >= known]
-            if not messages:
-                return
-            await store(con, messages)
-            new = messages[-1].offset + 1
-            await archive.advance_offset(con, SINK, first.topic, first.partition, known, new)
+    def refusals(self) -> list[str]:
+        """Why partitions are not written, one line each."""
+        return [writer.refused for writer in self._writers.values() if writer.refused]
 
-    async def _store_raw(self, con: Any, messages: list[Any]) -> None:
-        metrics: dict[str, Metric] = {}
-        given: set[str] = set()
-        for message in messages:
-            place = Place(message.topic, message.partition, message.offset, message.timestamp)
-            decoded = decode_record(message.value, place, self._max_age_s)
-            given |= decoded.given_ids
-            for metric in decoded.metrics:
-                metrics.setdefault(metric.id, metric)
-        if given:
-            for repeated in given - await archive.claim_ids(con, sorted(given)):
-                del metrics[repeated]
-        await archive.copy_metrics(con, list(metrics.values()))
-        ARCHIVED_ROWS.labels("metrics").inc(len(metrics))
+    def assigned(self, partitions: Collection[TP]) -> None:
+        """New partitions are ours: compare PostgreSQL with the log, then write."""
+        self.revoked()
+        ours = {TP(tp.topic, tp.partition) for tp in partitions if tp.topic in self._sinks}
+        for tp in ours:
+            self._writer(tp)
+        if ours:
+            self._admission = asyncio.create_task(self._admit(ours), name="archive admission")
 
-    async def _store_windows(self, con: Any, messages: list[Any]) -> None:
-        windows: list[Aggregate] = []
-        for message in messages:
+    def revoked(self) -> None:
+        """Nothing is ours any more; what was not stored comes again, here or elsewhere."""
+        if self._admission is not None:
+            self._admission.cancel()
+        for writer in self._writers.values():
+            writer.cancel()
+        self._writers.clear()
+
+    async def start(self) -> None:
+        """Nothing before the first assignment."""
+
+    async def stop(self) -> None:
+        """End the writers."""
+        self.revoked()
+
+    def _writer(self, tp: TP) -> PartitionWriter:
+        tp = TP(tp.topic, tp.partition)
+        writer = self._writers.get(tp)
+        if writer is None:
+            writer = self._writers[tp] = PartitionWriter(
+                tp.topic, tp.partition, self._sinks[tp.topic], self._database, self._flow,
+                self._turns,
+            )  # fmt: skip
+        return writer
+
+    async def _admit(self, partitions: Collection[TP]) -> None:
+        """Once both PostgreSQL and Kafka have answered, let each writer begin or refuse it."""
+        waiting = sorted({tp.topic for tp in partitions})
+        said = False
+        while waiting:
+            topic = waiting[0]
             try:
-                windows.append(read_aggregate(orjson.loads(message.value or b"null")))
-            except (ValueError, KeyError, TypeError):
-                log.warning("unreadable aggregate skipped", offset=message.offset)
-        await archive.upsert_windows(con, windows)
-        ARCHIVED_ROWS.labels("metric_windows").inc(len(windows))
+                if self._flow.settled:
+                    await self._admit_topic(topic, [t for t in partitions if t.topic == topic])
+                    waiting.remove(topic)
+                    continue
+            except Unavailable as error:
+                if not said:
+                    log.warning("archive waits to begin", error=str(error))
+                said = True
+            except Exception:
+                log.exception("archive cannot begin, trying again", topic=topic)
+            await asyncio.sleep(_RETRY_S)
+
+    async def _admit_topic(self, topic: str, partitions: Collection[TP]) -> None:
+        async with self._database.connection() as con:
+            stored = await archive.stored_offsets(con, SINK, topic)
+        bounds = await self._offsets.bounds(topic, [tp.partition for tp in partitions])
+        for tp in sorted(partitions):
+            await self._admit_partition(tp, stored.get(tp.partition, 0), bounds[tp.partition])
+
+    async def _admit_partition(self, tp: TP, stored: int, bounds: Bounds) -> None:
+        """Refuse, go back to where PostgreSQL is, or begin."""
+        writer = self._writers[tp]
+        line = refusal(tp, stored, bounds)
+        if line:
+            writer.refuse(line)
+            self._flow.pause(tp)
+            return
+        begin, began = max(stored, bounds.begin), self._flow.committed(tp)
+        if began <= begin:
+            writer.admit()
+            return
+        log.warning("archive goes back to what PostgreSQL has", topic=tp.topic,
+                    partition=tp.partition, kafka=began, postgres=begin)  # fmt: skip
+        await self._flow.go_back(tp, begin)
+        writer.admit(stale_from=began)
+
+
+def refusal(tp: TP, stored: int, bounds: Bounds) -> str:
+    """Why a partition must not be written, in one line; "" when it may be."""
+    if bounds.end >= stored:
+        return ""
+    return (
+        f"{tp.topic}/{tp.partition} ends at offset {bounds.end}, but PostgreSQL has stored up to "
+        f"{stored}: the topic was recreated or the database is of another one; "
+        f"nothing of it is archived until its row in sink_offsets is deleted"
+    )

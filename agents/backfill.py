@@ -1,107 +1,107 @@
-"""liveops.windows.dirty → windows recomputed from the archive → metrics.aggregated.
+"""Dirty minutes → windows recomputed from the archive → metrics.aggregated.
 
-Values too late for the stream are in the archive like all others. Once the archive has
-them, their windows are computed again from the raw rows and published with the next
-revision and `"backfill": true`. Doing it twice gives the same windows.
+Values too late for the stream are in the archive like all others. The archive keeps the
+minutes named on `liveops.windows.dirty` in PostgreSQL (agents/archive_sinks.py). Once it
+has stored the records in question, their windows are computed again from the raw rows
+and published with the next revision and `"backfill": true`. Doing it twice changes nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Iterable
 
 import orjson
 import structlog
-from faust import Stream
 
+from agents.archive_writer import SINK
+from agents.recompute import recompute, spans
 from liveops.errors import Unavailable
-from liveops.kafka.producer import Producer
-from liveops.postgres import archive
+from liveops.kafka.offsets import Log
+from liveops.kafka.partitioning import partition_of
+from liveops.kafka.producer import Outgoing, Producer
+from liveops.metrics import WINDOWS_EMITTED
+from liveops.postgres import archive, backfill
+from liveops.postgres.archive import Connection
+from liveops.postgres.backfill import Dirty
 from liveops.postgres.database import Database
-from liveops.windows.state import SIZES
-from liveops.windows.summary import Summary, aggregate
-from schema.ids import series_key
+from liveops.windows.state import LARGEST_S
 from schema.metrics import Aggregate, aggregate_record
 from schema.topics import AGGREGATED
 
 log = structlog.get_logger(__name__)
-#: Records are gathered so that a long run of late values recomputes a window once.
-_GATHER = 500
-#: The archive writes within this time of the windows; recomputing waits for it.
-_WITHIN_S = 5.0
+#: Dirty minutes gather for this long, so that a window is recomputed once.
+_GATHER_S = 1.0
+_POLL_S = 0.25
+_LONGEST_PAUSE_S = 10.0
+#: How long published windows may take into the archive before the next try.
+_PATIENCE_S = 10.0
+#: Most dirty rows of one round.
+_ROUND = 2000
 
 
 class BackfillAgent:
-    """Recomputes the windows named by the dirty topic."""
+    """Recomputes dirty windows, one worker of all at a time."""
 
-    def __init__(self, database: Database, producer: Producer) -> None:
+    def __init__(
+        self, database: Database, producer: Producer, offsets: Log, *, partitions: int
+    ) -> None:
         self._database = database
         self._producer = producer
+        self._offsets = offsets
+        self._partitions = partitions
 
-    async def run(self, stream: Stream[Any]) -> None:
-        """Gather dirty minutes for a few seconds, then recompute each window once."""
-        async for events in stream.noack_take(_GATHER, within=_WITHIN_S):
-            wanted = _windows([event.message.value for event in events])
-            pause_s = 1.0
-            while True:
-                try:
-                    await asyncio.sleep(pause_s)
-                    await self._recompute_all(wanted)
-                    break
-                except Unavailable as error:
-                    log.warning("recomputation waits", error=str(error))
-                    pause_s = min(10.0, pause_s * 2)
-            for event in events:
-                await stream.ack(event)
+    async def work(self) -> None:
+        """A round a second, or at once while there is more to do."""
+        pause_s = _GATHER_S
+        while True:
+            try:
+                more = await self.round()
+                pause_s = _GATHER_S
+            except Unavailable as error:
+                log.warning("recomputation waits", error=str(error))
+                more, pause_s = False, min(_LONGEST_PAUSE_S, pause_s * 2)
+            if not more:
+                await asyncio.sleep(pause_s)
 
-    async def _recompute_all(self, wanted: set[tuple[str, str, int, int]]) -> None:
-        for service, name, size_s, start_s in sorted(wanted):
-            async with self._database.connection() as con:
-                values = await archive.raw_values(con, service, start_s, start_s + size_s)
-                known = await archive.last_revisions(con, service, name, start_s)
-            for (metric_type, tags), numbers in values.items():
-                revision = known.get(series_key(metric_type, dict(tags)), -1) + 1
-                window = _aggregate(
-                    service, metric_type, tags, (name, size_s, start_s), numbers, revision
-                )
-                await self._producer.send(
-                    AGGREGATED, service, orjson.dumps(aggregate_record(window))
-                )
+    async def round(self) -> bool:
+        """Recompute what is ready; whether there may be more."""
+        async with self._database.transaction() as con:
+            if not await backfill.only_one(con):
+                return False
+            found = await backfill.ready(con, SINK, _ROUND)
+            services = {item.service for item in found}
+            if not found or not await self._published_is_stored(con, services):
+                return False
+            for service in sorted(services):
+                await self._recompute(con, service, found)
+            await backfill.done(con, found)
+        return len(found) == _ROUND
 
+    async def _published_is_stored(self, con: Connection, services: Iterable[str]) -> bool:
+        """Wait until the archive has every revision published before now.
 
-def _windows(values: list[bytes | None]) -> set[tuple[str, str, int, int]]:
-    """(service, window name, size, start) of every window a dirty record touches."""
-    wanted: set[tuple[str, str, int, int]] = set()
-    for value in values:
-        record: dict[str, Any] = orjson.loads(value or b"{}")
-        for minute in record.get("minutes", ()):
-            for name, size_s in SIZES:
-                wanted.add((record["service_name"], name, size_s, minute // size_s * size_s))
-    return wanted
+        Only then is the highest stored revision of a window the highest there is.
+        """
+        wanted = {partition_of(service, self._partitions) for service in services}
+        bounds = await self._offsets.bounds(AGGREGATED, wanted)
+        for _ in range(int(_PATIENCE_S / _POLL_S)):
+            stored = await archive.stored_offsets(con, SINK, AGGREGATED)
+            if all(stored.get(number, 0) >= bounds[number].end for number in wanted):
+                return True
+            await asyncio.sleep(_POLL_S)
+        return False
 
-
-def _aggregate(
-    service: str,
-    metric_type: str,
-    tags: tuple[tuple[str, str], ...],
-    window: tuple[str, int, int],
-    values: list[float],
-    revision: int,
-) -> Aggregate:
-    name, size_s, start_s = window
-    summary = Summary()
-    for value in values:
-        summary.add(value, 0.0)
-    return aggregate(
-        summary,
-        service=service,
-        metric_type=metric_type,
-        tags=dict(tags),
-        window=name,
-        start_s=start_s,
-        size_s=size_s,
-        elapsed_s=size_s,
-        final=True,
-        revision=revision,
-        backfill=True,
-    )
+    async def _recompute(self, con: Connection, service: str, found: list[Dirty]) -> None:
+        """One query for values and one for windows, for each 15 minutes of a service."""
+        changed: list[Aggregate] = []
+        for start_s, minutes in spans(d.minute for d in found if d.service == service).items():
+            values = await backfill.raw_of_span(con, service, start_s, start_s + LARGEST_S)
+            stored = await backfill.stored_of_span(con, service, start_s, start_s + LARGEST_S)
+            changed += recompute(service, minutes, values, stored)
+        if changed:
+            records = [Outgoing(service, orjson.dumps(aggregate_record(w))) for w in changed]
+            home = partition_of(service, self._partitions)
+            await self._producer.send_in_order(AGGREGATED, home, records)
+            WINDOWS_EMITTED.labels("closed").inc(len(changed))
+            log.info("windows recomputed", service=service, windows=len(changed))

@@ -315,6 +315,6 @@ def _id_bytes(text: str) -> bytes:
         identity = bytes.fromhex(text.replace("-", ""))
     except ValueError:
         raise _Unusual from None
-    if len(identity) != 16 or len(text) != 36:
+    if len(identity) != 16 or len(text) != 36 or " " in text:
         raise _Unusual
     return identity

@@ -79,7 +79,7 @@ class PartitionWindows:
         flush(self.state)
         for service in self.state.by_number:
             if service.corrections:
-                correct(self.state, service, outputs)
+                correct(self.state, service, outputs, service.watermark_s)
         self._keep(outputs)
 
     def open_records(self) -> list[OpenRecord]:

@@ -86,12 +86,12 @@ class WindowAgent:
     async def take(self, event: EventT[Any]) -> None:
         """Fold a chunk, forward what belongs elsewhere, bury what is bad."""
         message = event.message
-        if message.partition in self.refused:
+        if message.partition not in self.owned:
             self._let_go(event)
             return
         records = chunk_of(event).records
         RECORDS_READ.labels(message.topic).inc(len(records))
-        owned = self.partition(message.partition)
+        owned = self.owned[message.partition]
         try:
             gathered = owned.windows.take(message.topic, records)
         except Exception:
@@ -154,13 +154,6 @@ class WindowAgent:
                 return False
             await self._send_on(gathered)
         return True
-
-    def partition(self, number: int) -> OwnedPartition:
-        """The owned partition, made on first sight."""
-        owned = self.owned.get(number)
-        if owned is None:
-            owned = self.owned[number] = OwnedPartition(self._windows(number))
-        return owned
 
     def _windows(self, number: int) -> PartitionWindows:
         return PartitionWindows(

@@ -199,7 +199,8 @@ class WindowStore:
         service = partition.service(name)
         header = decode_header(values["h"])
         service.event_max_s, service.event_append_s = header.event_max_s, header.event_append_s
-        service.watermark_s, service.offsets = header.watermark_s, header.offsets
+        service.watermark_s = service.loaded_s = header.watermark_s
+        service.offsets = header.offsets
         service.corrections = {start: set(n) for start, n in header.corrections.items()}
         for origin, clock_s in header.clocks.items():
             partition.clocks[origin] = max(clock_s, partition.clocks.get(origin, 0.0))

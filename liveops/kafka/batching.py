@@ -31,11 +31,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, cast
 
 from aiokafka.consumer import fetcher
+from aiokafka.errors import IllegalStateError
 from faust.transport import drivers
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -97,6 +99,39 @@ class Consumer(driver.Consumer):
         #: Offset after the acknowledged prefix of the delivered chunks.
         self._safe: dict[TP, int] = {}
         self._pause_s = 0.0
+        #: Next offset to deliver, and gaps found to be in the log itself.
+        self._expected: dict[TP, int] = {}
+        self._gaps: dict[TP, tuple[int, int]] = {}
+        #: False from a rebalance until the position is known again.
+        self._placed = False
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+        """Messages; of batched topics each record once, in order, and none left out."""
+        async for tp, message in super().getmany(timeout):
+            if message.topic not in self._batched:
+                yield tp, message
+            elif self._placed and await self._continues(tp, message):
+                self._delivered.setdefault(tp, deque()).append(message)
+                self._expected[tp] = message.offset + 1
+                yield tp, message
+
+    async def _continues(self, tp: TP, message: Message) -> bool:
+        """Whether a chunk follows what was delivered; what was left out is fetched again.
+
+        Around a rebalance Faust hands on leftovers of a fetch made before it, and drops
+        what it has fetched while it pauses. An agent that got the record after a hole
+        would take the hole for read, and the commit would pass it.
+        """
+        expected = self._expected.get(tp, 0)
+        first = cast(Any, message.value).records[0].offset
+        if message.offset < expected:
+            return False
+        if first <= expected or self._gaps.get(tp) == (expected, first):
+            return True
+        self._gaps[tp] = (expected, first)  # the same gap again is one of the log
+        with suppress(IllegalStateError):  # no longer ours
+            await self._thread.seek_wait({tp: expected})
+        return False
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
         if self._pause_s:
@@ -115,9 +150,9 @@ class Consumer(driver.Consumer):
         return found
 
     def _chunks(self, tp: TP, records: list[Record]) -> list[Chunk]:
-        read = self._read_offset[tp]
-        if read is not None and records and records[0].offset < read:
-            records = [record for record in records if record.offset >= read]
+        expected = self._expected.get(tp, 0)
+        if records and records[0].offset < expected:
+            records = [record for record in records if record.offset >= expected]
         chunks: list[Chunk] = []
         start = size = 0
         for index, record in enumerate(records):
@@ -133,7 +168,7 @@ class Consumer(driver.Consumer):
         if not isinstance(record, Chunk):
             return super()._to_message(tp, record)
         last = record.records[-1]
-        message = ConsumerMessage(
+        return ConsumerMessage(
             tp.topic,
             tp.partition,
             last.offset,
@@ -146,8 +181,6 @@ class Consumer(driver.Consumer):
             tp=tp,
             generation_id=self.app.consumer_generation_id,
         )
-        self._delivered.setdefault(tp, deque()).append(message)
-        return message
 
     def ack(self, message: Message) -> bool:
         """Note that a chunk is done; other messages as in stock Faust."""
@@ -181,25 +214,30 @@ class Consumer(driver.Consumer):
         wanted = frozenset(topics)
         return sum(len(chunks) for tp, chunks in self._delivered.items() if tp.topic in wanted)
 
-    def _forget(self, partitions: Iterable[TP]) -> None:
-        for tp in partitions:
-            self._delivered.pop(tp, None)
-            self._safe.pop(tp, None)
-
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Let Faust drain and commit, then forget the chunks."""
         await super().on_partitions_revoked(revoked)
-        self._forget(list(self._delivered))
+        self._placed = False
+        self._forget()
 
     async def perform_seek(self) -> None:
         """Back to the committed offsets: what was delivered comes again."""
-        self._forget(list(self._delivered))
         await super().perform_seek()
+        self._forget()
+        self._expected = {tp: offset or 0 for tp, offset in self._read_offset.items()}
+        self._placed = True
 
     async def seek(self, partition: TP, offset: int) -> None:
-        """Read on from `offset`; chunks under way no longer count."""
-        self._forget([partition])
+        """Read on from `offset`; chunks of the partition under way no longer count."""
         await super().seek(partition, offset)
+        self._delivered.pop(partition, None)
+        self._safe.pop(partition, None)
+        self._expected[partition] = offset
+
+    def _forget(self) -> None:
+        self._delivered.clear()
+        self._safe.clear()
+        self._gaps.clear()
 
 
 class Transport(driver.Transport):

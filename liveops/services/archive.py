@@ -8,10 +8,13 @@ from typing import Any, cast
 
 import structlog
 
-from agents.archive import ArchiveAgent
+from agents.archive import ArchiveAgent, FaustFlow
+from agents.archive_sinks import Days, DirtySink, RawSink, WindowSink
+from agents.archive_writer import Sink
 from agents.backfill import BackfillAgent
 from liveops.errors import Unavailable
 from liveops.kafka.app import LiveOpsApp, Loop, create_app
+from liveops.kafka.offsets import LogOffsets
 from liveops.postgres.archive import forget_ids
 from liveops.postgres.partitions import drop_expired, ensure_partitions
 from liveops.postgres.queries import load
@@ -24,6 +27,7 @@ from web.server import install
 
 log = structlog.get_logger(__name__)
 _UPKEEP_S = 3600.0
+_UPKEEP_RETRY_S = 30.0
 
 
 def build(settings: Settings) -> LiveOpsApp:
@@ -31,14 +35,31 @@ def build(settings: Settings) -> LiveOpsApp:
     deps = make_deps(settings)
     port = settings.worker_port or port_of("archive", settings.worker_index)
     app = create_app("archive", settings, port=port)
-    app.parts.append(deps)
-    agent = ArchiveAgent(deps.database, max_age_s=settings.raw_retention_days * 86_400)
-    backfill = BackfillAgent(deps.database, deps.producer)
-    for topic, run in (
-        (RAW, agent.raw),
-        (AGGREGATED, agent.windows),
-        (WINDOWS_DIRTY, backfill.run),
-    ):
+    offsets = LogOffsets(settings)
+    app.parts += [deps, offsets]
+    agent = _wire(app, deps, offsets)
+    backfill = BackfillAgent(deps.database, deps.producer, offsets, partitions=settings.partitions)
+    app.parts += [agent, Loop(backfill.work, "backfill"), Loop(lambda: keep_house(deps), "house")]
+    checks: dict[str, Check] = {
+        "kafka": deps.producer.ping,
+        "postgres": deps.database.ping,
+        "offsets": lambda: "; ".join(agent.refusals()) or True,
+    }
+    install(app, [], deps, "archive", checks, needed=("postgres", "offsets"))
+    return app
+
+
+def _wire(app: LiveOpsApp, deps: Deps, offsets: LogOffsets) -> ArchiveAgent:
+    settings, database, clock = deps.settings, deps.database, deps.clock
+    raw_days, window_days = settings.raw_retention_days, settings.window_retention_days
+    sinks: dict[str, Sink] = {
+        RAW: RawSink(Days("metrics", database, clock, raw_days), max_age_s=raw_days * 86_400),
+        AGGREGATED: WindowSink(Days("metric_windows", database, clock, window_days)),
+        WINDOWS_DIRTY: DirtySink(),
+    }
+    agent = ArchiveAgent(FaustFlow(app), database, offsets, sinks)
+    app.batched_topics = frozenset(sinks)
+    for topic in sinks:
         source = app.topic(
             topic,
             key_type=bytes,
@@ -46,11 +67,17 @@ def build(settings: Settings) -> LiveOpsApp:
             key_serializer="raw",
             value_serializer="raw",
         )
-        app.agent(source, name=f"archive-{topic}")(cast(Any, run))
-    app.parts.append(Loop(lambda: keep_house(deps), "partitions"))
-    checks: dict[str, Check] = {"kafka": deps.producer.ping, "postgres": deps.database.ping}
-    install(app, [], deps, "archive", checks, needed=("postgres",))
-    return app
+        app.agent(source, name=f"archive-{topic}")(cast(Any, agent.run))
+
+    @app.on_partitions_assigned.connect
+    async def begin(*given: Any, **_: Any) -> None:
+        agent.assigned(given[-1])
+
+    @app.on_partitions_revoked.connect
+    async def end(*_: Any, **__: Any) -> None:
+        agent.revoked()
+
+    return agent
 
 
 async def keep_house(deps: Deps) -> None:
@@ -60,6 +87,7 @@ async def keep_house(deps: Deps) -> None:
         "metric_windows": deps.settings.window_retention_days,
     }
     while True:
+        pause_s = _UPKEEP_S
         try:
             async with deps.database.connection() as con:
                 await ensure_partitions(con)
@@ -70,7 +98,8 @@ async def keep_house(deps: Deps) -> None:
                 log.info("expired partitions dropped", partitions=dropped)
         except Unavailable:
             log.warning("partitions not kept, postgres is away")
-        await asyncio.sleep(_UPKEEP_S)
+            pause_s = _UPKEEP_RETRY_S
+        await asyncio.sleep(pause_s)
 
 
 def __getattr__(name: str) -> LiveOpsApp:

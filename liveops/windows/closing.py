@@ -72,7 +72,7 @@ def move_watermark(
     before_s, service.watermark_s = service.watermark_s, mark_s
     if before_s == NEVER_S or math.floor(mark_s / MINUTE_S) > math.floor(before_s / MINUTE_S):
         _close(partition, service, before_s, outputs)
-        _forget(partition, service, limits, outputs)
+        _forget(partition, service, limits)
 
 
 def _close(
@@ -80,6 +80,8 @@ def _close(
 ) -> None:
     """Give out every window whose end the watermark passed since `before_s`."""
     service.dirty = True
+    # What is late in a window that closes now is in it; only others need a correction.
+    correct(partition, service, outputs, before_s)
     for start in sorted(service.kept):
         if before_s < start + MINUTE_S <= service.watermark_s:
             block = minute_block(partition, service, start)
@@ -121,14 +123,19 @@ def _give_out(
         outputs.closed.append((service.name, found))
 
 
-def correct(partition: PartitionState, service: ServiceState, outputs: Outputs) -> None:
-    """Give out the corrections gathered since the last call: once a window."""
+def correct(
+    partition: PartitionState, service: ServiceState, outputs: Outputs, closed_s: float
+) -> None:
+    """Give out the corrections gathered since the last call: once a window.
+
+    Windows that ended by `closed_s` were given out before.
+    """
     corrections, service.corrections = service.corrections, {}
     for name, size in SIZES:
         touched: dict[int, set[int]] = {}
         for minute, numbers in corrections.items():
             start = minute // size * size
-            if start + size <= service.watermark_s:
+            if start + size <= closed_s:
                 touched.setdefault(start, set()).update(numbers)
         for start, numbers in sorted(touched.items()):
             _correct_window(partition, service, (name, size, start), numbers, outputs)
@@ -163,14 +170,10 @@ def _correct_window(
         _give_out(service, whole, window, np.array(corrected), revision, outputs)
 
 
-def _forget(
-    partition: PartitionState, service: ServiceState, limits: Limits, outputs: Outputs
-) -> None:
+def _forget(partition: PartitionState, service: ServiceState, limits: Limits) -> None:
     """Drop minutes past the allowed lateness, old ids and series long unseen."""
     horizon_s = service.watermark_s - limits.allowed_lateness_s
     gone = [s for s in service.kept if s // LARGEST_S * LARGEST_S + LARGEST_S <= horizon_s]
-    if any(start in service.corrections for start in gone):
-        correct(partition, service, outputs)
     for start in gone:
         service.kept.discard(start)
         service.minutes.pop(start, None)

@@ -253,15 +253,17 @@ def _take_run(
     positions = np.arange(run.start, run.stop)
     for at in np.flatnonzero(too_late).tolist():
         _note_dirty(service, rows, int(positions[at]), int(starts[at]), outputs)
-    for at in np.flatnonzero(late).tolist():
-        number = int(rows.series[positions[at]]) & SERIES_MASK
-        service.corrections.setdefault(int(starts[at]), set()).add(number)
-    outputs.corrected += int(late.sum())
     if service.floors:
         for at in np.flatnonzero(taken).tolist():
             if _is_stored(service, rows, int(positions[at]), int(starts[at])):
                 taken[at] = False
                 outputs.replayed += 1
+                # A minute that closed since the recovery was given out with the row in it.
+                late[at] &= starts[at] + MINUTE_S <= service.loaded_s
+    for at in np.flatnonzero(late).tolist():
+        number = int(rows.series[positions[at]]) & SERIES_MASK
+        service.corrections.setdefault(int(starts[at]), set()).add(number)
+    outputs.corrected += int(late.sum())
     outputs.folded += int(taken.sum())
     for start in np.unique(starts[taken]).tolist():
         chosen = positions[taken & (starts == start)]

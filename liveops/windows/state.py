@@ -88,6 +88,8 @@ class ServiceState:
     #: Closed windows to correct, coalesced: minute start → series.
     corrections: dict[int, set[int]] = field(default_factory=dict)
     seen: SeenIds = field(default_factory=SeenIds)
+    #: Watermark found in storage: windows that end later close with what is stored.
+    loaded_s: float = NEVER_S
     #: After a torn checkpoint: offsets by origin that a stored range of a minute holds
     #: already, narrow ranges first.
     floors: dict[int, dict[Range, dict[int, int]]] = field(default_factory=dict)

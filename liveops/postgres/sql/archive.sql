@@ -2,6 +2,11 @@
 -- How far a sink has come in a topic.
 SELECT partition, next_offset FROM sink_offsets WHERE sink = $1 AND topic = $2
 
+-- name: next_offset
+-- The same of one partition, held until the transaction ends.
+SELECT next_offset FROM sink_offsets
+WHERE sink = $1 AND topic = $2 AND partition = $3 FOR UPDATE
+
 -- name: begin_offset
 -- Make sure the row to compare with exists.
 INSERT INTO sink_offsets (sink, topic, partition, next_offset) VALUES ($1, $2, $3, 0)
@@ -13,28 +18,23 @@ UPDATE sink_offsets SET next_offset = $5
 WHERE sink = $1 AND topic = $2 AND partition = $3 AND next_offset = $4
 RETURNING next_offset
 
--- name: upsert_window
+-- name: make_incoming
+-- Where a chunk of windows is copied to; empty again after each transaction.
+CREATE TEMP TABLE IF NOT EXISTS incoming_windows (LIKE metric_windows) ON COMMIT DELETE ROWS
+
+-- name: merge_incoming
 -- A window replaces an older revision of itself; the same revision may be written again.
 INSERT INTO metric_windows (service_name, metric_type, tags, series, "window", start, "end", count,
     sum, min, max, mean, stddev, p50, p95, p99, rate, revision, backfill, histogram)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+SELECT service_name, metric_type, tags, series, "window", start, "end", count,
+    sum, min, max, mean, stddev, p50, p95, p99, rate, revision, backfill, histogram
+FROM incoming_windows
 ON CONFLICT (service_name, "window", start, series) DO UPDATE SET
     "end" = EXCLUDED."end", count = EXCLUDED.count, sum = EXCLUDED.sum, min = EXCLUDED.min,
     max = EXCLUDED.max, mean = EXCLUDED.mean, stddev = EXCLUDED.stddev, p50 = EXCLUDED.p50,
     p95 = EXCLUDED.p95, p99 = EXCLUDED.p99, rate = EXCLUDED.rate, revision = EXCLUDED.revision,
     backfill = EXCLUDED.backfill, histogram = EXCLUDED.histogram
 WHERE metric_windows.revision <= EXCLUDED.revision
-
--- name: raw_of_window
--- Every archived value of a service in a span of event time.
-SELECT metric_type, tags, value FROM metrics
-WHERE service_name = $1 AND "timestamp" >= $2 AND "timestamp" < $3
-ORDER BY "timestamp", id
-
--- name: last_revision
--- The highest revision of each series of one window.
-SELECT series, revision FROM metric_windows
-WHERE service_name = $1 AND "window" = $2 AND start = $3
 
 -- name: claim_ids
 -- Those of the given ids that have not been archived before.

@@ -1,0 +1,98 @@
+"""What recomputing windows needs of PostgreSQL: what is dirty, raw values, stored windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from liveops.postgres.archive import Connection
+from liveops.postgres.queries import load
+from liveops.windows.buckets import Floats
+from liveops.windows.state import SeriesId
+from schema.times import to_datetime
+from schema.topics import RAW
+
+_LOCK = 0x6261636B  # "back"
+
+
+class Dirty(NamedTuple):
+    """A minute to recompute once the archive has the record; times in epoch seconds."""
+
+    service: str
+    minute: int
+    origin: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWindow:
+    """The part of a stored window that tells whether a recomputation changes it."""
+
+    count: int
+    sum: float
+    min: float
+    max: float
+    revision: int
+
+
+#: Values by series and minute.
+RawSpan = dict[SeriesId, dict[int, Floats]]
+#: Stored windows by name, start and series key.
+StoredSpan = dict[tuple[str, int, str], StoredWindow]
+
+
+async def only_one(con: Connection) -> bool:
+    """Whether this transaction is the only one that recomputes."""
+    return bool(await con.fetchval(load("backfill")["one_at_a_time"], _LOCK))
+
+
+async def add_dirty(con: Connection, found: Sequence[Dirty]) -> int:
+    """Remember dirty minutes; how many rows that were."""
+    newest: dict[tuple[str, int, int], Dirty] = {}
+    for item in found:
+        known = newest.get(item[:3])
+        if known is None or known.offset < item.offset:
+            newest[item[:3]] = item
+    if newest:
+        await con.execute(load("backfill")["add_dirty"], *_columns(sorted(newest.values())))
+    return len(newest)
+
+
+async def ready(con: Connection, sink: str, limit: int) -> list[Dirty]:
+    """Dirty minutes whose records this sink has stored."""
+    rows = await con.fetch(load("backfill")["ready"], sink, RAW, limit)
+    return [Dirty(*row) for row in rows]
+
+
+async def done(con: Connection, found: Sequence[Dirty]) -> None:
+    """Forget minutes that were recomputed."""
+    await con.execute(load("backfill")["done"], *_columns(found))
+
+
+async def raw_of_span(con: Connection, service: str, start_s: int, end_s: int) -> RawSpan:
+    """Archived values of a service in a span."""
+    span: RawSpan = {}
+    query = load("backfill")["raw_of_span"]
+    for row in await con.fetch(query, service, to_datetime(start_s), to_datetime(end_s)):
+        series = SeriesId(row["metric_type"], tuple(sorted(row["tags"].items())))
+        span.setdefault(series, {})[row["minute"]] = np.array(row["values"], np.float64)
+    return span
+
+
+async def stored_of_span(con: Connection, service: str, start_s: int, end_s: int) -> StoredSpan:
+    """Stored windows of a service that start in a span."""
+    query = load("backfill")["stored_of_span"]
+    rows = await con.fetch(query, service, to_datetime(start_s), to_datetime(end_s))
+    return {
+        (row["window"], row["start"], row["series"]): StoredWindow(
+            row["count"], row["sum"], row["min"], row["max"], row["revision"]
+        )
+        for row in rows
+    }
+
+
+def _columns(found: Sequence[Dirty]) -> list[list[str] | list[int]]:
+    return [list(column) for column in zip(*found, strict=True)]

@@ -1,0 +1,68 @@
+"""What happens when: kills at random moments, and more and fewer workers between them."""
+
+from __future__ import annotations
+
+import random
+import signal
+from dataclasses import dataclass
+
+#: One by one and two together; every run has these, as far as it has so many kills.
+CERTAIN = (
+    ("metrics",),
+    ("kafka",),
+    ("metrics-2", "postgres"),
+    ("archive",),
+    ("incidents", "valkey"),
+    ("metrics-2",),
+    ("postgres",),
+    ("metrics", "kafka"),
+    ("valkey",),
+    ("incidents",),
+    ("metrics", "metrics-2"),
+    ("archive", "kafka"),
+)
+VICTIMS = ("metrics", "metrics-2", "kafka", "incidents", "archive", "postgres", "valkey")
+WEIGHTS = (4, 4, 3, 2, 2, 1, 1)
+TOGETHER = 0.3
+#: Metrics workers one after the other, and how the ones too many go.
+SCALES = (
+    (1, signal.SIGTERM),
+    (3, signal.SIGTERM),
+    (1, signal.SIGKILL),
+    (3, signal.SIGTERM),
+    (1, signal.SIGTERM),
+    (2, signal.SIGTERM),
+)
+#: A run of this many kills goes 1 → 3 → 1 twice, a shorter one once.
+LONG = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A kill of `victims`, or else `copies` metrics workers; seconds since the load began."""
+
+    at_s: float
+    victims: tuple[str, ...] = ()
+    copies: int = 0
+    number: signal.Signals = signal.SIGKILL
+
+
+def plan(seed: int, kills: int, load_s: float, *, scaling: bool) -> list[Action]:
+    """A slot of equal length for each action, and a random moment within it."""
+    dice = random.Random(f"kills/{seed}")
+    chosen = list(CERTAIN[:kills])
+    while len(chosen) < kills:
+        first, second = dice.choices(VICTIMS, WEIGHTS, k=2)
+        both = dice.random() < TOGETHER and first != second
+        chosen.append((first, second) if both else (first,))
+    dice.shuffle(chosen)
+    actions = [Action(0, victims) for victims in chosen]
+    scales = SCALES[: (len(SCALES) if kills >= LONG else 3)] if scaling else ()
+    for number, (copies, how) in enumerate(scales):
+        place = round((number + 0.6) * (kills + len(scales)) / len(scales))
+        actions.insert(place, Action(0, (), copies, how))
+    slot_s = load_s / max(1, len(actions))
+    return [
+        Action((number + dice.uniform(0.3, 0.7)) * slot_s, a.victims, a.copies, a.number)
+        for number, a in enumerate(actions)
+    ]
