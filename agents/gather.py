@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -21,6 +21,7 @@ from liveops.kafka.partitioning import partition_of
 from liveops.windows.series import number_of
 from liveops.windows.state import SERIES_BITS, Limits, Outputs, PartitionState, SeriesId
 from schema.metrics import MAX_FUTURE_S, Metric
+from schema.times import Moment
 from schema.topics import RAW, RAW_KEYED
 
 _NO_TAGS = Raw(b"{}")
@@ -30,15 +31,12 @@ _MAX_KNOWN = 200_000
 KEEP_SHOWN = 100
 
 
-_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-
-
 class _Item(Struct, forbid_unknown_fields=True, gc=False):
     metric_type: str
     value: float
     service_name: str | None = None
     tags: Raw = _NO_TAGS
-    timestamp: float | _Moment | None = None
+    timestamp: float | Moment | None = None
     id: str | None = None
 
 
@@ -47,7 +45,7 @@ class _Wire(Struct, forbid_unknown_fields=True, gc=False):
     metric_type: str = ""
     value: float = float("nan")
     tags: Raw = _NO_TAGS
-    timestamp: float | _Moment | None = None
+    timestamp: float | Moment | None = None
     id: str | None = None
     metrics: list[_Item] | UnsetType = UNSET
 

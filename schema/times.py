@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Annotated
+
+import msgspec
+
+#: A date-time with an offset, as msgspec reads it: the one reading of times there is.
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 def parse_time_s(text: str) -> float:
     """Seconds since the epoch of an RFC 3339 time with offset; ValueError otherwise."""
-    if len(text) < 20 or text[10] not in "Tt ":
-        raise ValueError("not an RFC 3339 date-time")
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("RFC 3339 date-time without an offset")
-    return moment.timestamp()
+    try:
+        return msgspec.convert(text, Moment).timestamp()
+    except msgspec.ValidationError:
+        raise ValueError("not an RFC 3339 date-time with an offset") from None
 
 
 class TimeReader:
