@@ -1,0 +1,72 @@
+"""A log shorter than the state of its windows: the partition is refused, others go on."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from agents.window import WindowAgent
+from liveops.windows.state import Limits
+from schema.topics import RAW
+from tests.windows_model import Log, right_partition
+
+SERVICE = "shop"
+HOME = right_partition(SERVICE, 2)
+
+
+class Table:
+    """The recovered table of a worker."""
+
+    def __init__(self, data: dict[bytes, bytes]) -> None:
+        self.data = data
+
+
+def agent_of(log: Log, let_go: list[Any]) -> WindowAgent:
+    """An agent that has recovered what the log's owner stored."""
+    stored = log.owners[HOME].table.data
+    nothing = cast(Any, None)
+    agent = WindowAgent(
+        cast(Any, Table(stored)),
+        nothing,
+        nothing,
+        Limits(),
+        partitions=2,
+        max_age_s=1e9,
+        let_go=let_go.append,
+    )
+    agent.load({0, 1})
+    return agent
+
+
+def stored_log(records: int) -> Log:
+    log = Log(2, Limits())
+    for n in range(records):
+        item = {"service_name": SERVICE, "metric_type": "cpu", "value": n}
+        log.append(HOME, 1_700_000_100.0, item)
+    log.read(HOME, RAW, records)
+    log.checkpoint(HOME)
+    return log
+
+
+def test_a_log_that_ends_where_it_was_read_to_is_folded_on() -> None:
+    agent = agent_of(stored_log(5), [])
+    agent.refuse({HOME: 5, 1 - HOME: 0})
+    assert not agent.refused
+    assert set(agent.owned) == {0, 1}
+
+
+async def test_a_recreated_topic_is_refused_with_one_line_and_its_chunks_let_go() -> None:
+    let_go: list[Any] = []
+    agent = agent_of(stored_log(5), let_go)
+    agent.refuse({HOME: 4, 1 - HOME: 0})
+    assert set(agent.owned) == {1 - HOME}
+    (line,) = agent.refused.values()
+    assert f"{RAW}/{HOME} ends at offset 4" in line
+    assert "\n" not in line
+
+    class Event:
+        class message:
+            partition = HOME
+            topic = RAW
+
+    await agent.take(cast(Any, Event))
+    assert let_go == [Event]
