@@ -111,9 +111,12 @@ class Consumer(driver.Consumer):
             if message.topic not in self._batched:
                 yield tp, message
             elif self._placed and await self._continues(tp, message):
-                self._delivered.setdefault(tp, deque()).append(message)
-                self._expected[tp] = message.offset + 1
+                self._hand_on(tp, message)
                 yield tp, message
+
+    def _hand_on(self, tp: TP, message: Message) -> None:
+        self._delivered.setdefault(tp, deque()).append(message)
+        self._expected[tp] = message.offset + 1
 
     async def _continues(self, tp: TP, message: Message) -> bool:
         """Whether a chunk follows what was delivered; what was left out is fetched again.
