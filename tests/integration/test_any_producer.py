@@ -179,7 +179,7 @@ def with_librdkafka(variant: Variant, server: str, records: list[Record]) -> lis
 
 async def with_aiokafka(variant: Variant, server: str, records: list[Record]) -> list[Place]:
     """Send through aiokafka; where each record came to lie."""
-    dice, is_keyed = random.Random(7), variant.placing == "keyed"
+    dice = random.Random(7)
     codec = None if variant.codec == "none" else variant.codec
     async with AIOKafkaProducer(bootstrap_servers=server, compression_type=codec) as producer:
         sent = [
