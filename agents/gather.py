@@ -7,66 +7,24 @@ Both ways give the same metrics, faults and ids.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET
 
 from agents.decode import MAX_ITEMS, MAX_RECORD_BYTES, Decoded, Fault, decode_record
 from agents.origin import Origin, origins_of, pack_origin, place_of
 from agents.rows import Forward, Gathered, Rows
+from agents.wire import NO_TAGS, NOT_QUICK, Item, Unusual, Wire, decode_wire, id_bytes, seconds
 from liveops.kafka.partitioning import partition_of
 from liveops.windows.series import number_of
 from liveops.windows.state import SERIES_BITS, Limits, Outputs, PartitionState, SeriesId
 from schema.metrics import MAX_FUTURE_S, Metric
-from schema.times import Moment
 from schema.topics import RAW, RAW_KEYED
 
-_NO_TAGS = Raw(b"{}")
 #: Names kept before the memory of series is begun anew.
 _MAX_KNOWN = 200_000
-#: Metrics of one batch record shown live.
-KEEP_SHOWN = 100
-
-
-class _Item(Struct, forbid_unknown_fields=True, gc=False):
-    metric_type: str
-    value: float
-    service_name: str | None = None
-    tags: Raw = _NO_TAGS
-    timestamp: float | Moment | None = None
-    id: str | None = None
-
-
-class _Wire(Struct, forbid_unknown_fields=True, gc=False):
-    service_name: str
-    metric_type: str = ""
-    value: float = float("nan")
-    tags: Raw = _NO_TAGS
-    timestamp: float | Moment | None = None
-    id: str | None = None
-    metrics: list[_Item] | UnsetType = UNSET
-
-
-_decode: Callable[[bytes], _Wire] = msgspec.json.Decoder(_Wire).decode
-
-
-class _Unusual(Exception):
-    """The record needs the full check."""
-
-
-#: What a record that must go the other way raises: a tombstone is a TypeError.
-_NOT_QUICK = (
-    _Unusual,
-    KeyError,
-    TypeError,
-    ValueError,
-    OverflowError,
-    RecursionError,
-    msgspec.DecodeError,
-)
 
 
 class Gatherer:
@@ -101,24 +59,23 @@ class Gatherer:
         return gathered
 
     def _read_new(self, records: Sequence[Any], gathered: Gathered, outputs: Outputs) -> None:
-        """Records never read before. The hot loop: 2 µs a metric decide the engine's speed."""
-        known, max_age_s, home = self._known, self._max_age_s, self._partition.home
-        rows = gathered.rows
+        """Records never read before. The hot loop: each step of it is a metric's price."""
+        known, max_age_s = self._known, self._max_age_s
+        rows, decode = gathered.rows, decode_wire
         add_series, add_value = rows.series.append, rows.values.append
         add_time, add_record = rows.times_s.append, rows.record.append
-        show = gathered.shown.append
-        for index, record in enumerate(records):
+        pairs = zip(records, rows.origins.append_s, strict=True)
+        for index, (record, append_s) in enumerate(pairs):
             try:
-                wire = _decode(record.value)
+                wire = decode(record.value)
                 number = known[wire.service_name, wire.metric_type, bytes(wire.tags)]
                 value = wire.value
-                append_s = record.timestamp / 1000.0
                 time_s: Any = wire.timestamp
                 if time_s is None:
                     time_s = append_s
-                elif time_s.__class__ is datetime:
+                elif time_s.__class__ is not float:
                     time_s = time_s.timestamp()
-            except _NOT_QUICK:
+            except NOT_QUICK:
                 self._read_other(RAW, index, record, gathered, outputs)
                 continue
             if (
@@ -134,7 +91,6 @@ class Gatherer:
             add_value(value)
             add_time(time_s)
             add_record(index)
-            show((wire.service_name, (wire, home, record, 0)))
 
     def _read_some(
         self, topic: str, records: Sequence[Any], gathered: Gathered, outputs: Outputs
@@ -159,59 +115,51 @@ class Gatherer:
         rows = gathered.rows
         mark = len(rows.series)
         try:
-            service, at = self._read_known(record, index, gathered, keyed)
-        except _NOT_QUICK:
+            service, at = self._read_known(record, index, gathered.rows)
+        except NOT_QUICK:
             rows.cut(mark)
             service, at = self._read_fully(record, index, gathered, keyed, outputs)
         if service and at != self._partition.home:
             self._pass_on(at, service, record, rows.origins.at(index), gathered, keyed)
+        if service and not keyed:
+            gathered.others.append((index, service))
         return service
 
-    def _read_known(
-        self, record: Any, index: int, gathered: Gathered, keyed: bool
-    ) -> tuple[str, int]:
-        """Series seen before. Raises _Unusual for all others."""
+    def _read_known(self, record: Any, index: int, rows: Rows) -> tuple[str, int]:
+        """Series seen before. Raises Unusual for all others."""
         if len(record.value) > MAX_RECORD_BYTES:
-            raise _Unusual
-        wire = _decode(record.value)
+            raise Unusual
+        wire = decode_wire(record.value)
         service = wire.service_name
         if wire.metrics is UNSET:
-            home = self._take(service, wire, index, gathered.rows)
-            if not keyed:
-                gathered.shown.append((service, (wire, self._partition.home, record, 0)))
+            home = self._take(service, wire, index, rows)
             return service, home
-        if wire.metric_type or wire.tags is not _NO_TAGS or wire.timestamp is not None or wire.id:
-            raise _Unusual
+        if wire.metric_type or wire.tags is not NO_TAGS or wire.timestamp is not None or wire.id:
+            raise Unusual
         home = -1
         for item in wire.metrics:
             if item.service_name is not None and item.service_name != service:
-                raise _Unusual
-            home = self._take(service, item, index, gathered.rows)
+                raise Unusual
+            home = self._take(service, item, index, rows)
         if home < 0 or len(wire.metrics) > MAX_ITEMS or wire.value == wire.value:
-            raise _Unusual
-        if not keyed:
-            first = max(0, len(wire.metrics) - KEEP_SHOWN)
-            gathered.shown += [
-                (service, (item, self._partition.home, record, first + at))
-                for at, item in enumerate(wire.metrics[first:])
-            ]
+            raise Unusual
         return service, home
 
-    def _take(self, service: str, item: _Wire | _Item, index: int, rows: Rows) -> int:
-        """Add one metric as a row; returns its partition. Raises _Unusual."""
+    def _take(self, service: str, item: Wire | Item, index: int, rows: Rows) -> int:
+        """Add one metric as a row; returns its partition. Raises Unusual."""
         number = self._known.get((service, item.metric_type, bytes(item.tags)))
         if number is None:
-            raise _Unusual
+            raise Unusual
         value, append_s = item.value, rows.origins.append_s[index]
-        time_s = _seconds(item.timestamp, append_s)
+        time_s = seconds(item.timestamp, append_s)
         if not append_s - self._max_age_s <= time_s <= append_s + MAX_FUTURE_S:
-            raise _Unusual
+            raise Unusual
         if value - value != 0.0:  # infinite or not a number
-            raise _Unusual
+            raise Unusual
         if number < 0:
             return -1 - number
         if item.id is not None:
-            rows.ids[len(rows.series)] = _id_bytes(item.id)
+            rows.ids[len(rows.series)] = id_bytes(item.id)
         rows.add(number, value, time_s, index)
         return self._partition.home
 
@@ -241,20 +189,15 @@ class Gatherer:
             numbers = [-1 - home] * len(decoded.metrics)
         if not decoded.faults:
             self._learn(record.value, numbers)
-        if not keyed:
-            shown = decoded.metrics[-KEEP_SHOWN:]
-            gathered.shown += [
-                (service, (metric, self._partition.home, record, 0)) for metric in shown
-            ]
         return service, home
 
     def _learn(self, value: bytes, numbers: list[int | None]) -> None:
         """Remember the names as they are written in the record, for the quick way."""
         try:
-            wire = _decode(value)
+            wire = decode_wire(value)
         except msgspec.DecodeError:
             return
-        items: Sequence[_Wire | _Item] = [wire] if wire.metrics is UNSET else wire.metrics
+        items: Sequence[Wire | Item] = [wire] if wire.metrics is UNSET else wire.metrics
         for item, number in zip(items, numbers, strict=True):
             if number is not None:
                 key = (wire.service_name, item.metric_type, bytes(item.tags))
@@ -270,7 +213,7 @@ class Gatherer:
         number, own = number_of(partition, service, series, self._limits, outputs)
         packed = service.number << SERIES_BITS | number
         if metric.id in decoded.given_ids:
-            rows.ids[len(rows.series)] = _id_bytes(metric.id)
+            rows.ids[len(rows.series)] = id_bytes(metric.id)
         rows.add(packed, metric.value, metric.timestamp_s, index)
         return packed if own else None
 
@@ -299,20 +242,3 @@ class Gatherer:
         else:
             header = pack_origin(self._partition.home, record)
             gathered.forwards.append(Forward(home, service, record.value, header))
-
-
-def _seconds(stamp: float | datetime | None, append_s: float) -> float:
-    if stamp is None:
-        return append_s
-    return stamp.timestamp() if isinstance(stamp, datetime) else stamp
-
-
-def _id_bytes(text: str) -> bytes:
-    """The 16 bytes of a UUID; raises _Unusual when it is not written the usual way."""
-    try:
-        identity = bytes.fromhex(text.replace("-", ""))
-    except ValueError:
-        raise _Unusual from None
-    if len(identity) != 16 or len(text) != 36 or " " in text:
-        raise _Unusual
-    return identity

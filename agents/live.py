@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import structlog
 
-from agents.rows import Shown, metric_of
+from agents.shown import KEEP_LIVE, Shown, metrics_of
 from liveops.errors import Unavailable
 from liveops.redis import keys
 from liveops.redis.cache import Cache
@@ -21,8 +21,6 @@ from schema.metrics import POINT_FIELDS, Aggregate
 from schema.times import format_edge
 
 log = structlog.get_logger(__name__)
-#: Metrics kept per service between two flushes and in the list; the archive has all.
-KEEP_LIVE = 100
 KEEP_CLOSED_S = 900
 AGG_TTL_S = 1800
 #: With more metrics than these to show at once, the next are shown a second later.
@@ -33,8 +31,9 @@ _STRETCHED_S = 1.0
 class LiveFeed:
     """Gathers what changed and writes it to Redis in pipelines, one a service."""
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Cache, *, max_age_s: float) -> None:
         self._cache = cache
+        self._max_age_s = max_age_s
         self._next_s = 0.0
         self._metrics: dict[str, deque[Shown]] = _no_metrics()
         self._points: dict[str, dict[str, bytes]] = defaultdict(dict)
@@ -42,10 +41,10 @@ class LiveFeed:
         #: Start of the newest window shown, by (key, series).
         self._newest: dict[tuple[str, str], int] = {}
 
-    def show(self, metrics: list[tuple[str, Shown]]) -> None:
-        """Show these metrics live: of each service the newest until the next flush."""
-        for service, metric in metrics:
-            self._metrics[service].append(metric)
+    def show(self, records: list[tuple[str, Shown]]) -> None:
+        """Show the metrics of these records: of each service the newest until the next flush."""
+        for service, record in records:
+            self._metrics[service].append(record)
 
     def add_open(self, windows: list[Aggregate]) -> None:
         """Newest state of open windows."""
@@ -81,7 +80,7 @@ class LiveFeed:
         try:
             async with self._cache.guard() as client:
                 pipe = client.pipeline(transaction=False)
-                _write_metrics(pipe, metrics)
+                _write_metrics(pipe, metrics, self._max_age_s)
                 _write_windows(pipe, points, closed)
                 await pipe.execute()
         except Unavailable:
@@ -92,9 +91,11 @@ def _no_metrics() -> dict[str, deque[Shown]]:
     return defaultdict(lambda: deque(maxlen=KEEP_LIVE))
 
 
-def _write_metrics(pipe: Any, metrics: dict[str, deque[Shown]]) -> None:
+def _write_metrics(pipe: Any, metrics: dict[str, deque[Shown]], max_age_s: float) -> None:
     for service, shown in metrics.items():
-        items = [metric_of(service, item) for item in shown]
+        items = metrics_of(shown, max_age_s)
+        if not items:
+            continue
         public = [item.public() for item in items]
         key = keys.live(service)
         pipe.lpush(key, *(orjson.dumps(item) for item in public))

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from agents.decode import Place
+from liveops.windows.buckets import Ints
 from schema.topics import RAW, RAW_KEYED
 
 #: Partition and offset in metrics.raw, append time in seconds.
@@ -23,25 +26,32 @@ FOREIGN_ORIGIN = -1
 class Origins:
     """The origins of the records of a chunk, in columns."""
 
-    partitions: list[int]
-    offsets: list[int]
+    partitions: Ints
+    offsets: Ints
     append_s: list[float]
 
     def at(self, index: int) -> Origin:
         """The origin of one record."""
-        return self.partitions[index], self.offsets[index], self.append_s[index]
+        return int(self.partitions[index]), int(self.offsets[index]), self.append_s[index]
 
 
 def origins_of(topic: str, partition: int, records: Sequence[Any]) -> Origins:
     """Where records were first in `metrics.raw`; of a stranger's, its own place."""
     if topic == RAW:
-        return Origins(
-            [partition] * len(records),
-            [record.offset for record in records],
-            [record.timestamp / 1000.0 for record in records],
-        )
+        append_s = [record.timestamp / 1000.0 for record in records]
+        return Origins(np.full(len(records), partition), _offsets_of(records), append_s)
     found = [_unpack(record) for record in records]
-    return Origins([o[0] for o in found], [o[1] for o in found], [o[2] for o in found])
+    partitions = np.array([o[0] for o in found], np.int64)
+    return Origins(partitions, np.array([o[1] for o in found], np.int64), [o[2] for o in found])
+
+
+def _offsets_of(records: Sequence[Any]) -> Ints:
+    if not records:
+        return np.empty(0, np.int64)
+    first, last = records[0].offset, records[-1].offset
+    if last - first + 1 == len(records):  # none is missing in between
+        return np.arange(first, last + 1)
+    return np.array([record.offset for record in records], np.int64)
 
 
 def _unpack(record: Any) -> Origin:

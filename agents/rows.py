@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
 
-import msgspec
 import numpy as np
 
 from agents.decode import Fault, Place
 from agents.origin import Origins
 from liveops.windows.state import Arrivals
-from schema.ids import raw_metric_id
-from schema.metrics import Metric
-from schema.topics import RAW
-
-#: A metric, the partition and record it came in, and its index there.
-Shown = tuple[Any, int, Any, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +24,12 @@ class Forward:
 
 @dataclass(slots=True)
 class Gathered:
-    """What a chunk holds; `shown` are single metrics of `metrics.raw` for the live view."""
+    """What a chunk holds; `others` are the records, with their service, not read quickly."""
 
     rows: Rows
     forwards: list[Forward] = field(default_factory=list)
     faults: list[tuple[Fault, Place, bytes | None]] = field(default_factory=list)
-    shown: list[tuple[str, Shown]] = field(default_factory=list)
+    others: list[tuple[int, str]] = field(default_factory=list)
     tombstones: int = 0
 
 
@@ -46,10 +38,10 @@ class Rows:
 
     def __init__(self, origins: Origins) -> None:
         self.origins = origins
-        self.series: list[int] = []
-        self.values: list[float] = []
-        self.times_s: list[float] = []
-        self.record: list[int] = []
+        self.series = array("q")
+        self.values = array("d")
+        self.times_s = array("d")
+        self.record = array("q")
         self.ids: dict[int, bytes] = {}
 
     def add(self, series: int, value: float, time_s: float, record: int) -> None:
@@ -63,8 +55,8 @@ class Rows:
         """Take back the rows from `length` on."""
         if len(self.series) == length:
             return
-        for column in (self.series, self.values, self.times_s, self.record):
-            del column[length:]
+        del self.series[length:], self.values[length:], self.times_s[length:]
+        del self.record[length:]
         for row in [row for row in self.ids if row >= length]:
             del self.ids[row]
 
@@ -76,26 +68,7 @@ class Rows:
             np.array(self.values, np.float64),
             np.array(self.times_s, np.float64),
             np.array(self.origins.append_s, np.float64)[record],
-            np.array(self.origins.offsets, np.int64)[record],
-            np.array(self.origins.partitions, np.int64)[record],
+            self.origins.offsets[record],
+            self.origins.partitions[record],
             self.ids,
         )
-
-
-def metric_of(service: str, shown: Shown) -> Metric:
-    """A metric of the live view in full, with its id."""
-    item, partition, record, index = shown
-    if isinstance(item, Metric):
-        return item
-    append_s = record.timestamp / 1000.0
-    time_s = item.timestamp
-    if isinstance(time_s, datetime):
-        time_s = time_s.timestamp()
-    return Metric(
-        item.id or raw_metric_id(RAW, partition, record.offset, index),
-        service,
-        item.metric_type,
-        item.value,
-        msgspec.json.decode(bytes(item.tags), type=dict[str, str]),
-        append_s if time_s is None else time_s,
-    )

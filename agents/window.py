@@ -24,6 +24,7 @@ from agents.live import LiveFeed
 from agents.origin import HEADER, origins_of, place_of
 from agents.partition_windows import PartitionWindows
 from agents.rows import Forward, Gathered
+from agents.shown import newest
 from liveops.errors import Unavailable
 from liveops.kafka.batching import chunk_of
 from liveops.kafka.partitioning import partition_of
@@ -99,7 +100,8 @@ class WindowAgent:
             await self._fold_singly(message.partition, event)
             return
         TOMBSTONES.inc(gathered.tombstones)
-        self._live.show(gathered.shown)
+        if message.topic == RAW:
+            self._live.show(newest(owned.windows.state, records, gathered))
         await self._send_on(gathered)
         owned.unacknowledged.append(event)
 

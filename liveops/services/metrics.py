@@ -59,7 +59,8 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> WindowAgent:
     settings = deps.settings
     table = windows.register(app, settings.partitions)
     offsets = LogOffsets(settings)
-    feed = LiveFeed(deps.cache)
+    max_age_s = settings.raw_retention_days * 86_400.0
+    feed = LiveFeed(deps.cache, max_age_s=max_age_s)
     limits = Limits(
         lateness_s=settings.lateness_s,
         allowed_lateness_s=settings.allowed_lateness_s,
@@ -74,7 +75,7 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> WindowAgent:
         feed,
         limits,
         partitions=settings.partitions,
-        max_age_s=settings.raw_retention_days * 86_400,
+        max_age_s=max_age_s,
         let_go=lambda event: let_go(app, event.message),
     )
     checkpointer = Checkpointer(

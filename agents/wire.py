@@ -1,0 +1,73 @@
+"""Metrics as they are written in a record, read without looking at every name. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from schema.times import Moment
+
+NO_TAGS = Raw(b"{}")
+
+
+class Item(Struct, forbid_unknown_fields=True, gc=False):
+    """A metric within a batch record."""
+
+    metric_type: str
+    value: float
+    service_name: str | None = None
+    tags: Raw = NO_TAGS
+    timestamp: float | Moment | None = None
+    id: str | None = None
+
+
+class Wire(Struct, forbid_unknown_fields=True, gc=False):
+    """A record: one metric, or `metrics` of one service."""
+
+    service_name: str
+    metric_type: str = ""
+    value: float = float("nan")
+    tags: Raw = NO_TAGS
+    timestamp: float | Moment | None = None
+    id: str | None = None
+    metrics: list[Item] | UnsetType = UNSET
+
+
+decode_wire: Callable[[bytes], Wire] = msgspec.json.Decoder(Wire).decode
+
+
+class Unusual(Exception):
+    """The record needs the full check."""
+
+
+#: What a record that must go the other way raises: a tombstone is a TypeError.
+NOT_QUICK = (
+    Unusual,
+    KeyError,
+    TypeError,
+    ValueError,
+    OverflowError,
+    RecursionError,
+    msgspec.DecodeError,
+)
+
+
+def seconds(stamp: float | datetime | None, append_s: float) -> float:
+    """Epoch seconds of a metric's time, which is the broker's where none is given."""
+    if stamp is None:
+        return append_s
+    return stamp.timestamp() if isinstance(stamp, datetime) else stamp
+
+
+def id_bytes(text: str) -> bytes:
+    """The 16 bytes of a UUID; raises Unusual when it is not written the usual way."""
+    try:
+        identity = bytes.fromhex(text.replace("-", ""))
+    except ValueError:
+        raise Unusual from None
+    if len(identity) != 16 or len(text) != 36 or " " in text:
+        raise Unusual
+    return identity
