@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
 
 from agents.decode import Place, decode_record
 from agents.rows import Gathered
-from liveops.windows.buckets import argsort_small
+from liveops.windows.buckets import argsort_small, group_starts
 from liveops.windows.state import SERIES_BITS, PartitionState
 from schema.metrics import Metric
 from schema.topics import RAW
@@ -40,14 +40,11 @@ def _quick(partition: PartitionState, gathered: Gathered) -> list[tuple[int, str
     record = np.array(gathered.rows.record, np.int64)
     services = series >> SERIES_BITS
     order = argsort_small(services)
-    ends = [*np.flatnonzero(np.diff(services[order])).tolist(), len(order) - 1]
     found: list[tuple[int, str]] = []
-    first = 0
-    for end in ends if len(order) else []:
-        name = partition.by_number[int(services[order[end]])].name
-        last = order[max(first, end + 1 - KEEP_LIVE) : end + 1]
+    for low, high in pairwise([*group_starts(services[order]).tolist(), len(order)]):
+        name = partition.by_number[int(services[order[low]])].name
+        last = order[max(low, high - KEEP_LIVE) : high]
         found += [(index, name) for index in record[last].tolist()]
-        first = end + 1
     return found
 
 

@@ -17,6 +17,7 @@ from liveops.windows.buckets import (
     Ints,
     argsort_small,
     codes_of,
+    group_starts,
     merge_keys,
     quantiles,
 )
@@ -43,15 +44,20 @@ class Block:
         #: Corrections sent of the windows that start here, by (size in s, series).
         self.revisions: dict[tuple[int, int], int] = {}
 
-    def add(self, series: Ints, values: Floats, append_s: Floats) -> None:
-        """Take in finite values; the three columns are of one length, in any order."""
+    def add(self, series: Ints, values: Floats, append_s: Floats) -> list[int]:
+        """Take in finite values; the three columns are of one length, in any order.
+
+        Returns the series that are in them.
+        """
         order = argsort_small(series)
         ordered, kept = series[order], values[order]
-        starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+        starts = group_starts(ordered)
         rows = ordered[starts]
         part = np.empty((FIELDS, len(rows)))
         with np.errstate(over="ignore", invalid="ignore"):
-            counts = np.diff(starts, append=len(ordered))
+            counts = np.empty(len(starts), np.int64)
+            np.subtract(starts[1:], starts[:-1], out=counts[:-1])
+            counts[-1:] = len(ordered) - starts[-1:]
             part[COUNT] = counts
             part[TOTAL] = np.add.reduceat(kept, starts)
             part[LOW] = np.minimum.reduceat(kept, starts)
@@ -63,9 +69,10 @@ class Block:
         self._merge(rows, part)
         keys = (series << CODE_BITS) | codes_of(values)
         self._staged.append((keys, np.ones(len(keys), np.int64)))
-        numbers = rows.tolist()
+        numbers: list[int] = rows.tolist()
         self.changed.update(numbers)
         self.dirty.update(numbers)
+        return numbers
 
     def merge(self, other: Block, series: Ints | None = None) -> None:
         """Take in all values of `other`, or of some of its series."""

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from liveops.windows.buckets import Floats, Ints, argsort_small
+from liveops.windows.buckets import Floats, Ints, argsort_small, group_starts
 from liveops.windows.closing import advance, move_watermark, watermark
 from liveops.windows.emission import emit_when_due
 from liveops.windows.staging import SERIES_MASK, add_rows, flush
@@ -74,7 +74,7 @@ def _fold_slice(
     running_s = _move_clocks(partition, rows)
     services = rows.series >> SERIES_BITS
     order = argsort_small(services)
-    starts = np.flatnonzero(np.diff(services[order], prepend=-1))
+    starts = group_starts(services[order])
     times_s = rows.times_s[order]
     newest = np.maximum.reduceat(times_s, starts).tolist()
     oldest = np.minimum.reduceat(times_s, starts).tolist()

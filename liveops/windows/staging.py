@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from liveops.windows.buckets import Floats, Ints
+from liveops.windows.buckets import Floats, Ints, group_starts
 from liveops.windows.closing import minute_block
 from liveops.windows.state import MINUTE_S, SERIES_BITS, SIZES, PartitionState, ServiceState
 
@@ -25,7 +25,7 @@ def flush(partition: PartitionState) -> None:
     groups = (series >> SERIES_BITS << 32) | (times_s // MINUTE_S).astype(np.int64)
     order = np.argsort(groups, kind="stable")
     groups = groups[order]
-    edges = [*np.flatnonzero(np.diff(groups, prepend=-1)).tolist(), len(groups)]
+    edges = [*group_starts(groups).tolist(), len(groups)]
     for low, high in pairwise(edges):
         service = partition.by_number[int(groups[low]) >> 32]
         start = (int(groups[low]) & 0xFFFFFFFF) * MINUTE_S
@@ -43,8 +43,7 @@ def add_rows(
 ) -> None:
     """Add rows to a minute, and to the open larger windows when it is closed already."""
     numbers = series & SERIES_MASK
-    minute_block(partition, service, start).add(numbers, values, append_s)
-    for number in np.unique(numbers).tolist():
+    for number in minute_block(partition, service, start).add(numbers, values, append_s):
         if service.last_minute.get(number, -1) < start:
             service.last_minute[number] = start
     if start + MINUTE_S <= service.watermark_s:
