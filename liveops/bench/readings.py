@@ -11,6 +11,8 @@ FOLDED = "liveops_metrics_folded_total"
 FORWARDED = "liveops_records_forwarded_total"
 #: Of /proc/PID/stat, counted after the command's closing bracket: user and system ticks.
 _USER_TICKS, _SYSTEM_TICKS = 11, 12
+#: A checkpoint of 10,000 series may keep its output back for a while.
+QUIET_LOOKS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,12 @@ def counter(text: str, name: str) -> float:
 
 
 def is_quiet(readings: Sequence[Reading], metrics: int) -> bool:
-    """Everything folded, and nothing new on `metrics.aggregated` for two looks."""
-    last = readings[-3:]
+    """Everything folded, and nothing new on `metrics.aggregated` for some seconds."""
+    last = readings[-QUIET_LOOKS:]
     return (
-        len(last) == 3
+        len(last) == QUIET_LOOKS
         and last[0].folded >= metrics
-        and last[0].written == last[2].written
+        and last[0].written == last[-1].written
         and last[0].written > 0
     )
 
