@@ -6,7 +6,7 @@ RUN_STAMP := $(VENV)/.run.stamp
 DEV_STAMP := $(VENV)/.dev.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev lint type test chaos bench docs clean
+.PHONY: help run dev lint type test chaos chaos-broken bench docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ test: lint type ## the whole suite against real local servers
 
 chaos: $(DEV_STAMP) ## kill -9 everything under load for ten minutes, then compare
 	$(BIN)/python -m tests.chaos --kills 30 --minutes 10
+
+chaos-broken: $(DEV_STAMP) ## show that the chaos run notices four broken builds
+	$(BIN)/python -m tests.chaos.broken
 
 bench: $(RUN_STAMP) ## the project's own benchmarks
 	$(BIN)/python -m liveops bench pipeline
