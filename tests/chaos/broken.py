@@ -31,6 +31,7 @@ _SEND_FIRST = """            from tables.window_store import Pending
             named = {name for name, pending in windows.pending.items() if pending.pieces}
             ready = [s for s in windows.state.by_number if s.name in named]
             await self._send_pending(number, windows, ready)
+            await asyncio.sleep(0.5)  # a kill finds the wrong order in ten kills, not in hundreds
             windows.write()
             await self._agent.table.written()
 """
