@@ -169,8 +169,8 @@ class Checkpointer:
         WINDOWS_EMITTED.labels("closed").inc(len(closed))
         self._live.add_closed(windows.closed_windows())
 
-    async def _send_open(self, number: int, windows: PartitionWindows) -> None:
-        records = windows.open_records()
+    async def _send_open(self, number: int, owned: PartitionWindows) -> None:
+        records = owned.open_records()
         if not records:
             return
         outgoing = [Outgoing(name, value) for name, _, value in records]
@@ -179,8 +179,8 @@ class Checkpointer:
         except Unavailable as error:
             log.warning("open windows were not sent", error=str(error))
         now_s = self._clock.now_s()
-        for _, aggregates, _ in records:
-            newest_s = max(item.broker_time_s for item in aggregates)
+        for _, windows, _ in records:
+            newest_s = max(item.broker_time_s for item, _ in windows)
             EMISSION_DELAY_SECONDS.observe(max(0.0, now_s - newest_s))
-            WINDOWS_EMITTED.labels("open").inc(len(aggregates))
-            self._live.add_open(aggregates)
+            WINDOWS_EMITTED.labels("open").inc(len(windows))
+            self._live.add_open(windows)

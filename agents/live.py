@@ -13,12 +13,12 @@ from typing import Any
 import orjson
 import structlog
 
+from agents.partition_windows import Written
 from agents.shown import KEEP_LIVE, Shown, metrics_of
 from liveops.errors import Unavailable
 from liveops.redis import keys
 from liveops.redis.cache import Cache
-from schema.metrics import POINT_FIELDS, Aggregate
-from schema.times import format_edge
+from schema.metrics import Aggregate
 
 log = structlog.get_logger(__name__)
 KEEP_CLOSED_S = 900
@@ -37,33 +37,33 @@ class LiveFeed:
         self._next_s = 0.0
         self._metrics: dict[str, deque[Shown]] = _no_metrics()
         self._points: dict[str, dict[str, bytes]] = defaultdict(dict)
-        self._closed: dict[str, dict[str, int]] = defaultdict(dict)
-        #: Start of the newest window shown, by (key, series).
-        self._newest: dict[tuple[str, str], int] = {}
+        self._closed: dict[str, dict[bytes, int]] = defaultdict(dict)
+        #: Start of the newest window shown, by key and series.
+        self._newest: dict[str, dict[str, int]] = defaultdict(dict)
 
     def show(self, records: list[tuple[str, Shown]]) -> None:
         """Show the metrics of these records: of each service the newest until the next flush."""
         for service, record in records:
             self._metrics[service].append(record)
 
-    def add_open(self, windows: list[Aggregate]) -> None:
+    def add_open(self, windows: list[Written]) -> None:
         """Newest state of open windows."""
-        for item in windows:
-            self._show(item, point_json(item))
+        for item, record in windows:
+            self._show(item, record)
 
-    def add_closed(self, windows: list[Aggregate]) -> None:
+    def add_closed(self, windows: list[Written]) -> None:
         """Closed windows stay readable here until the archive surely has them."""
-        for item in windows:
-            point = point_json(item)
-            self._show(item, point)
-            self._closed[keys.closed(item.service_name, item.window)][point.decode()] = item.start_s
+        for item, record in windows:
+            self._show(item, record)
+            self._closed[keys.closed(item.service_name, item.window)][record] = item.start_s
 
-    def _show(self, item: Aggregate, point: bytes) -> None:
+    def _show(self, item: Aggregate, record: bytes) -> None:
         """Make it the series' newest window, unless a newer one is shown."""
-        key = keys.aggregates(item.service_name, item.window)
-        if item.start_s >= self._newest.get((key, item.series), 0):
-            self._newest[(key, item.series)] = item.start_s
-            self._points[key][item.series] = point
+        key, series = keys.aggregates(item.service_name, item.window), item.series
+        newest = self._newest[key]
+        if item.start_s >= newest.get(series, 0):
+            newest[series] = item.start_s
+            self._points[key][series] = record
 
     async def flush(self) -> None:
         """Write what was gathered; on trouble it is dropped. Under load only each second."""
@@ -106,7 +106,7 @@ def _write_metrics(pipe: Any, metrics: dict[str, deque[Shown]], max_age_s: float
 
 
 def _write_windows(
-    pipe: Any, points: dict[str, dict[str, bytes]], closed: dict[str, dict[str, int]]
+    pipe: Any, points: dict[str, dict[str, bytes]], closed: dict[str, dict[bytes, int]]
 ) -> None:
     for key, fields in points.items():
         pipe.hset(key, mapping=fields)
@@ -115,20 +115,3 @@ def _write_windows(
         pipe.zadd(key, members)
         pipe.zremrangebyscore(key, "-inf", max(members.values()) - 2 * KEEP_CLOSED_S)
         pipe.expire(key, AGG_TTL_S)
-
-
-def point_json(item: Aggregate) -> bytes:
-    """A window as stored in Redis: the public point, with what merging needs."""
-    point: dict[str, Any] = {
-        "metric_type": item.metric_type,
-        "tags": item.tags,
-        "start": format_edge(item.start_s),
-        "end": format_edge(item.end_s),
-    }
-    point |= {name: getattr(item, name) for name in POINT_FIELDS}
-    point["revision"] = item.revision
-    if item.sketch:
-        point["sketch"] = item.sketch
-    elif item.histogram:
-        point["histogram"] = item.histogram
-    return orjson.dumps(point)

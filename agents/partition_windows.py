@@ -30,8 +30,10 @@ from schema.topics import AGGREGATED, WINDOWS_DIRTY
 from tables.window_store import Pending, Table, WindowStore
 from tables.windows import Output
 
-#: A record of open windows: service, aggregates, value.
-OpenRecord = tuple[str, list[Aggregate], bytes]
+#: A window and its record, which is the same on Kafka and in Redis.
+Written = tuple[Aggregate, bytes]
+#: A record of open windows: service, its windows, value.
+OpenRecord = tuple[str, list[Written], bytes]
 
 
 class PartitionWindows:
@@ -48,7 +50,7 @@ class PartitionWindows:
         self._gatherer = Gatherer(self.state, limits, partitions, max_age_s)
         self._fresh: dict[str, list[Output]] = {}
         self._open: list[OpenRecord] = []
-        self._closed: list[Aggregate] = []
+        self._closed: list[Written] = []
         #: Pieces of output found in the recovered state: they may have been sent before.
         self.recovered: set[tuple[str, int]] = set()
 
@@ -110,11 +112,13 @@ class PartitionWindows:
                 self.recovered.discard((service.name, number))
                 OUTPUTS_RESENT.inc(len(outputs))
                 self._closed += [
-                    read_aggregate(orjson.loads(v)) for topic, v in outputs if topic == AGGREGATED
+                    (read_aggregate(orjson.loads(value)), value)
+                    for topic, value in outputs
+                    if topic == AGGREGATED
                 ]
         service.dirty = True
 
-    def closed_windows(self) -> list[Aggregate]:
+    def closed_windows(self) -> list[Written]:
         """Windows closed since the last call; given out once."""
         found, self._closed = self._closed, []
         return found
@@ -127,18 +131,23 @@ class PartitionWindows:
         DUPLICATES_SKIPPED.labels("metric").inc(outputs.duplicates)
         OVERFLOWED.inc(outputs.overflowed)
         for name, closed in outputs.closed:
-            fresh = self._fresh.setdefault(name, [])
-            fresh += [(AGGREGATED, orjson.dumps(aggregate_record(item))) for item in closed]
-            self._closed += closed
+            written = _written(closed)
+            self._fresh.setdefault(name, []).extend((AGGREGATED, value) for _, value in written)
+            self._closed += written
         for name, minutes in outputs.dirty.items():
             self._fresh.setdefault(name, []).append((WINDOWS_DIRTY, _dirty_record(name, minutes)))
         for name, watermark_s, windows in outputs.open:
+            written = _written(windows)
             record = {
                 "service_name": name,
                 "watermark": format_time(watermark_s),
-                "windows": [aggregate_record(item) for item in windows],
+                "windows": [orjson.Fragment(value) for _, value in written],
             }
-            self._open.append((name, windows, orjson.dumps(record)))
+            self._open.append((name, written, orjson.dumps(record)))
+
+
+def _written(windows: list[Aggregate]) -> list[Written]:
+    return [(item, orjson.dumps(aggregate_record(item))) for item in windows]
 
 
 def _dirty_record(service: str, minutes: dict[int, dict[int, int]]) -> bytes:

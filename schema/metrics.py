@@ -180,7 +180,7 @@ class Aggregate(Struct, frozen=True):
     histogram: dict[str, Any]
     backfill: bool = False
     broker_time_s: float = 0.0
-    #: The same buckets packed, for the hot data in Redis only.
+    #: The same packed, of open windows.
     sketch: str = ""
 
     @property
@@ -195,7 +195,7 @@ POINT_FIELDS = (
 
 
 def aggregate_record(got: Aggregate) -> dict[str, Any]:
-    """JSON form on `metrics.aggregated` and `liveops.windows.open`."""
+    """JSON form on `metrics.aggregated`, `liveops.windows.open` and in Redis."""
     record: dict[str, Any] = {
         "service_name": got.service_name,
         "metric_type": got.metric_type,
@@ -219,6 +219,8 @@ def aggregate_record(got: Aggregate) -> dict[str, Any]:
     }
     if got.final:
         record["histogram"] = got.histogram
+    elif got.sketch:
+        record["sketch"] = got.sketch
     if got.backfill:
         record["backfill"] = True
     return record
@@ -235,6 +237,7 @@ def read_aggregate(record: dict[str, Any]) -> Aggregate:
         end_s=int(parse_time_s(record["end"])),
         revision=record["revision"],
         histogram=record.get("histogram", {}),
+        sketch=record.get("sketch", ""),
         backfill=record.get("backfill", False),
         broker_time_s=parse_time_s(record["broker_time"]),
         **{name: record[name] for name in POINT_FIELDS},

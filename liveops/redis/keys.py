@@ -18,12 +18,12 @@ def live(service: str) -> str:
 
 
 def aggregates(service: str, window: str) -> str:
-    """Hash: series → newest window as JSON point."""
+    """Hash: series → newest window as the record of it on Kafka."""
     return f"metrics:agg:{service}:{window}"
 
 
 def closed(service: str, window: str) -> str:
-    """Sorted set of recently closed windows as JSON points, by start."""
+    """Sorted set of records of recently closed windows, by start."""
     return f"metrics:closed:{service}:{window}"
 
 

@@ -129,12 +129,6 @@ class Block:
             self._staged = []
         return self._keys, self._counts
 
-    def buckets_of(self, series: int) -> tuple[Ints, Ints]:
-        """Sorted keys of one series with their counts."""
-        keys, counts = self.buckets()
-        low, high = np.searchsorted(keys, [series << CODE_BITS, (series + 1) << CODE_BITS])
-        return keys[low:high], counts[low:high]
-
     def points(self, series: Ints) -> list[tuple[Any, ...]]:
         """count, sum, min, max, mean, stddev, p50, p95, p99 and broker time of some series.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from liveops.windows.block import Block
-from liveops.windows.buckets import Ints, histogram, pack
+from liveops.windows.buckets import Ints, histograms, packs
 from liveops.windows.state import ServiceState
 from schema.metrics import Aggregate
 
@@ -22,17 +24,20 @@ def aggregates(
     """Aggregates of some series of a block.
 
     `window` is name, size in seconds and start; `elapsed_s` divides the rate. Closed
-    windows carry a histogram; all carry a packed sketch unless told otherwise.
+    windows carry a histogram, open ones the same buckets packed unless told otherwise.
     """
     name, size, start = window
     divisor_s = max(1.0, min(elapsed_s, size))
+    nothing: list[Any] = [None] * len(series)
+    plain = histograms(*block.buckets(), series) if final else nothing
+    packed = packs(*block.buckets(), series) if sketches and not final else nothing
     found: list[Aggregate] = []
-    for number, point in zip(series.tolist(), block.points(series), strict=True):
+    columns = zip(series.tolist(), block.points(series), plain, packed, strict=True)
+    for number, point, histogram, sketch in columns:
         identity = service.series[number]
         if identity is None:
             continue
         count, total, low, high, mean, deviation, p50, p95, p99, broker_time_s = point
-        buckets = block.buckets_of(number) if final or sketches else None
         found.append(
             Aggregate(
                 service_name=service.name,
@@ -53,9 +58,9 @@ def aggregates(
                 rate=count / divisor_s,
                 final=final,
                 revision=revision,
-                histogram=histogram(*buckets) if final and buckets else {},
+                histogram=histogram or {},
                 broker_time_s=broker_time_s,
-                sketch=pack(*buckets) if buckets else "",
+                sketch=sketch or "",
             )
         )
     return found

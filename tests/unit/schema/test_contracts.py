@@ -22,7 +22,7 @@ def test_an_aggregate_survives_its_record() -> None:
     block.add(np.zeros(3, np.int64), values, np.full(3, 1_700_000_001.5))
     window = ("1m", 60, 1_700_000_100)
     (plain,) = aggregates(service, block, window, np.array([0]), 60, revision=3)
-    got = structs.replace(plain, backfill=True, sketch="")
+    got = structs.replace(plain, backfill=True)
     assert read_aggregate(aggregate_record(got)) == got
 
 
