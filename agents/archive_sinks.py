@@ -16,8 +16,9 @@ from liveops.postgres import archive
 from liveops.postgres.archive import Connection
 from liveops.postgres.backfill import Dirty, add_dirty
 from liveops.postgres.database import Database
-from schema.metrics import Aggregate, read_aggregate
+from schema.metrics import Aggregate
 from schema.topics import AGGREGATED, WINDOWS_DIRTY
+from schema.windows import read_window
 
 log = structlog.get_logger(__name__)
 #: Records decoded before the loop may do something else.
@@ -105,8 +106,8 @@ class WindowSink:
         found: list[Aggregate] = []
         for index, record in enumerate(records):
             try:
-                found.append(read_aggregate(orjson.loads(record.value or b"null")))
-            except (ValueError, KeyError, TypeError):
+                found.append(read_window(record.value or b"null"))
+            except ValueError:
                 BAD_INTERNAL_RECORDS.labels(AGGREGATED).inc()
                 log.warning("unreadable aggregate skipped", offset=record.offset)
             if index % _SLICE == _SLICE - 1:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-import orjson
 import structlog
 
 from agents.archive_writer import SINK
@@ -26,8 +25,9 @@ from liveops.postgres.archive import Connection
 from liveops.postgres.backfill import Dirty
 from liveops.postgres.database import Database
 from liveops.windows.state import LARGEST_S
-from schema.metrics import Aggregate, aggregate_record
+from schema.metrics import Aggregate
 from schema.topics import AGGREGATED
+from schema.windows import write_window
 
 log = structlog.get_logger(__name__)
 #: Dirty minutes gather for this long, so that a window is recomputed once.
@@ -100,7 +100,7 @@ class BackfillAgent:
             stored = await backfill.stored_of_span(con, service, start_s, start_s + LARGEST_S)
             changed += recompute(service, minutes, values, stored)
         if changed:
-            records = [Outgoing(service, orjson.dumps(aggregate_record(w))) for w in changed]
+            records = [Outgoing(service, write_window(w)) for w in changed]
             home = partition_of(service, self._partitions)
             await self._producer.send_in_order(AGGREGATED, home, records)
             WINDOWS_EMITTED.labels("closed").inc(len(changed))

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-import orjson
 import structlog
 from faust import Stream
 from faust.types.events import EventT
@@ -31,8 +30,8 @@ from liveops.kafka.producer import Producer
 from liveops.metrics import BAD_INTERNAL_RECORDS, DETECTIONS
 from schema import topics
 from schema.incidents import Detection
-from schema.metrics import Aggregate, read_aggregate
-from schema.times import parse_time_s
+from schema.metrics import Aggregate
+from schema.windows import read_open, read_window
 from tables.checkpointed import CheckpointedTable
 from tables.detectors import decode_service, owner_of
 
@@ -185,10 +184,8 @@ class DetectAgent:
 
 
 def read_windows(topic: str, value: bytes) -> tuple[str, list[Aggregate], float | None]:
-    """(service, windows, watermark or None) of a record; raises ValueError or KeyError."""
-    record = orjson.loads(value)
+    """(service, windows, watermark or None) of a record; raises ValueError."""
     if topic == topics.AGGREGATED:
-        item = read_aggregate(record)
+        item = read_window(value)
         return item.service_name, [item], None
-    items = [read_aggregate(item) for item in record["windows"]]
-    return record["service_name"], items, parse_time_s(record["watermark"])
+    return read_open(value)

@@ -24,9 +24,9 @@ from liveops.windows.closing import correct
 from liveops.windows.fold import fold, tick
 from liveops.windows.staging import flush
 from liveops.windows.state import Limits, Outputs, PartitionState, ServiceState
-from schema.metrics import Aggregate, aggregate_record, read_aggregate
-from schema.times import format_time
+from schema.metrics import Aggregate
 from schema.topics import AGGREGATED, WINDOWS_DIRTY
+from schema.windows import read_window, write_open, write_window
 from tables.window_store import Pending, Table, WindowStore
 from tables.windows import Output
 
@@ -112,9 +112,7 @@ class PartitionWindows:
                 self.recovered.discard((service.name, number))
                 OUTPUTS_RESENT.inc(len(outputs))
                 self._closed += [
-                    (read_aggregate(orjson.loads(value)), value)
-                    for topic, value in outputs
-                    if topic == AGGREGATED
+                    (read_window(value), value) for topic, value in outputs if topic == AGGREGATED
                 ]
         service.dirty = True
 
@@ -138,16 +136,12 @@ class PartitionWindows:
             self._fresh.setdefault(name, []).append((WINDOWS_DIRTY, _dirty_record(name, minutes)))
         for name, watermark_s, windows in outputs.open:
             written = _written(windows)
-            record = {
-                "service_name": name,
-                "watermark": format_time(watermark_s),
-                "windows": [orjson.Fragment(value) for _, value in written],
-            }
-            self._open.append((name, written, orjson.dumps(record)))
+            record = write_open(name, watermark_s, [value for _, value in written])
+            self._open.append((name, written, record))
 
 
 def _written(windows: list[Aggregate]) -> list[Written]:
-    return [(item, orjson.dumps(aggregate_record(item))) for item in windows]
+    return [(item, write_window(item)) for item in windows]
 
 
 def _dirty_record(service: str, minutes: dict[int, dict[int, int]]) -> bytes:

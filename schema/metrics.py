@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from schema.ids import series_key
-from schema.times import format_edge, format_time, parse_time_s
+from schema.times import format_time, parse_time_s
 
 MAX_TAGS = 16
 MAX_TAG_CHARS = 256
@@ -192,53 +192,3 @@ class Aggregate(Struct, frozen=True):
 POINT_FIELDS = (
     "count", "sum", "min", "max", "mean", "stddev", "p50", "p95", "p99", "rate", "final",
 )  # fmt: skip
-
-
-def aggregate_record(got: Aggregate) -> dict[str, Any]:
-    """JSON form on `metrics.aggregated`, `liveops.windows.open` and in Redis."""
-    record: dict[str, Any] = {
-        "service_name": got.service_name,
-        "metric_type": got.metric_type,
-        "tags": got.tags,
-        "window": got.window,
-        "start": format_edge(got.start_s),
-        "end": format_edge(got.end_s),
-        "count": got.count,
-        "sum": got.sum,
-        "min": got.min,
-        "max": got.max,
-        "mean": got.mean,
-        "stddev": got.stddev,
-        "p50": got.p50,
-        "p95": got.p95,
-        "p99": got.p99,
-        "rate": got.rate,
-        "final": got.final,
-        "revision": got.revision,
-        "broker_time": format_edge(got.broker_time_s),
-    }
-    if got.final:
-        record["histogram"] = got.histogram
-    elif got.sketch:
-        record["sketch"] = got.sketch
-    if got.backfill:
-        record["backfill"] = True
-    return record
-
-
-def read_aggregate(record: dict[str, Any]) -> Aggregate:
-    """Inverse of `aggregate_record`; KeyError or ValueError on foreign input."""
-    return Aggregate(
-        service_name=record["service_name"],
-        metric_type=record["metric_type"],
-        tags=record["tags"],
-        window=record["window"],
-        start_s=int(parse_time_s(record["start"])),
-        end_s=int(parse_time_s(record["end"])),
-        revision=record["revision"],
-        histogram=record.get("histogram", {}),
-        sketch=record.get("sketch", ""),
-        backfill=record.get("backfill", False),
-        broker_time_s=parse_time_s(record["broker_time"]),
-        **{name: record[name] for name in POINT_FIELDS},
-    )

@@ -66,6 +66,12 @@ def format_edge(time_s: float) -> str:
     return format_time(time_s)
 
 
+@lru_cache(maxsize=16_384)
+def parse_edge(text: str) -> float:
+    """Inverse of `format_edge`."""
+    return parse_time_s(text)
+
+
 def to_datetime(time_s: float) -> datetime:
     """Aware UTC datetime, as PostgreSQL drivers want it."""
     return datetime.fromtimestamp(time_s, UTC)

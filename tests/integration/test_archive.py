@@ -17,9 +17,10 @@ from liveops.kafka.topics import ensure_topics
 from liveops.postgres.database import set_codecs
 from liveops.postgres.migrate import migrate
 from liveops.settings import Settings
-from schema.metrics import Aggregate, aggregate_record
+from schema.metrics import Aggregate
 from schema.times import format_time, to_datetime
 from schema.topics import AGGREGATED, RAW
+from schema.windows import write_window
 from tests.aggregates import window
 from tests.archive_worker import ArchiveWorker
 from tests.client import eventually
@@ -137,7 +138,7 @@ async def test_the_highest_revision_of_a_window_stays(
             0, 1.0, service_name=service, start_s=start_s, end_s=start_s + 60, count=count,
             revision=revision,
         )  # fmt: skip
-        return orjson.dumps(aggregate_record(made))
+        return write_window(made)
 
     query = "SELECT revision, count FROM metric_windows WHERE service_name = $1"
     sent = await worker.send(AGGREGATED, 1, record(1, 5), record(3, 7), record(2, 6), b"nonsense")
@@ -154,7 +155,7 @@ async def test_rows_of_days_without_a_partition_get_one(
 ) -> None:
     start_s = int(time.time() - 30 * 86_400) // 60 * 60
     made = window(0, 1.0, service_name=service, start_s=start_s, end_s=start_s + 60)
-    sent = await worker.send(AGGREGATED, 1, orjson.dumps(aggregate_record(made)))
+    sent = await worker.send(AGGREGATED, 1, write_window(made))
     await stored(con, AGGREGATED, sent[-1])
     query = "SELECT count(*) FROM metric_windows WHERE service_name = $1"
     assert await con.fetchval(query, service) == 1

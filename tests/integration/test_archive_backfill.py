@@ -21,9 +21,9 @@ from liveops.postgres import archive, backfill, raw_copy
 from liveops.postgres.backfill import Dirty
 from liveops.postgres.database import Database
 from liveops.postgres.migrate import migrate
-from schema.metrics import read_aggregate
 from schema.times import format_time
 from schema.topics import AGGREGATED, RAW
+from schema.windows import read_window
 from tests.client import Client, eventually
 from tests.stack import TestServers
 
@@ -82,7 +82,7 @@ class Case:
     async def store_windows(self) -> None:
         """Do the archive's part: what was sent is stored."""
         async with self.database.transaction() as con:
-            await archive.upsert_windows(con, [read_aggregate(w) for _, w in self.topic.sent])
+            await archive.upsert_windows(con, [read_window(orjson.dumps(w)) for _, w in self.topic.sent])
         await self.stored(AGGREGATED, self.home, self.topic.end)
 
     async def left(self) -> int:

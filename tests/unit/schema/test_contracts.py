@@ -10,9 +10,9 @@ from liveops.windows.block import Block
 from liveops.windows.points import aggregates
 from liveops.windows.state import SeriesId, ServiceState
 from schema.ids import derived_id, series_key
-from schema.metrics import aggregate_record, read_aggregate
 from schema.times import format_time, parse_time_s
 from schema.topics import TOPICS
+from schema.windows import read_window, write_window
 
 
 def test_an_aggregate_survives_its_record() -> None:
@@ -23,7 +23,7 @@ def test_an_aggregate_survives_its_record() -> None:
     window = ("1m", 60, 1_700_000_100)
     (plain,) = aggregates(service, block, window, np.array([0]), 60, revision=3)
     got = structs.replace(plain, backfill=True)
-    assert read_aggregate(aggregate_record(got)) == got
+    assert read_window(write_window(got)) == got
 
 
 def test_times_are_utc_with_z() -> None:
