@@ -1,9 +1,9 @@
 """The checkpoint of the windows: what makes a record's effect safe before it is acked.
 
 Order, for each owned partition: (1) what changed, with its finished outputs, into the
-table, awaiting the changelog's acks; (2) the outputs, awaiting the acks; (3) the chunks
-are acknowledged, and what the table no longer needs is deleted. Open windows are sent
-between checkpoints.
+table, awaiting the changelog's acks; (2) the outputs, awaiting the acks; (3) when all
+that the chunks held for other partitions is sent, they are acknowledged, and what the
+table no longer needs is deleted. Open windows are sent between checkpoints.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 #: Corrections of closed windows are coalesced over this time.
 _SETTLE_S = 1.0
 _CHANGELOG_DEADLINE_S = 120.0
+#: After this the next round waits again: a rebalance must not wait for the broker.
+_FORWARD_DEADLINE_S = 2.0
 #: Less than the time the group waits for a member in a rebalance.
 _SUSPEND_DEADLINE_S = 8.0
 #: A service that spoke within this time counts for the watermark's delay.
@@ -139,11 +141,14 @@ class Checkpointer:
     @time(CHECKPOINT_SECONDS)
     async def _checkpoint(self, number: int, owned: OwnedPartition) -> None:
         events, owned.unacknowledged = owned.unacknowledged, []
+        sending = owned.sending
         try:
             waiting = owned.windows.write()
             async with asyncio.timeout(_CHANGELOG_DEADLINE_S):
                 await self._agent.table.written()
             await self._send_pending(number, owned.windows, waiting)
+            if sending is not None:
+                await _sent(sending)
         except Unavailable:
             owned.unacknowledged = events + owned.unacknowledged
             raise
@@ -184,3 +189,11 @@ class Checkpointer:
             EMISSION_DELAY_SECONDS.observe(max(0.0, now_s - newest_s))
             WINDOWS_EMITTED.labels("open").inc(len(windows))
             self._live.add_open(windows)
+
+
+async def _sent(sending: asyncio.Task[None]) -> None:
+    """Wait until forwards and dead letters are out; raises Unavailable while they are not."""
+    await asyncio.wait({sending}, timeout=_FORWARD_DEADLINE_S)
+    if not sending.done():
+        raise Unavailable("kafka")
+    sending.result()

@@ -26,6 +26,8 @@ AGG_TTL_S = 1800
 #: With more metrics than these to show at once, the next are shown a second later.
 _MANY = 1000
 _STRETCHED_S = 1.0
+#: Metrics shown in one flush, of many services fewer each, but never less than a few.
+_MOST, _FEWEST = 2000, 10
 
 
 class LiveFeed:
@@ -92,15 +94,16 @@ def _no_metrics() -> dict[str, deque[Shown]]:
 
 
 def _write_metrics(pipe: Any, metrics: dict[str, deque[Shown]], max_age_s: float) -> None:
+    most = max(_FEWEST, min(KEEP_LIVE, _MOST // max(1, len(metrics))))
     for service, shown in metrics.items():
-        items = metrics_of(shown, max_age_s)
+        items = metrics_of(shown, max_age_s, most)
         if not items:
             continue
-        public = [item.public() for item in items]
+        public = [orjson.dumps(item.public()) for item in items]
         key = keys.live(service)
-        pipe.lpush(key, *(orjson.dumps(item) for item in public))
+        pipe.lpush(key, *public)
         pipe.ltrim(key, 0, KEEP_LIVE - 1)
-        message = {"service_name": service, "metrics": public}
+        message = {"service_name": service, "metrics": [orjson.Fragment(text) for text in public]}
         pipe.publish(keys.LIVE_METRICS_CHANNEL, orjson.dumps(message))
         pipe.zadd(keys.SERVICES, {service: max(item.timestamp_s for item in items)})
 

@@ -48,12 +48,12 @@ def _quick(partition: PartitionState, gathered: Gathered) -> list[tuple[int, str
     return found
 
 
-def metrics_of(shown: Sequence[Shown], max_age_s: float) -> list[Metric]:
-    """The last `KEEP_LIVE` metrics of these records, oldest first."""
+def metrics_of(shown: Sequence[Shown], max_age_s: float, most: int = KEEP_LIVE) -> list[Metric]:
+    """The last metrics of these records, oldest first."""
     found: list[Metric] = []
     for record, home in reversed(shown):
         place = Place(RAW, home, record.offset, record.timestamp / 1000.0)
         found += reversed(decode_record(record.value, place, max_age_s).metrics)
-        if len(found) >= KEEP_LIVE:
+        if len(found) >= most:
             break
-    return list(islice(found, KEEP_LIVE))[::-1]
+    return list(islice(found, most))[::-1]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,9 +20,9 @@ from faust.types.events import EventT
 from agents.deadletter import bury
 from agents.decode import Fault
 from agents.live import LiveFeed
-from agents.origin import HEADER, origins_of, place_of
+from agents.origin import origins_of, place_of
 from agents.partition_windows import PartitionWindows
-from agents.rows import Forward, Gathered
+from agents.rows import Gathered
 from agents.shown import newest
 from liveops.errors import Unavailable
 from liveops.kafka.batching import chunk_of
@@ -37,6 +36,8 @@ from tables.windows import NAME
 
 log = structlog.get_logger(__name__)
 EXIT_LOST_STATE = 70
+#: Chunks that may be read on while what they hold for others is still being sent.
+_CHUNKS_AHEAD = 8
 
 
 @dataclass(slots=True)
@@ -45,6 +46,8 @@ class OwnedPartition:
 
     windows: PartitionWindows
     unacknowledged: list[EventT[Any]] = field(default_factory=list)
+    #: Ends when all that these chunks had for others is with the broker.
+    sending: asyncio.Task[None] | None = None
 
 
 class WindowAgent:
@@ -71,6 +74,8 @@ class WindowAgent:
         self._max_age_s = max_age_s
         #: Records that made the fold fail; they are dead letters.
         self._culprits: set[tuple[str, int, int]] = set()
+        self._ahead = asyncio.Semaphore(_CHUNKS_AHEAD)
+        self._tasks: set[asyncio.Task[None]] = set()
         #: Partitions whose log is shorter than their state, each with the reason.
         self.refused: dict[int, str] = {}
 
@@ -102,8 +107,21 @@ class WindowAgent:
         TOMBSTONES.inc(gathered.tombstones)
         if message.topic == RAW:
             self._live.show(newest(owned.windows.state, records, gathered))
-        await self._send_on(gathered)
+        if gathered.forwards or gathered.faults:
+            await self._ahead.acquire()
+            owned.sending = asyncio.create_task(self._send_after(owned.sending, gathered))
+            self._tasks.add(owned.sending)
+            owned.sending.add_done_callback(self._tasks.discard)
         owned.unacknowledged.append(event)
+
+    async def _send_after(self, before: asyncio.Task[None] | None, gathered: Gathered) -> None:
+        """Send on when the chunk before has been; the next is read meanwhile."""
+        try:
+            if before is not None:
+                await before
+            await self._send_on(gathered)
+        finally:
+            self._ahead.release()
 
     async def _send_on(self, gathered: Gathered) -> None:
         """Forward and bury, until the broker has all of it."""
@@ -112,24 +130,24 @@ class WindowAgent:
         for fault, place, value in gathered.faults:
             await _until_sent(partial(bury, self._producer, fault, place, value))
 
-    async def _forward(self, forwards: list[Forward]) -> None:
+    async def _forward(self, forwards: dict[int, list[Outgoing]]) -> None:
         """Send on what belongs elsewhere, in order, until the broker has all of it.
 
         The receiving side skips what is not newer than the last record of its origin, so
         a later record must never arrive before an earlier one.
         """
-        by_home: dict[int, list[Outgoing]] = defaultdict(list)
-        for item in forwards:
-            by_home[item.home].append(Outgoing(item.service, item.value, ((HEADER, item.header),)))
         sends = [
             _until_sent(partial(self._producer.send_in_order, RAW_KEYED, home, records))
-            for home, records in by_home.items()
+            for home, records in forwards.items()
         ]
         await asyncio.gather(*sends)
-        FORWARDED.inc(len(forwards))
+        FORWARDED.inc(sum(map(len, forwards.values())))
 
     async def _fold_singly(self, number: int, event: EventT[Any]) -> None:
         """Go back to the stored state and fold record by record, setting the culprit aside."""
+        sending = self.owned[number].sending
+        if sending is not None:
+            await sending
         events = [*self.owned[number].unacknowledged, event]
         done = False
         while not done:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -43,16 +44,35 @@ class Unusual(Exception):
     """The record needs the full check."""
 
 
-#: What a record that must go the other way raises: a tombstone is a TypeError.
-NOT_QUICK = (
-    Unusual,
-    KeyError,
-    TypeError,
-    ValueError,
-    OverflowError,
-    RecursionError,
-    msgspec.DecodeError,
-)
+#: What decoding anything at all may raise: a tombstone is a TypeError.
+NOT_QUICK = (TypeError, ValueError, OverflowError, RecursionError, msgspec.DecodeError)
+
+
+#: Stands for a record that is no metric at first sight.
+UNREADABLE = Wire("")
+
+
+def decode_all(records: Sequence[Any]) -> list[Wire]:
+    """Every record's value, UNREADABLE where it is not of the usual form."""
+    try:
+        return [decode_wire(record.value) for record in records]
+    except NOT_QUICK:
+        return [_decode(record.value) for record in records]
+
+
+def _decode(value: bytes) -> Wire:
+    try:
+        return decode_wire(value)
+    except NOT_QUICK:
+        return UNREADABLE
+
+
+def times_of(wires: list[Wire], append_s: list[float]) -> list[float]:
+    """Epoch seconds of records; most carry a text, which was read as a date-time."""
+    try:
+        return [wire.timestamp.timestamp() for wire in wires]  # type: ignore[union-attr]
+    except AttributeError:
+        return [seconds(w.timestamp, at_s) for w, at_s in zip(wires, append_s, strict=True)]
 
 
 def seconds(stamp: float | datetime | None, append_s: float) -> float:

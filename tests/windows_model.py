@@ -16,7 +16,6 @@ from typing import Any
 import orjson
 from aiokafka import ConsumerRecord
 
-from agents.origin import HEADER
 from agents.partition_windows import PartitionWindows
 from liveops.kafka.partitioning import partition_of
 from liveops.windows.state import Limits
@@ -124,9 +123,10 @@ class Log:
         if not chunk:
             return
         gathered = owner.windows.take(topic, chunk)
-        for item in gathered.forwards:
-            when_s = chunk[-1].timestamp / 1000
-            self._put(RAW_KEYED, item.home, when_s, item.value, ((HEADER, item.header),))
+        when_s = chunk[-1].timestamp / 1000
+        for home, forwards in gathered.forwards.items():
+            for item in forwards:
+                self._put(RAW_KEYED, home, when_s, item.value, item.headers)
         self.faults += [fault.reason for fault, _, _ in gathered.faults]
         self.open += [orjson.loads(value) for _, _, value in owner.windows.open_records()]
         owner.position[topic] = first + len(chunk)

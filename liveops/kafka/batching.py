@@ -23,8 +23,7 @@ in the order of delivery. A chunk that Faust takes from its buffer but skips (a 
 has begun) does not count as acknowledged, though Faust acknowledges it.
 
 Depends on private parts of faust-streaming 0.15.3: `_getmany`, `_to_message`, `_add_gap`,
-`_new_offset`, `_acked`, `_read_offset` and `Message.tracked`, and of aiokafka 0.14.0:
-`fetcher.PartitionRecords`; tests pin them.
+`_new_offset`, `_acked`, `_read_offset` and `Message.tracked`; tests pin them.
 """
 
 from __future__ import annotations
@@ -36,13 +35,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, cast
 
-from aiokafka.consumer import fetcher
 from aiokafka.errors import IllegalStateError
 from faust.transport import drivers
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.events import EventT
 from faust.types.tuples import ConsumerMessage, Message
+
+from liveops.kafka.unpacking import install
 
 SCHEME = "batched"
 MAX_CHUNK_RECORDS = 4000
@@ -72,17 +72,6 @@ class Chunk:
     records: Sequence[Record]
 
 
-class PlainRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka has no types
-    """Unpacks batched topics without a `ConsumerRecord`, a microsecond, for each record."""
-
-    batched: ClassVar[set[str]] = set()
-
-    def _consumer_record(self, tp: TP, record: Any) -> Any:
-        if tp.topic in self.batched:
-            return record
-        return super()._consumer_record(tp, record)
-
-
 def chunk_of(event: EventT[Any]) -> Chunk:
     """The chunk of an event of a batched topic."""
     return cast(Chunk, event.message.value)
@@ -94,7 +83,7 @@ class Consumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._batched: frozenset[str] = getattr(self.app, "batched_topics", frozenset())
-        PlainRecords.batched.update(self._batched)
+        install(self._batched)
         self._delivered: dict[TP, deque[Message]] = {}
         #: Offset after the acknowledged prefix of the delivered chunks.
         self._safe: dict[TP, int] = {}
@@ -251,5 +240,4 @@ class Transport(driver.Transport):
 
 def register() -> None:
     """Make `batched://` known to Faust; a checkout needs no installed entry point."""
-    fetcher.PartitionRecords = PlainRecords
     drivers.TRANSPORTS.aliases[SCHEME] = f"{__name__}:Transport"

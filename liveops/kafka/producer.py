@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -17,6 +16,7 @@ from aiokafka.errors import (
     UnknownProducerId,
 )
 from aiokafka.structs import RecordMetadata
+from msgspec import Struct
 
 from liveops.errors import Unavailable
 from liveops.settings import Settings
@@ -29,8 +29,7 @@ _PING_DEADLINE_S = 2.0
 _BROKEN = (OutOfOrderSequenceNumber, UnknownProducerId, ProducerFenced, ProducerClosed)
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(Struct, frozen=True, gc=False):
     """A record to send; the partition is chosen by the sender."""
 
     key: str
@@ -153,7 +152,7 @@ class Producer:
                     linger_ms=2,
                     max_batch_size=131_072,
                     max_request_size=8 * 1024 * 1024,
-                    compression_type="lz4",
+                    compression_type="zstd",
                     request_timeout_ms=10_000,
                 )
                 try:

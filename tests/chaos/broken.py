@@ -17,7 +17,7 @@ from pathlib import Path
 
 TREE = Path(__file__).resolve().parents[2]
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", "*.egg-info")
-_SEEN = "        if offset <= offsets.get(number, -1):\n"
+_SEEN = "fresh = offset > offsets.get(origin, -1)\n"
 _STORE = """            waiting = owned.windows.write()
             async with asyncio.timeout(_CHANGELOG_DEADLINE_S):
                 await self._agent.table.written()
@@ -52,13 +52,13 @@ BUILDS = (
         "offset check removed",
         "agents/gather.py",
         _SEEN,
-        _SEEN.replace("if ", "if number != self._partition.home and "),
+        _SEEN.replace("fresh = ", "fresh = origin == self._partition.home or "),
     ),
     Broken(
         "origin check removed",
         "agents/gather.py",
         _SEEN,
-        _SEEN.replace("if ", "if number == self._partition.home and "),
+        _SEEN.replace("fresh = ", "fresh = origin != self._partition.home or "),
     ),
     Broken("output sent before state", "agents/checkpoint.py", _STORE, _SEND_FIRST),
     Broken(

@@ -82,7 +82,9 @@ class Case:
     async def store_windows(self) -> None:
         """Do the archive's part: what was sent is stored."""
         async with self.database.transaction() as con:
-            await archive.upsert_windows(con, [read_window(orjson.dumps(w)) for _, w in self.topic.sent])
+            await archive.upsert_windows(
+                con, [read_window(orjson.dumps(w)) for _, w in self.topic.sent]
+            )
         await self.stored(AGGREGATED, self.home, self.topic.end)
 
     async def left(self) -> int:

@@ -14,15 +14,13 @@ from unittest.mock import AsyncMock, Mock
 import faust
 import pytest
 from aiokafka.consumer import fetcher
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.memory_records import MemoryRecords
 from faust.transport import drivers
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
 
 from liveops.kafka import batching
-from liveops.kafka.batching import Chunk, Consumer, PlainRecords
+from liveops.kafka.batching import Chunk, Consumer
 
 BATCHED, PLAIN = "unit.batched", "unit.plain"
 TP0, OTHER = TP(BATCHED, 0), TP(PLAIN, 0)
@@ -48,6 +46,7 @@ def record(offset: int, size: int = 1) -> Any:
 async def consumer(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A consumer of an app that is never started."""
     monkeypatch.setattr(fetcher, "PartitionRecords", fetcher.PartitionRecords)
+    monkeypatch.setattr(fetcher, "FetchResult", fetcher.FetchResult)
     batching.register()
     app: Any = faust.App("unit", broker="batched://localhost", store="memory://")
     app.batched_topics = frozenset({BATCHED})
@@ -95,7 +94,8 @@ def test_the_versions_it_was_written_for() -> None:
         (driver.Consumer.perform_seek, "self"),
         (driver.Consumer.on_partitions_revoked, "self revoked"),
         (driver.Consumer._filter_tps_with_pending_acks, "self topics"),
-        (fetcher.PartitionRecords._consumer_record, "self tp record"),
+        (fetcher.FetchResult.getall, "self max_records"),
+        (fetcher.FetchResult.check_assignment, "self tp"),
         (
             ConsumerMessage.__init__,
             "self topic partition offset timestamp timestamp_type headers key value checksum "
@@ -136,31 +136,6 @@ def test_the_scheme_gives_this_transport(consumer: Any) -> None:
     assert drivers.TRANSPORTS.aliases["batched"] == "liveops.kafka.batching:Transport"
     assert isinstance(consumer.transport, batching.Transport)
     assert issubclass(batching.Transport, driver.Transport)
-    assert fetcher.PartitionRecords is PlainRecords
-    unpacks = fetcher.Fetcher._proc_fetch_request.__code__
-    assert "PartitionRecords" in unpacks.co_names  # looked up when called: a replacement counts
-
-
-@pytest.mark.parametrize(("topic", "is_copied"), [(BATCHED, False), (PLAIN, True)])
-def test_records_are_unpacked(consumer: Any, topic: str, is_copied: bool) -> None:
-    builder = DefaultRecordBatchBuilder(
-        magic=2,
-        compression_type=0,
-        is_transactional=0,
-        producer_id=-1,
-        producer_epoch=-1,
-        base_sequence=-1,
-        batch_size=10_000,
-    )
-    builder.append(0, timestamp=5000, key=None, value=b"a", headers=[("h", b"1")])
-    builder.append(1, timestamp=6000, key=b"k", value=None, headers=[])
-    records = MemoryRecords(bytes(builder.build()))
-    found = list(PlainRecords(TP(topic, 3), records, [], 0, None, None, True, 0))
-    assert [(r.offset, r.timestamp, r.key, r.value, list(r.headers)) for r in found] == [
-        (0, 5000, None, b"a", [("h", b"1")]),
-        (1, 6000, b"k", None, []),
-    ]
-    assert isinstance(found[0], fetcher.ConsumerRecord) is is_copied
 
 
 # Chunks.

@@ -1,0 +1,86 @@
+"""Unpacking fetched records of batched topics many at a time.
+
+aiokafka makes a `ConsumerRecord` of each record and hands them on through two generators,
+more than a microsecond each. Here an agent gets the records of a batch as they are. Depends
+on private parts of aiokafka 0.14.0: `fetcher.PartitionRecords` and `FetchResult`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
+
+
+class PlainRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka has no types
+    """The records of one fetch of a partition, for batched topics taken as lists."""
+
+    next_fetch_offset: int
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: What is unpacked and not yet taken; the offset after the batch it is from.
+        self._unpacked: list[Any] = []
+        self._batch_end = self.next_fetch_offset
+
+    def take(self, most: int | None) -> list[Any]:
+        """The next records, `most` at most; fewer only at the end of the fetch."""
+        taken: list[Any] = []
+        while (most is None or len(taken) < most) and (self._unpacked or self._unpack()):
+            left = len(self._unpacked) if most is None else most - len(taken)
+            taken += self._unpacked[:left]
+            del self._unpacked[:left]
+            whole = not self._unpacked
+            self.next_fetch_offset = self._batch_end if whole else self._unpacked[0].offset
+        return taken
+
+    @property
+    def done(self) -> bool:
+        """Whether all has been taken."""
+        return not self._unpacked and not self._records.has_next()
+
+    def _unpack(self) -> bool:
+        """Unpack the next batch that holds records; False when there is none."""
+        while self._records.has_next():
+            batch = self._records.next_batch()
+            if self._check_crcs and not batch.validate_crc():
+                raise CorruptRecordException(f"Invalid CRC - {self._tp}")
+            found = [] if batch.is_control_batch else list(batch)
+            if found and found[0].offset < self.next_fetch_offset:  # compressed together
+                found = [record for record in found if record.offset >= self.next_fetch_offset]
+            self._batch_end = batch.next_offset
+            if found:
+                self._unpacked = found
+                return True
+            self.next_fetch_offset = self._batch_end
+        return False
+
+
+class PlainResult(fetcher.FetchResult):  # type: ignore[misc] # aiokafka has no types
+    """One fetch of a partition; batched topics come as plain records."""
+
+    batched: ClassVar[set[str]] = set()
+    _partition_records: PlainRecords | None
+
+    def getall(self, max_records: int | None = None) -> list[Any]:
+        """Records not yet taken, `max_records` at most; none when the position has moved."""
+        tp = self._topic_partition
+        if tp.topic not in self.batched:
+            records: list[Any] = super().getall(max_records)
+            return records
+        fetched = self._partition_records
+        if not self.check_assignment(tp) or fetched is None:
+            return []
+        taken = fetched.take(max_records)
+        self._update_position()
+        if fetched.done:
+            self._partition_records = None
+        return taken
+
+
+def install(batched: frozenset[str]) -> None:
+    """Have aiokafka unpack these topics so; it must read them uncommitted, as by default."""
+    fetcher.PartitionRecords = PlainRecords
+    fetcher.FetchResult = PlainResult
+    PlainResult.batched.update(batched)

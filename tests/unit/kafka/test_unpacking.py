@@ -1,0 +1,115 @@
+"""Unpacking fetched batches: the records, their limits and the position after them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from faust.types import TP
+
+from liveops.kafka import unpacking
+from liveops.kafka.unpacking import PlainRecords, PlainResult
+
+BATCHED, PLAIN = "batched", "plain"
+BASE_OFFSET = slice(0, 8)
+
+
+def batch(first: int, count: int) -> bytes:
+    """A record batch with values b"0", b"1", … and headers."""
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 100_000)
+    for number in range(count):
+        builder.append(number, 5000 + number, None, b"%d" % number, [("h", b"1")])
+    packed = bytearray(builder.build())
+    packed[BASE_OFFSET] = first.to_bytes(8, "big")
+    return bytes(packed)
+
+
+def fetched(topic: str, data: bytes, fetch_offset: int = 0) -> tuple[PlainResult, Any]:
+    """A fetch as the fetcher keeps it, and the consumer's position."""
+    tp = TP(topic, 3)
+    state = SimpleNamespace(paused=False, position=fetch_offset)
+    state.consumed_to = lambda offset: setattr(state, "position", offset)
+    assignment = SimpleNamespace(active=True, state_value=lambda tp: state)
+    records = PlainRecords(tp, MemoryRecords(data), [], fetch_offset, None, None, True, 0)
+    result = PlainResult(tp, assignment=assignment, partition_records=records, backoff=0)
+    return result, state
+
+
+@pytest.fixture(autouse=True)
+def only_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PlainResult, "batched", {BATCHED})
+
+
+def offsets(records: list[Any]) -> list[int]:
+    return [record.offset for record in records]
+
+
+@pytest.mark.parametrize(("topic", "is_copied"), [(BATCHED, False), (PLAIN, True)])
+def test_the_same_records_either_way(topic: str, is_copied: bool) -> None:
+    result, state = fetched(topic, batch(0, 2))
+    found = result.getall()
+    assert [(r.offset, r.timestamp, r.key, r.value, list(r.headers)) for r in found] == [
+        (0, 5000, None, b"0", [("h", b"1")]),
+        (1, 5001, None, b"1", [("h", b"1")]),
+    ]
+    assert isinstance(found[0], fetcher.ConsumerRecord) is is_copied
+    assert (state.position, result.has_more()) == (2, False)
+
+
+@pytest.mark.parametrize("topic", [BATCHED, PLAIN])
+def test_limits_cut_across_batches_and_the_position_follows(topic: str) -> None:
+    result, state = fetched(topic, batch(10, 3) + batch(13, 3), fetch_offset=10)
+    assert offsets(result.getall(2)) == [10, 11]
+    assert state.position == 12
+    assert offsets(result.getall(3)) == [12, 13, 14]
+    assert state.position == 15
+    assert offsets(result.getall(3)) == [15]
+    assert state.position == 16
+
+
+@pytest.mark.parametrize("topic", [BATCHED, PLAIN])
+def test_what_lies_before_the_position_is_left_out(topic: str) -> None:
+    result, state = fetched(topic, batch(10, 3) + batch(13, 2), fetch_offset=12)
+    assert offsets(result.getall()) == [12, 13, 14]
+    assert state.position == 15
+
+
+@pytest.mark.parametrize("topic", [BATCHED, PLAIN])
+def test_a_batch_of_nothing_new_moves_the_position(topic: str) -> None:
+    result, state = fetched(topic, batch(10, 3), fetch_offset=13)
+    assert result.getall() == []
+    assert state.position == 13
+
+
+@pytest.mark.parametrize("topic", [BATCHED, PLAIN])
+def test_a_moved_position_gives_nothing(topic: str) -> None:
+    result, state = fetched(topic, batch(0, 3))
+    assert offsets(result.getall(1)) == [0]
+    state.position = 7
+    assert result.getall() == []
+
+
+@pytest.mark.parametrize("topic", [BATCHED, PLAIN])
+def test_a_damaged_batch_is_refused(topic: str) -> None:
+    damaged = bytearray(batch(0, 3))
+    damaged[-1] ^= 1
+    result, state = fetched(topic, bytes(damaged))
+    with pytest.raises(CorruptRecordException):
+        result.getall()
+    assert state.position == 0
+
+
+def test_the_fetcher_looks_its_parts_up_when_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetcher, "PartitionRecords", fetcher.PartitionRecords)
+    monkeypatch.setattr(fetcher, "FetchResult", fetcher.FetchResult)
+    unpacking.install(frozenset({"more"}))
+    assert fetcher.PartitionRecords is PlainRecords
+    assert fetcher.FetchResult is PlainResult
+    assert PlainResult.batched == {BATCHED, "more"}
+    called = fetcher.Fetcher._proc_fetch_request.__code__.co_names
+    assert {"PartitionRecords", "FetchResult"} <= set(called)
