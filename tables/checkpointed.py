@@ -1,28 +1,31 @@
 """A Faust table that may be written at a checkpoint and knows when its writes are safe.
 
-Faust writes tables only inside a stream's iteration and forgets the broker's answer.
-Here the partition follows from the key's owner, and `written()` awaits every ack.
+Faust writes tables only inside a stream's iteration, one record at a time, by a producer
+that is not idempotent, and forgets the broker's answer. Here the partition follows from
+the key's owner, and `written()` sends all writes in order, in batches, and awaits the acks.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import faust
 from faust.types.app import AppT
-from faust.types.tuples import FutureMessage
 
+from liveops.errors import Unavailable
 from liveops.kafka.partitioning import partition_of
+from liveops.kafka.producer import Outgoing, Producer
 
 #: Separates the owner (a service name) from the rest of a table key.
 SEPARATOR = b"\x00"
+#: Between two tries to reach the broker.
+_PAUSE_S = 0.2
 
 
 class CheckpointedTable(faust.Table[bytes, bytes]):
     """Plain table of raw bytes; key = owner, NUL, part; partition = that of the owner."""
 
-    def __init__(self, app: AppT, *, name: str, partitions: int) -> None:
+    def __init__(self, app: AppT, *, name: str, partitions: int, producer: Producer) -> None:
         super().__init__(
             app,
             name=name,
@@ -36,26 +39,47 @@ class CheckpointedTable(faust.Table[bytes, bytes]):
             },
         )
         self._owners = partitions
-        self._unacknowledged: list[FutureMessage] = []
+        self._sender = producer
+        self._unsent: dict[int, list[Outgoing]] = {}
 
     def partition_for_key(self, key: bytes) -> int:
         """The partition of the key's owner, whichever stream is being read."""
         return partition_of(key.split(SEPARATOR, 1)[0].decode(), self._owners)
 
-    def send_changelog(self, *args: Any, **kwargs: Any) -> FutureMessage:
-        """Send to the changelog and keep the promise of its ack."""
-        future = super().send_changelog(*args, **kwargs)
-        self._unacknowledged.append(future)
-        return future
+    def on_key_set(self, key: bytes, value: bytes) -> None:
+        """Note a write for the changelog."""
+        self._note(key, value)
+
+    def on_key_del(self, key: bytes) -> None:
+        """Note a deletion for the changelog."""
+        self._note(key, None)
+
+    def _note(self, key: bytes, value: bytes | None) -> None:
+        writes = self._unsent.setdefault(self.partition_for_key(key), [])
+        writes.append(Outgoing(key.decode(), value))
 
     async def written(self) -> None:
-        """Wait until the broker has acknowledged every write so far; raises its error."""
-        futures, self._unacknowledged = self._unacknowledged, []
-        await asyncio.gather(*futures)
+        """Send every write so far and wait until the broker has acknowledged it.
+
+        Tries until it is there, in the order of the writes; the caller sets a deadline.
+        """
+        unsent, self._unsent = self._unsent, {}
+        topic = self.changelog_topic.get_topic_name()
+        async with asyncio.TaskGroup() as group:
+            for partition, writes in unsent.items():
+                group.create_task(self._send(topic, partition, writes))
+
+    async def _send(self, topic: str, partition: int, writes: list[Outgoing]) -> None:
+        while True:
+            try:
+                await self._sender.send_in_order(topic, partition, writes)
+                return
+            except Unavailable:
+                await asyncio.sleep(_PAUSE_S)
 
 
-def declare(app: AppT, name: str, partitions: int) -> CheckpointedTable:
+def declare(app: AppT, name: str, partitions: int, producer: Producer) -> CheckpointedTable:
     """Create the table and make it known to the app."""
-    table = CheckpointedTable(app, name=name, partitions=partitions)
+    table = CheckpointedTable(app, name=name, partitions=partitions, producer=producer)
     app.tables.add(table)
     return table

@@ -11,14 +11,15 @@ from faust.types.app import AppT
 
 from liveops.detection.codec import decode_presence, decode_series
 from liveops.detection.state import ServiceState, new_service
+from liveops.kafka.producer import Producer
 from tables.checkpointed import SEPARATOR, CheckpointedTable, declare
 
 NAME = "detectors"
 
 
-def register(app: AppT, partitions: int) -> CheckpointedTable:
+def register(app: AppT, partitions: int, producer: Producer) -> CheckpointedTable:
     """Declare the table."""
-    return declare(app, NAME, partitions)
+    return declare(app, NAME, partitions, producer)
 
 
 def key_of(service: str, series: str = "") -> bytes:

@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 from faust.types.app import AppT
 
+from liveops.kafka.producer import Producer
 from liveops.windows.block import FIELDS, Block
 from liveops.windows.buckets import CODE_BITS
 from liveops.windows.state import Range
@@ -67,9 +68,9 @@ decode_piece = msgspec.msgpack.Decoder(list[Output]).decode
 _decode_part = msgspec.msgpack.Decoder(MinutePart).decode
 
 
-def register(app: AppT, partitions: int) -> CheckpointedTable:
+def register(app: AppT, partitions: int, producer: Producer) -> CheckpointedTable:
     """Declare the table."""
-    return declare(app, NAME, partitions)
+    return declare(app, NAME, partitions, producer)
 
 
 def key_of(service: str, part: str) -> bytes:

@@ -126,7 +126,7 @@ class Log:
         when_s = chunk[-1].timestamp / 1000
         for home, forwards in gathered.forwards.items():
             for item in forwards:
-                self._put(RAW_KEYED, home, when_s, item.value, item.headers)
+                self._put(RAW_KEYED, home, when_s, item.value or b"", item.headers)
         self.faults += [fault.reason for fault, _, _ in gathered.faults]
         self.open += [orjson.loads(value) for _, _, value in owner.windows.open_records()]
         owner.position[topic] = first + len(chunk)

@@ -33,7 +33,7 @@ class Outgoing(Struct, frozen=True, gc=False):
     """A record to send; the partition is chosen by the sender."""
 
     key: str
-    value: bytes
+    value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
@@ -116,7 +116,7 @@ class Producer:
                     while at < len(records) and _append(batch, records[at]):
                         at += 1
                     if at == first:
-                        raise ValueError(f"a record of {len(records[at].value)} bytes")
+                        raise ValueError(f"a record of {len(records[at].value or b'')} bytes")
                     sent = await producer.send_batch(batch, topic, partition=partition)
                     await asyncio.shield(sent)
             except _BROKEN as error:
@@ -150,7 +150,7 @@ class Producer:
                     enable_idempotence=True,
                     acks="all",
                     linger_ms=2,
-                    max_batch_size=131_072,
+                    max_batch_size=524_288,
                     max_request_size=8 * 1024 * 1024,
                     compression_type="zstd",
                     request_timeout_ms=10_000,

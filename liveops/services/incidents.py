@@ -62,7 +62,7 @@ def build(settings: Settings) -> LiveOpsApp:
 
 
 def _wire_detectors(app: LiveOpsApp, deps: Deps) -> None:
-    table = detectors.register(app, deps.settings.partitions)
+    table = detectors.register(app, deps.settings.partitions, deps.producer)
     agent = DetectAgent(table, deps.producer, deps.config, partitions=deps.settings.partitions)
     upkeep = DetectorUpkeep(app, agent, deps.database, deps.clock)
     app.batched_topics = frozenset({AGGREGATED, WINDOWS_OPEN})

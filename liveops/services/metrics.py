@@ -57,7 +57,7 @@ def build(settings: Settings) -> LiveOpsApp:
 
 def _wire_windows(app: LiveOpsApp, deps: Deps) -> WindowAgent:
     settings = deps.settings
-    table = windows.register(app, settings.partitions)
+    table = windows.register(app, settings.partitions, deps.producer)
     offsets = LogOffsets(settings)
     max_age_s = settings.raw_retention_days * 86_400.0
     feed = LiveFeed(deps.cache, max_age_s=max_age_s)

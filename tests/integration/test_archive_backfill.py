@@ -40,7 +40,7 @@ class Topic:
 
     async def send_in_order(self, topic: str, partition: int, records: list[Outgoing]) -> None:
         assert topic == AGGREGATED
-        self.sent += [(partition, orjson.loads(record.value)) for record in records]
+        self.sent += [(partition, orjson.loads(record.value or b"")) for record in records]
         self.end += len(records)
 
     async def bounds(self, topic: str, partitions: Collection[int]) -> dict[int, Bounds]:
