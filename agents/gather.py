@@ -77,10 +77,10 @@ class Gatherer:
 
     def _columns(self, wires: list[Wire], append_s: list[float]) -> tuple[Columns, Any]:
         """Number, value and time of each record, and which of them have good ones."""
-        known = self._careful.known
+        known, single = self._careful.known, UNSET
         numbers = [
             known.get((wire.service_name, wire.metric_type, bytes(wire.tags)), _UNKNOWN)
-            if wire.id is None and wire.metrics is UNSET
+            if wire.id is None and wire.metrics is single
             else _UNKNOWN
             for wire in wires
         ]

@@ -145,6 +145,9 @@ class Consumer(driver.Consumer):
         expected = self._expected.get(tp, 0)
         if records and records[0].offset < expected:
             records = [record for record in records if record.offset >= expected]
+        sizes = [len(record.value) for record in records if record.value]
+        if records and len(records) <= MAX_CHUNK_RECORDS and sum(sizes) <= MAX_CHUNK_BYTES:
+            return [Chunk(tp.topic, tp.partition, records)]
         chunks: list[Chunk] = []
         start = size = 0
         for index, record in enumerate(records):

@@ -49,6 +49,14 @@ def group_starts(ordered: Ints) -> Ints:
     return np.flatnonzero(first)
 
 
+def distinct(numbers: Ints) -> list[int]:
+    """The different numbers, ascending; mostly there is only one."""
+    if (numbers == numbers[0]).all():
+        return [int(numbers[0])]
+    found: list[int] = np.unique(numbers).tolist()
+    return found
+
+
 def codes_of(values: Floats) -> Ints:
     """Bucket codes of finite values, of the same length."""
     size = np.abs(values)

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from liveops.windows.buckets import Floats, Ints, argsort_small, group_starts
+from liveops.windows.buckets import Floats, Ints, argsort_small, distinct, group_starts
 from liveops.windows.closing import advance, move_watermark, watermark
 from liveops.windows.emission import emit_when_due
 from liveops.windows.staging import SERIES_MASK, add_rows, flush
@@ -100,7 +100,7 @@ def _fold_slice(
 def _move_clocks(partition: PartitionState, rows: Arrivals) -> Floats:
     """Take the rows' broker times into the clocks; returns T of each row's origin there."""
     running_s = np.empty(len(rows.append_s))
-    for origin in np.unique(rows.origins).tolist():
+    for origin in distinct(rows.origins):
         mine = rows.origins == origin
         clock_s = partition.clocks.get(origin, 0.0)
         running_s[mine] = np.maximum.accumulate(np.maximum(rows.append_s[mine], clock_s))
@@ -110,7 +110,7 @@ def _move_clocks(partition: PartitionState, rows: Arrivals) -> Floats:
 
 def _remember_offsets(service: ServiceState, rows: Arrivals, chosen: Ints) -> None:
     origins = rows.origins[chosen]
-    for origin in np.unique(origins).tolist():
+    for origin in distinct(origins):
         offset = int(rows.offsets[chosen[origins == origin]].max())
         service.offsets[origin] = max(offset, service.offsets.get(origin, -1))
 
