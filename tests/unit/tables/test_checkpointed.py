@@ -1,0 +1,60 @@
+"""Writes of a table reach the changelog in order, however often the broker is away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import faust
+import pytest
+
+from liveops.errors import Unavailable
+from liveops.kafka.partitioning import partition_of
+from liveops.kafka.producer import Outgoing
+from tables import checkpointed
+from tables.checkpointed import declare
+
+PARTITIONS = 4
+
+
+class Broker:
+    """A producer whose first tries get nowhere; keeps what it was given."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.log: list[tuple[str, int, str, bytes | None]] = []
+
+    async def send_in_order(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise Unavailable("kafka")
+        self.log += [(topic, partition, record.key, record.value) for record in records]
+
+
+@pytest.mark.parametrize("failures", [0, 3])
+async def test_writes_are_sent_in_order_once_the_broker_answers(
+    monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    monkeypatch.setattr(checkpointed, "_PAUSE_S", 0.0)
+    broker = Broker(failures)
+    app = faust.App("tables", broker="memory://", store="memory://")
+    table = declare(cast(Any, app), "windows", PARTITIONS, cast(Any, broker))
+    table[b"shop\x00h"] = b"1"
+    table[b"shop\x00m60/0-64"] = b"2"
+    del table[b"shop\x00m60/0-64"]
+    table[b"search\x00h"] = b"3"
+    table[b"shop\x00h"] = b"4"
+    assert broker.log == []  # nothing goes out before the checkpoint
+    await table.written()
+    home = partition_of("shop", PARTITIONS)
+    topic = "tables-windows-changelog"
+    assert [write for write in broker.log if write[2].startswith("shop")] == [
+        (topic, home, "shop\x00h", b"1"),
+        (topic, home, "shop\x00m60/0-64", b"2"),
+        (topic, home, "shop\x00m60/0-64", None),
+        (topic, home, "shop\x00h", b"4"),
+    ]
+    assert (topic, partition_of("search", PARTITIONS), "search\x00h", b"3") in broker.log
+    assert table[b"shop\x00h"] == b"4"
+    await table.written()
+    assert len(broker.log) == 5
