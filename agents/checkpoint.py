@@ -80,6 +80,7 @@ class Checkpointer:
         try:
             async with asyncio.timeout(_SUSPEND_DEADLINE_S), self._lock:
                 self._active = False
+                await self._agent.table.written()  # deletions wait for the next round
         except TimeoutError:
             log.error("the last checkpoint does not end; stopping, so that it cannot come late")
             os._exit(EXIT_LOST_STATE)

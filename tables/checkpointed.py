@@ -13,6 +13,7 @@ import faust
 from faust.types.app import AppT
 
 from liveops.errors import Unavailable
+from liveops.kafka.offsets import LogOffsets
 from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Outgoing, Producer
 
@@ -68,6 +69,23 @@ class CheckpointedTable(faust.Table[bytes, bytes]):
         async with asyncio.TaskGroup() as group:
             for partition, writes in unsent.items():
                 group.create_task(self._send(topic, partition, writes))
+
+    async def stale(self, log: LogOffsets, partitions: Collection[int]) -> set[int]:
+        """Recovered partitions that do not hold the last write of their changelog.
+
+        Faust may take a table for recovered that is not, when one rebalance follows another.
+        What cannot be asked is not counted.
+        """
+        topic = self.changelog_topic.get_topic_name()
+        try:
+            last = await log.last_records(topic, partitions)
+        except Unavailable:
+            return set()
+        return {
+            partition
+            for partition, (key, value) in last.items()
+            if key is not None and self.data.get(key) != value
+        }
 
     async def _send(self, topic: str, partition: int, writes: list[Outgoing]) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""Where the partitions of a log begin and end, asked of the broker."""
+"""Where the partitions of a log begin and end, and with what, asked of the broker."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from aiokafka.errors import KafkaError
 
 from liveops.errors import Unavailable
 from liveops.settings import Settings
+
+#: A record that is still there comes within this time.
+_LAST_DEADLINE_S = 3.0
 
 
 class Bounds(NamedTuple):
@@ -62,6 +65,36 @@ class LogOffsets:
                 await self.stop()
                 raise Unavailable("kafka") from error
         return {tp.partition: Bounds(begins[tp], ends[tp]) for tp in wanted}
+
+    async def last_records(
+        self, topic: str, partitions: Collection[int]
+    ) -> dict[int, tuple[bytes | None, bytes | None]]:
+        """Key and value of the last record by partition; raises Unavailable("kafka").
+
+        Left out are partitions that are empty, or whose last record was compacted away.
+        """
+        ends = {
+            TopicPartition(topic, number): found.end
+            for number, found in (await self.bounds(topic, partitions)).items()
+            if found.end > found.begin
+        }
+        last: dict[int, tuple[bytes | None, bytes | None]] = {}
+        async with self._one_at_a_time:
+            try:
+                consumer = await self._started()
+                consumer.assign(list(ends))
+                for tp, end in ends.items():
+                    consumer.seek(tp, end - 1)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LAST_DEADLINE_S):
+                        while len(last) < len(ends):
+                            for tp, records in (await consumer.getmany(timeout_ms=100)).items():
+                                last[tp.partition] = records[-1].key, records[-1].value
+                consumer.unsubscribe()
+            except (KafkaError, OSError, ValueError) as error:
+                await self.stop()
+                raise Unavailable("kafka") from error
+        return last
 
     async def _started(self) -> AIOKafkaConsumer:
         if self._consumer is None:

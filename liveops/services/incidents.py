@@ -13,6 +13,7 @@ from agents.detect import DETECTIONS_KEY, DetectAgent
 from agents.detector_upkeep import DetectorUpkeep
 from liveops.errors import Unavailable
 from liveops.kafka.app import LiveOpsApp, Loop, create_app
+from liveops.kafka.offsets import LogOffsets
 from liveops.kafka.partitioning import partition_of
 from liveops.postgres.correlation import seed_default_rules
 from liveops.postgres.database import Database
@@ -22,6 +23,7 @@ from liveops.redis.fanout import Fanout
 from liveops.redis.keys import LIVE_INCIDENTS_CHANNEL
 from liveops.services import port_of
 from liveops.services.deps import Deps, make_deps
+from liveops.services.recovery import leave_if_stale
 from liveops.settings import Settings, load_settings
 from schema.topics import AGGREGATED, DETECTIONS, WINDOWS_OPEN
 from tables import detectors
@@ -63,6 +65,7 @@ def build(settings: Settings) -> LiveOpsApp:
 
 def _wire_detectors(app: LiveOpsApp, deps: Deps) -> None:
     table = detectors.register(app, deps.settings.partitions, deps.producer)
+    offsets = LogOffsets(deps.settings)
     agent = DetectAgent(table, deps.producer, deps.config, partitions=deps.settings.partitions)
     upkeep = DetectorUpkeep(app, agent, deps.database, deps.clock)
     app.batched_topics = frozenset({AGGREGATED, WINDOWS_OPEN})
@@ -71,6 +74,7 @@ def _wire_detectors(app: LiveOpsApp, deps: Deps) -> None:
     @table.on_recover
     async def load(*_: Any) -> None:
         assigned = {tp.partition for tp in app.consumer.assignment() if tp.topic == AGGREGATED}
+        await leave_if_stale(table, offsets, assigned)
         agent.load(assigned)
         upkeep.resume()
 
@@ -79,7 +83,7 @@ def _wire_detectors(app: LiveOpsApp, deps: Deps) -> None:
         upkeep.active = False
         agent.forget()
 
-    app.parts.append(agent.fitter)
+    app.parts += [agent.fitter, offsets]
     app.parts.append(Loop(upkeep.run, "detector-upkeep"))
     app.parts.append(Loop(upkeep.keep_edges, "learned-edges"))
 

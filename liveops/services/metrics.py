@@ -15,6 +15,7 @@ from liveops.redis import keys
 from liveops.redis.fanout import Fanout
 from liveops.services import port_of
 from liveops.services.deps import Deps, make_deps
+from liveops.services.recovery import leave_if_stale
 from liveops.settings import Settings, load_settings
 from liveops.windows.state import Limits
 from schema.topics import RAW, RAW_KEYED
@@ -95,6 +96,7 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> WindowAgent:
     @table.on_recover
     async def load(*_: Any) -> None:
         assigned = {tp.partition for tp in app.consumer.assignment() if tp.topic == RAW}
+        await leave_if_stale(table, offsets, assigned)
         agent.owned.clear()
         agent.load(assigned)
         agent.refuse(await _ends(offsets, assigned))

@@ -58,3 +58,28 @@ async def test_writes_are_sent_in_order_once_the_broker_answers(
     assert table[b"shop\x00h"] == b"4"
     await table.written()
     assert len(broker.log) == 5
+
+
+class Changelog:
+    """The last records of a changelog."""
+
+    def __init__(self, last: dict[int, tuple[bytes | None, bytes | None]]) -> None:
+        self.last = last
+
+    async def last_records(self, topic: str, partitions: Any) -> Any:
+        assert topic == "tables-windows-changelog"
+        return {number: self.last[number] for number in partitions if number in self.last}
+
+
+async def test_a_table_without_its_last_write_is_stale() -> None:
+    app = faust.App("tables", broker="memory://", store="memory://")
+    table = declare(cast(Any, app), "windows", PARTITIONS, cast(Any, Broker(0)))
+    table[b"shop\x00h"] = b"new"
+    last: dict[int, tuple[bytes | None, bytes | None]] = {
+        0: (b"shop\x00h", b"new"),
+        1: (b"shop\x00h", b"newer"),
+        2: (b"gone\x00h", None),
+        3: (b"shop\x00h", None),
+    }
+    assert await table.stale(cast(Any, Changelog(last)), {0, 1, 2, 3}) == {1, 3}
+    assert await table.stale(cast(Any, Changelog({})), {0}) == set()
