@@ -8,6 +8,7 @@ the key's owner, and `written()` sends all writes in order, in batches, and awai
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 import faust
 from faust.types.app import AppT
