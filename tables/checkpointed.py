@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from typing import Any, cast
 
 import faust
 from faust.types.app import AppT
@@ -71,22 +72,19 @@ class CheckpointedTable(faust.Table[bytes, bytes]):
             for partition, writes in unsent.items():
                 group.create_task(self._send(topic, partition, writes))
 
-    async def stale(self, log: LogOffsets, partitions: Collection[int]) -> set[int]:
-        """Recovered partitions that do not hold the last write of their changelog.
+    async def reload(self, log: LogOffsets, partitions: Collection[int]) -> None:
+        """Hold what the changelog of these partitions says, and nothing else.
 
-        Faust may take a table for recovered that is not, when one rebalance follows another.
-        What cannot be asked is not counted.
+        Faust's own recovery is not enough: when one rebalance follows another, an event left
+        in its queue sets the offset to go on from, and all before it is taken for read.
+        Raises Unavailable("kafka").
         """
         topic = self.changelog_topic.get_topic_name()
-        try:
-            last = await log.last_records(topic, partitions)
-        except Unavailable:
-            return set()
-        return {
-            partition
-            for partition, (key, value) in last.items()
-            if key is not None and self.data.get(key) != value
-        }
+        values = await log.newest_values(topic, partitions)
+        self._unsent.clear()
+        held: dict[bytes, bytes] = cast(Any, self.data).data
+        held.clear()
+        held.update(values)
 
     async def _send(self, topic: str, partition: int, writes: list[Outgoing]) -> None:
         while True:

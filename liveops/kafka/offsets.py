@@ -1,4 +1,4 @@
-"""Where the partitions of a log begin and end, and with what, asked of the broker."""
+"""Where the partitions of a log begin and end, and what a compacted one holds."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from aiokafka.errors import KafkaError
 
 from liveops.errors import Unavailable
 from liveops.settings import Settings
-
-#: A record that is still there comes within this time.
-_LAST_DEADLINE_S = 3.0
 
 
 class Bounds(NamedTuple):
@@ -66,35 +63,47 @@ class LogOffsets:
                 raise Unavailable("kafka") from error
         return {tp.partition: Bounds(begins[tp], ends[tp]) for tp in wanted}
 
-    async def last_records(
-        self, topic: str, partitions: Collection[int]
-    ) -> dict[int, tuple[bytes | None, bytes | None]]:
-        """Key and value of the last record by partition; raises Unavailable("kafka").
+    async def newest_values(self, topic: str, partitions: Collection[int]) -> dict[bytes, bytes]:
+        """The last value of each key in these partitions of a compacted topic, by key.
 
-        Left out are partitions that are empty, or whose last record was compacted away.
+        Reads from the beginning to the end there is when it is called; raises
+        Unavailable("kafka") when the broker stops answering.
         """
         ends = {
             TopicPartition(topic, number): found.end
             for number, found in (await self.bounds(topic, partitions)).items()
             if found.end > found.begin
         }
-        last: dict[int, tuple[bytes | None, bytes | None]] = {}
+        if not ends:
+            return {}
         async with self._one_at_a_time:
             try:
                 consumer = await self._started()
                 consumer.assign(list(ends))
-                for tp, end in ends.items():
-                    consumer.seek(tp, end - 1)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_LAST_DEADLINE_S):
-                        while len(last) < len(ends):
-                            for tp, records in (await consumer.getmany(timeout_ms=100)).items():
-                                last[tp.partition] = records[-1].key, records[-1].value
+                await consumer.seek_to_beginning(*ends)
+                values = await self._read(consumer, ends)
                 consumer.unsubscribe()
-            except (KafkaError, OSError, ValueError) as error:
+            except (KafkaError, OSError, TimeoutError, ValueError) as error:
                 await self.stop()
                 raise Unavailable("kafka") from error
-        return last
+        return values
+
+    async def _read(
+        self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]
+    ) -> dict[bytes, bytes]:
+        values: dict[bytes, bytes] = {}
+        behind = set(ends)
+        while behind:
+            async with asyncio.timeout(self._deadline_s):
+                fetched = await consumer.getmany(*behind, timeout_ms=500)
+                for records in fetched.values():
+                    for record in records:
+                        if record.value is None:
+                            values.pop(record.key, None)
+                        else:
+                            values[record.key] = record.value
+                behind = {tp for tp in behind if await consumer.position(tp) < ends[tp]}
+        return values
 
     async def _started(self) -> AIOKafkaConsumer:
         if self._consumer is None:

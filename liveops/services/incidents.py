@@ -23,7 +23,7 @@ from liveops.redis.fanout import Fanout
 from liveops.redis.keys import LIVE_INCIDENTS_CHANNEL
 from liveops.services import port_of
 from liveops.services.deps import Deps, make_deps
-from liveops.services.recovery import leave_if_stale
+from liveops.services.recovery import Takeover
 from liveops.settings import Settings, load_settings
 from schema.topics import AGGREGATED, DETECTIONS, WINDOWS_OPEN
 from tables import detectors
@@ -66,6 +66,7 @@ def build(settings: Settings) -> LiveOpsApp:
 def _wire_detectors(app: LiveOpsApp, deps: Deps) -> None:
     table = detectors.register(app, deps.settings.partitions, deps.producer)
     offsets = LogOffsets(deps.settings)
+    takeover = Takeover(app, table, offsets)
     agent = DetectAgent(table, deps.producer, deps.config, partitions=deps.settings.partitions)
     upkeep = DetectorUpkeep(app, agent, deps.database, deps.clock)
     app.batched_topics = frozenset({AGGREGATED, WINDOWS_OPEN})
@@ -74,7 +75,8 @@ def _wire_detectors(app: LiveOpsApp, deps: Deps) -> None:
     @table.on_recover
     async def load(*_: Any) -> None:
         assigned = {tp.partition for tp in app.consumer.assignment() if tp.topic == AGGREGATED}
-        await leave_if_stale(table, offsets, assigned)
+        if not await takeover.reload(assigned):
+            return
         agent.load(assigned)
         upkeep.resume()
 

@@ -15,7 +15,7 @@ from liveops.redis import keys
 from liveops.redis.fanout import Fanout
 from liveops.services import port_of
 from liveops.services.deps import Deps, make_deps
-from liveops.services.recovery import leave_if_stale
+from liveops.services.recovery import Takeover
 from liveops.settings import Settings, load_settings
 from liveops.windows.state import Limits
 from schema.topics import RAW, RAW_KEYED
@@ -60,6 +60,7 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> WindowAgent:
     settings = deps.settings
     table = windows.register(app, settings.partitions, deps.producer)
     offsets = LogOffsets(settings)
+    takeover = Takeover(app, table, offsets)
     max_age_s = settings.raw_retention_days * 86_400.0
     feed = LiveFeed(deps.cache, max_age_s=max_age_s)
     limits = Limits(
@@ -96,7 +97,8 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> WindowAgent:
     @table.on_recover
     async def load(*_: Any) -> None:
         assigned = {tp.partition for tp in app.consumer.assignment() if tp.topic == RAW}
-        await leave_if_stale(table, offsets, assigned)
+        if not await takeover.reload(assigned):
+            return
         agent.owned.clear()
         agent.load(assigned)
         agent.refuse(await _ends(offsets, assigned))

@@ -1,24 +1,43 @@
-"""No worker goes on with a table that was not recovered to its end."""
+"""Taking over partitions: their table is read anew before anything is done with them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from typing import Any
 
 import structlog
+from faust.types.app import AppT
 
 from agents.window import EXIT_LOST_STATE
+from liveops.errors import Unavailable
 from liveops.kafka.offsets import LogOffsets
 from tables.checkpointed import CheckpointedTable
 
 log = structlog.get_logger(__name__)
 
 
-async def leave_if_stale(
-    table: CheckpointedTable, offsets: LogOffsets, partitions: Collection[int]
-) -> None:
-    """End the process when these partitions lack their last write: a new one reads it all."""
-    stale = await table.stale(offsets, partitions)
-    if stale:
-        log.error("table not recovered to its end; starting again", partitions=sorted(stale))
-        os._exit(EXIT_LOST_STATE)
+class Takeover:
+    """Reads a table anew for the partitions this worker is assigned."""
+
+    def __init__(self, app: AppT, table: CheckpointedTable, offsets: LogOffsets) -> None:
+        self._table = table
+        self._offsets = offsets
+        self._revocations = 0
+        app.on_partitions_revoked.connect(self._revoked)
+
+    async def _revoked(self, *_: Any, **__: Any) -> None:
+        self._revocations += 1
+
+    async def reload(self, partitions: Collection[int]) -> bool:
+        """Read the changelog; False when the assignment has ended meanwhile.
+
+        Without it nothing may be folded: when the broker does not answer the process ends.
+        """
+        before = self._revocations
+        try:
+            await self._table.reload(self._offsets, partitions)
+        except Unavailable:
+            log.error("the changelog could not be read; starting again", table=self._table.name)
+            os._exit(EXIT_LOST_STATE)
+        return self._revocations == before

@@ -61,25 +61,21 @@ async def test_writes_are_sent_in_order_once_the_broker_answers(
 
 
 class Changelog:
-    """The last records of a changelog."""
+    """What a changelog holds."""
 
-    def __init__(self, last: dict[int, tuple[bytes | None, bytes | None]]) -> None:
-        self.last = last
-
-    async def last_records(self, topic: str, partitions: Any) -> Any:
+    async def newest_values(self, topic: str, partitions: Any) -> dict[bytes, bytes]:
         assert topic == "tables-windows-changelog"
-        return {number: self.last[number] for number in partitions if number in self.last}
+        assert partitions == {1, 2}
+        return {b"shop\x00h": b"stored"}
 
 
-async def test_a_table_without_its_last_write_is_stale() -> None:
+async def test_a_reloaded_table_holds_its_changelog_and_nothing_else() -> None:
+    broker = Broker(0)
     app = faust.App("tables", broker="memory://", store="memory://")
-    table = declare(cast(Any, app), "windows", PARTITIONS, cast(Any, Broker(0)))
-    table[b"shop\x00h"] = b"new"
-    last: dict[int, tuple[bytes | None, bytes | None]] = {
-        0: (b"shop\x00h", b"new"),
-        1: (b"shop\x00h", b"newer"),
-        2: (b"gone\x00h", None),
-        3: (b"shop\x00h", None),
-    }
-    assert await table.stale(cast(Any, Changelog(last)), {0, 1, 2, 3}) == {1, 3}
-    assert await table.stale(cast(Any, Changelog({})), {0}) == set()
+    table = declare(cast(Any, app), "windows", PARTITIONS, cast(Any, broker))
+    table[b"shop\x00h"] = b"of an owner before"
+    table[b"search\x00h"] = b"of an owner before"
+    await table.reload(cast(Any, Changelog()), {1, 2})
+    assert dict(table.items()) == {b"shop\x00h": b"stored"}
+    await table.written()
+    assert broker.log == []  # another may own the partitions now
