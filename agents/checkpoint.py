@@ -3,7 +3,7 @@
 Order, for each owned partition: (1) what changed, with its finished outputs, into the
 table, awaiting the changelog's acks; (2) the outputs, awaiting the acks; (3) when all
 that the chunks held for other partitions is sent, they are acknowledged, and what the
-table no longer needs is deleted. Open windows are sent between checkpoints.
+table no longer needs is deleted.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import asyncio
 import os
 
 import structlog
-from faust.types import TP
-from faust.types.app import AppT
 from prometheus_async.aio import time
 
 from agents.live import LiveFeed
@@ -22,15 +20,9 @@ from agents.window import EXIT_LOST_STATE, OwnedPartition, WindowAgent
 from liveops.clock import Clock
 from liveops.errors import Unavailable
 from liveops.kafka.producer import Outgoing, Producer
-from liveops.kafka.progress import read_to_end, unacknowledged
-from liveops.metrics import (
-    CHECKPOINT_SECONDS,
-    EMISSION_DELAY_SECONDS,
-    WATERMARK_DELAY_SECONDS,
-    WINDOWS_EMITTED,
-)
+from liveops.metrics import CHECKPOINT_SECONDS, WINDOWS_EMITTED
 from liveops.windows.state import ServiceState
-from schema.topics import AGGREGATED, RAW, RAW_KEYED, WINDOWS_OPEN
+from schema.topics import AGGREGATED
 
 log = structlog.get_logger(__name__)
 #: Corrections of closed windows are coalesced over this time.
@@ -40,16 +32,13 @@ _CHANGELOG_DEADLINE_S = 120.0
 _FORWARD_DEADLINE_S = 2.0
 #: Less than the time the group waits for a member in a rebalance.
 _SUSPEND_DEADLINE_S = 8.0
-#: A service that spoke within this time counts for the watermark's delay.
-_LIVE_S = 300.0
 
 
 class Checkpointer:
-    """Checkpoints, emits and ticks while this worker's assignment is in force."""
+    """Checkpoints while this worker's assignment is in force."""
 
     def __init__(
         self,
-        app: AppT,
         agent: WindowAgent,
         producer: Producer,
         live: LiveFeed,
@@ -57,7 +46,6 @@ class Checkpointer:
         *,
         interval_s: float,
     ) -> None:
-        self._app = app
         self._agent = agent
         self._producer = producer
         self._live = live
@@ -66,11 +54,12 @@ class Checkpointer:
         self._settled_s = 0.0
         #: Held during a round: after `suspend` nothing of a revoked partition is written.
         self._lock = asyncio.Lock()
-        self._active = False
+        #: Whether the recovered state is loaded and no rebalance has begun.
+        self.active = False
 
     def resume(self) -> None:
         """The recovered state is loaded."""
-        self._active = True
+        self.active = True
 
     async def suspend(self) -> None:
         """Finish the round under way; from now on the partitions may have other owners.
@@ -79,7 +68,7 @@ class Checkpointer:
         """
         try:
             async with asyncio.timeout(_SUSPEND_DEADLINE_S), self._lock:
-                self._active = False
+                self.active = False
                 await self._agent.table.written()  # deletions wait for the next round
         except TimeoutError:
             log.error("the last checkpoint does not end; stopping, so that it cannot come late")
@@ -91,7 +80,7 @@ class Checkpointer:
             await asyncio.sleep(self._interval_s)
             try:
                 async with self._lock:
-                    if self._active:
+                    if self.active:
                         await self.round()
             except Unavailable as error:
                 log.warning("checkpoint waits for the broker", error=str(error))
@@ -100,60 +89,26 @@ class Checkpointer:
                 os._exit(EXIT_LOST_STATE)
 
     async def round(self) -> None:
-        """Tick, send the open windows, settle, checkpoint."""
-        self._tick()
-        self._measure()
-        owned = list(self._agent.owned.items())
-        for number, partition in owned:
-            await self._send_open(number, partition.windows)
+        """Settle when it is time, and checkpoint each partition."""
         settle = self._clock.monotonic_s() - self._settled_s >= _SETTLE_S
         if settle:
             self._settled_s = self._clock.monotonic_s()
-        for number, partition in owned:
+        for number, partition in list(self._agent.owned.items()):
             if settle:
                 partition.windows.settle()
             await self._checkpoint(number, partition)
-        await self._live.flush()
-
-    def _tick(self) -> None:
-        now_s = self._clock.now_s()
-        for number, owned in self._agent.owned.items():
-            if self._caught_up(number):
-                owned.windows.tick(now_s)
-
-    def _measure(self) -> None:
-        """How far the slowest service that lately spoke is behind."""
-        now_s = self._clock.now_s()
-        marks = [
-            service.watermark_s
-            for owned in self._agent.owned.values()
-            for service in owned.windows.state.by_number
-            if service.event_append_s > now_s - _LIVE_S
-        ]
-        WATERMARK_DELAY_SECONDS.set(max(0.0, now_s - min(marks, default=now_s)))
-
-    def _caught_up(self, number: int) -> bool:
-        """Whether every record of the partition has been read and folded."""
-        waiting = sum(len(owned.unacknowledged) for owned in self._agent.owned.values())
-        if unacknowledged(self._app, (RAW, RAW_KEYED)) > waiting:
-            return False
-        return all(read_to_end(self._app, TP(topic, number)) for topic in (RAW, RAW_KEYED))
 
     @time(CHECKPOINT_SECONDS)
     async def _checkpoint(self, number: int, owned: OwnedPartition) -> None:
-        events, owned.unacknowledged = owned.unacknowledged, []
-        sending = owned.sending
-        try:
-            waiting = owned.windows.write()
-            async with asyncio.timeout(_CHANGELOG_DEADLINE_S):
-                await self._agent.table.written()
-            await self._send_pending(number, owned.windows, waiting)
-            if sending is not None:
-                await _sent(sending)
-        except Unavailable:
-            owned.unacknowledged = events + owned.unacknowledged
-            raise
+        events, sending = list(owned.unacknowledged), owned.sending
+        waiting = owned.windows.write()
+        async with asyncio.timeout(_CHANGELOG_DEADLINE_S):
+            await self._agent.table.written()
+        await self._send_pending(number, owned.windows, waiting)
+        if sending is not None:
+            await _sent(sending)
         owned.windows.store.clean()
+        del owned.unacknowledged[: len(events)]
         for event in events:
             event.ack()
 
@@ -174,22 +129,6 @@ class Checkpointer:
         closed = by_topic.get(AGGREGATED, [])
         WINDOWS_EMITTED.labels("closed").inc(len(closed))
         self._live.add_closed(windows.closed_windows())
-
-    async def _send_open(self, number: int, owned: PartitionWindows) -> None:
-        records = owned.open_records()
-        if not records:
-            return
-        outgoing = [Outgoing(name, value) for name, _, value in records]
-        try:
-            await self._producer.send_in_order(WINDOWS_OPEN, number, outgoing)
-        except Unavailable as error:
-            log.warning("open windows were not sent", error=str(error))
-        now_s = self._clock.now_s()
-        for _, windows, _ in records:
-            newest_s = max(item.broker_time_s for item, _ in windows)
-            EMISSION_DELAY_SECONDS.observe(max(0.0, now_s - newest_s))
-            WINDOWS_EMITTED.labels("open").inc(len(windows))
-            self._live.add_open(windows)
 
 
 async def _sent(sending: asyncio.Task[None]) -> None:

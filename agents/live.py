@@ -23,6 +23,7 @@ from schema.metrics import Aggregate
 log = structlog.get_logger(__name__)
 KEEP_CLOSED_S = 900
 AGG_TTL_S = 1800
+_PAUSE_S = 0.2
 #: With more metrics than these to show at once, the next are shown a second later.
 _MANY = 1000
 _STRETCHED_S = 1.0
@@ -66,6 +67,12 @@ class LiveFeed:
         if item.start_s >= newest.get(series, 0):
             newest[series] = item.start_s
             self._points[key][series] = record
+
+    async def run(self) -> None:
+        """Flush again and again."""
+        while True:
+            await asyncio.sleep(_PAUSE_S)
+            await self.flush()
 
     async def flush(self) -> None:
         """Write what was gathered; on trouble it is dropped. Under load only each second."""

@@ -84,6 +84,11 @@ class PartitionWindows:
                 correct(self.state, service, outputs, service.watermark_s)
         self._keep(outputs)
 
+    @property
+    def emitted(self) -> bool:
+        """Whether open windows wait to be sent."""
+        return bool(self._open)
+
     def open_records(self) -> list[OpenRecord]:
         """Records of open windows that are due, oldest first; given out once."""
         found, self._open = self._open, []

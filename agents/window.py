@@ -74,6 +74,8 @@ class WindowAgent:
         self._max_age_s = max_age_s
         #: Records that made the fold fail; they are dead letters.
         self._culprits: set[tuple[str, int, int]] = set()
+        #: Set when there may be open windows to send.
+        self.emitted = asyncio.Event()
         self._ahead = asyncio.Semaphore(_CHUNKS_AHEAD)
         self._tasks: set[asyncio.Task[None]] = set()
         #: Partitions whose log is shorter than their state, each with the reason.
@@ -105,6 +107,8 @@ class WindowAgent:
             await self._fold_singly(message.partition, event)
             return
         TOMBSTONES.inc(gathered.tombstones)
+        if owned.windows.emitted:
+            self.emitted.set()
         if message.topic == RAW:
             self._live.show(newest(owned.windows.state, records, gathered))
         if gathered.forwards or gathered.faults:

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from agents.checkpoint import Checkpointer
 from agents.live import LiveFeed
+from agents.open_windows import OpenWindows
 from agents.window import WindowAgent
 from liveops.errors import Unavailable
 from liveops.kafka.app import LiveOpsApp, Loop, create_app
@@ -81,7 +82,16 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> WindowAgent:
         let_go=lambda event: let_go(app, event.message),
     )
     checkpointer = Checkpointer(
-        app, agent, deps.producer, feed, deps.clock, interval_s=settings.checkpoint_interval_s
+        agent, deps.producer, feed, deps.clock, interval_s=settings.checkpoint_interval_s
+    )
+    emission = OpenWindows(
+        app,
+        agent,
+        deps.producer,
+        feed,
+        deps.clock,
+        in_force=lambda: checkpointer.active,
+        interval_s=settings.emit_interval_s,
     )
     source = app.topic(
         RAW,
@@ -113,7 +123,12 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> WindowAgent:
     async def finish(*_: Any, **__: Any) -> None:
         await checkpointer.suspend()
 
-    app.parts += [offsets, Loop(checkpointer.run, "checkpoint")]
+    app.parts += [
+        offsets,
+        Loop(checkpointer.run, "checkpoint"),
+        Loop(emission.run, "emission"),
+        Loop(feed.run, "live"),
+    ]
     return agent
 
 

@@ -18,22 +18,22 @@ from pathlib import Path
 TREE = Path(__file__).resolve().parents[2]
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", "*.egg-info")
 _SEEN = "fresh = offset > offsets.get(origin, -1)\n"
-_STORE = """            waiting = owned.windows.write()
-            async with asyncio.timeout(_CHANGELOG_DEADLINE_S):
-                await self._agent.table.written()
-            await self._send_pending(number, owned.windows, waiting)
-"""
-_SEND_FIRST = """            from tables.window_store import Pending
-            windows = owned.windows
-            for name, outputs in windows._fresh.items():
-                windows.pending.setdefault(name, Pending()).add(outputs)
-            windows._fresh = {}
-            named = {name for name, pending in windows.pending.items() if pending.pieces}
-            ready = [s for s in windows.state.by_number if s.name in named]
-            await self._send_pending(number, windows, ready)
-            await asyncio.sleep(0.5)  # a kill finds the wrong order in ten kills, not in hundreds
-            windows.write()
+_STORE = """        waiting = owned.windows.write()
+        async with asyncio.timeout(_CHANGELOG_DEADLINE_S):
             await self._agent.table.written()
+        await self._send_pending(number, owned.windows, waiting)
+"""
+_SEND_FIRST = """        from tables.window_store import Pending
+        windows = owned.windows
+        for name, outputs in windows._fresh.items():
+            windows.pending.setdefault(name, Pending()).add(outputs)
+        windows._fresh = {}
+        named = {name for name, pending in windows.pending.items() if pending.pieces}
+        ready = [s for s in windows.state.by_number if s.name in named]
+        await self._send_pending(number, windows, ready)
+        await asyncio.sleep(0.5)  # a kill finds the wrong order in ten kills, not in hundreds
+        windows.write()
+        await self._agent.table.written()
 """
 
 
