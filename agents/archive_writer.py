@@ -16,7 +16,7 @@ import structlog
 from faust.types.events import EventT
 
 from liveops.errors import Unavailable
-from liveops.kafka.batching import chunk_of
+from liveops.kafka.chunks import chunk_of
 from liveops.metrics import ARCHIVED_ROWS
 from liveops.postgres import archive
 from liveops.postgres.archive import Connection, OffsetMoved

@@ -23,7 +23,7 @@ from liveops.detection.rulebook import RuleBook
 from liveops.detection.state import ServiceState, new_service
 from liveops.errors import Unavailable
 from liveops.forecasting.fitter import Fitter
-from liveops.kafka.batching import Record, chunk_of
+from liveops.kafka.chunks import Record, chunk_of
 from liveops.kafka.config_view import ConfigView
 from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Producer

@@ -25,7 +25,7 @@ from agents.partition_windows import PartitionWindows
 from agents.rows import Gathered
 from agents.shown import newest
 from liveops.errors import Unavailable
-from liveops.kafka.batching import chunk_of
+from liveops.kafka.chunks import chunk_of
 from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Outgoing, Producer
 from liveops.metrics import FORWARDED, RECORDS_READ, TOMBSTONES

@@ -17,9 +17,9 @@ import msgspec
 from faust import Stream, Worker
 from faust.types.events import EventT
 
-from liveops.kafka import batching
+from liveops.kafka import chunks as limits
 from liveops.kafka.app import LiveOpsApp, create_app
-from liveops.kafka.batching import chunk_of
+from liveops.kafka.chunks import chunk_of
 from liveops.settings import Settings
 
 
@@ -34,8 +34,8 @@ class Plan(msgspec.Struct, frozen=True):
     plain: str
     partitions: int
     seed: int
-    max_records: int = batching.MAX_CHUNK_RECORDS
-    max_bytes: int = batching.MAX_CHUNK_BYTES
+    max_records: int = limits.MAX_CHUNK_RECORDS
+    max_bytes: int = limits.MAX_CHUNK_BYTES
     #: Longest time a chunk is worked on, and then waits for its acknowledgement.
     work_s: float = 0.0
     hold_s: float = 0.0
@@ -126,8 +126,8 @@ def create(plan: Plan) -> LiveOpsApp:
     app.conf.web_enabled = False
     app.conf.broker_commit_interval = 0.1
     app.batched_topics = frozenset({plan.chunks})
-    batching.MAX_CHUNK_RECORDS = plan.max_records
-    batching.MAX_CHUNK_BYTES = plan.max_bytes
+    limits.MAX_CHUNK_RECORDS = plan.max_records
+    limits.MAX_CHUNK_BYTES = plan.max_bytes
     probe = Probe(plan)
     for name, read in ((plan.chunks, probe.read_chunks), (plan.plain, probe.read_plain)):
         topic = app.topic(

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import faust
 import structlog
 
-from liveops.kafka import batching
+from liveops.kafka import batching, chunks
 from liveops.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -121,7 +121,7 @@ def create_app(name: str, settings: Settings, *, port: int) -> LiveOpsApp:
         broker_rebalance_timeout=10.0,
         broker_commit_interval=1.0,
         consumer_max_fetch_size=_FETCH_BYTES,
-        broker_max_poll_records=batching.MAX_CHUNK_RECORDS,
+        broker_max_poll_records=chunks.MAX_CHUNK_RECORDS,
         producer_linger=0.005,
         producer_max_batch_size=131_072,
         producer_max_request_size=8 * 1024 * 1024,

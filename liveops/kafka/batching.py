@@ -23,58 +23,44 @@ in the order of delivery. A chunk that Faust takes from its buffer but skips (a 
 has begun) does not count as acknowledged, though Faust acknowledges it.
 
 Depends on private parts of faust-streaming 0.15.3: `_getmany`, `_to_message`, `_add_gap`,
-`_new_offset`, `_acked`, `_read_offset` and `Message.tracked`; tests pin them.
+`_new_offset`, `_acked`, `_read_offset`, `_create_worker_consumer` and `Message.tracked`, and
+on aiokafka's `_fetch_max_wait_ms`; tests pin them.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, cast
 
 from aiokafka.errors import IllegalStateError
 from faust.transport import drivers
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
-from faust.types.events import EventT
 from faust.types.tuples import ConsumerMessage, Message
 
+from liveops.kafka.chunks import Chunk, Record, cut
 from liveops.kafka.unpacking import install
 
 SCHEME = "batched"
-MAX_CHUNK_RECORDS = 4000
-MAX_CHUNK_BYTES = 4 * 1024 * 1024
 #: Pause before the next fetch when one read to the end and brought few records: at low
 #: rates there are fewer, fuller chunks.
 LINGER_S = 0.02
 _FEW = 500
+#: How long a fetch may wait at the broker. While it waits for topics that have nothing, no
+#: other of the same broker's is fetched; Faust has 1.5 s.
+FETCH_WAIT_MS = 100
 
 
-class Record(Protocol):
-    """What a record offers: aiokafka's own records without the copy it makes of each."""
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread, with short waits at the broker."""
 
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Records of one partition in offset order; never empty. Times in milliseconds."""
-
-    topic: str
-    partition: int
-    records: Sequence[Record]
-
-
-def chunk_of(event: EventT[Any]) -> Chunk:
-    """The chunk of an event of a batched topic."""
-    return cast(Chunk, event.message.value)
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer: Any = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - Faust offers no setting
+        return consumer
 
 
 class Consumer(driver.Consumer):
@@ -93,6 +79,9 @@ class Consumer(driver.Consumer):
         self._gaps: dict[TP, tuple[int, int]] = {}
         #: False from a rebalance until the position is known again.
         self._placed = False
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
         """Messages; of batched topics each record once, in order, and none left out."""
@@ -145,19 +134,7 @@ class Consumer(driver.Consumer):
         expected = self._expected.get(tp, 0)
         if records and records[0].offset < expected:
             records = [record for record in records if record.offset >= expected]
-        sizes = [len(record.value) for record in records if record.value]
-        if records and len(records) <= MAX_CHUNK_RECORDS and sum(sizes) <= MAX_CHUNK_BYTES:
-            return [Chunk(tp.topic, tp.partition, records)]
-        chunks: list[Chunk] = []
-        start = size = 0
-        for index, record in enumerate(records):
-            size += len(record.value or b"")
-            if size >= MAX_CHUNK_BYTES or index - start + 1 >= MAX_CHUNK_RECORDS:
-                chunks.append(Chunk(tp.topic, tp.partition, records[start : index + 1]))
-                start, size = index + 1, 0
-        if start < len(records):
-            chunks.append(Chunk(tp.topic, tp.partition, records[start:]))
-        return chunks
+        return cut(tp.topic, tp.partition, records)
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
         if not isinstance(record, Chunk):

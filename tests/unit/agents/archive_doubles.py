@@ -11,7 +11,7 @@ from typing import Any, cast
 from faust.types import TP
 
 from liveops.errors import Unavailable
-from liveops.kafka.batching import Chunk
+from liveops.kafka.chunks import Chunk
 from liveops.kafka.offsets import Bounds
 from liveops.postgres.queries import load
 

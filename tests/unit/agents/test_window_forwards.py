@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from agents.window import WindowAgent
-from liveops.kafka.batching import Chunk
+from liveops.kafka.chunks import Chunk
 from liveops.kafka.producer import Outgoing
 from liveops.windows.state import Limits
 from schema.topics import RAW, RAW_KEYED

@@ -13,14 +13,16 @@ from unittest.mock import AsyncMock, Mock
 
 import faust
 import pytest
+from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer import fetcher
 from faust.transport import drivers
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
 
-from liveops.kafka import batching
-from liveops.kafka.batching import Chunk, Consumer
+from liveops.kafka import batching, chunks
+from liveops.kafka.batching import Consumer
+from liveops.kafka.chunks import Chunk
 
 BATCHED, PLAIN = "unit.batched", "unit.plain"
 TP0, OTHER = TP(BATCHED, 0), TP(PLAIN, 0)
@@ -164,7 +166,7 @@ async def test_records_are_one_chunk_and_other_topics_are_untouched(consumer: An
 async def test_chunks_are_bounded_in_records(
     consumer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batching, "MAX_CHUNK_RECORDS", 3)
+    monkeypatch.setattr(chunks, "MAX_CHUNK_RECORDS", 3)
     for count, sizes in [(1, [1]), (3, [3]), (4, [3, 1]), (6, [3, 3]), (7, [3, 3, 1])]:
         found = consumer._chunks(TP0, [record(n) for n in range(count)])
         assert [len(chunk.records) for chunk in found] == sizes
@@ -172,7 +174,7 @@ async def test_chunks_are_bounded_in_records(
 
 
 async def test_chunks_are_bounded_in_bytes(consumer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "MAX_CHUNK_BYTES", 10)
+    monkeypatch.setattr(chunks, "MAX_CHUNK_BYTES", 10)
     records = [record(n, size) for n, size in enumerate([4, 4, 4, 50, 9, 1, 2])]
     records[5].value = None  # a tombstone weighs nothing
     found = consumer._chunks(TP0, records)
@@ -423,3 +425,10 @@ async def test_an_app_without_batched_topics_is_stock(consumer: Any) -> None:
     plain: Any = app.consumer
     found = await fetch(plain, {TP0: [record(1)]})
     assert [item.offset for item in found[TP0]] == [1]
+
+
+async def test_a_fetch_waits_at_the_broker_only_shortly(consumer: Any) -> None:
+    found = consumer._thread._create_worker_consumer(consumer.transport)
+    assert found._fetch_max_wait_ms == batching.FETCH_WAIT_MS
+    names = AIOKafkaConsumer.start.__code__.co_names
+    assert "_fetch_max_wait_ms" in names  # read when the fetcher is made, after this

@@ -1,0 +1,53 @@
+"""Chunks: records of one partition that an agent of a batched topic gets as one message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from faust.types.events import EventT
+
+MAX_CHUNK_RECORDS = 4000
+MAX_CHUNK_BYTES = 4 * 1024 * 1024
+
+
+class Record(Protocol):
+    """What a record offers: aiokafka's own records without the copy it makes of each."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Records of one partition in offset order; never empty. Times in milliseconds."""
+
+    topic: str
+    partition: int
+    records: Sequence[Record]
+
+
+def chunk_of(event: EventT[Any]) -> Chunk:
+    """The chunk of an event of a batched topic."""
+    return cast(Chunk, event.message.value)
+
+
+def cut(topic: str, partition: int, records: Sequence[Record]) -> list[Chunk]:
+    """Records in offset order as chunks within the limits; one alone may be over them."""
+    sizes = [len(record.value) for record in records if record.value]
+    if records and len(records) <= MAX_CHUNK_RECORDS and sum(sizes) <= MAX_CHUNK_BYTES:
+        return [Chunk(topic, partition, records)]
+    chunks: list[Chunk] = []
+    start = size = 0
+    for index, record in enumerate(records):
+        size += len(record.value or b"")
+        if size >= MAX_CHUNK_BYTES or index - start + 1 >= MAX_CHUNK_RECORDS:
+            chunks.append(Chunk(topic, partition, records[start : index + 1]))
+            start, size = index + 1, 0
+    if start < len(records):
+        chunks.append(Chunk(topic, partition, records[start:]))
+    return chunks
