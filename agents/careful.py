@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from msgspec import UNSET
 
 from agents.decode import MAX_ITEMS, MAX_RECORD_BYTES, Decoded, Fault, decode_record
@@ -65,8 +66,8 @@ class CarefulReader:
             return
         if home != self._partition.home:
             self._send_on(home, service, index, record, gathered)
-        if not gathered.keyed:
-            gathered.others.append((index, service))
+        elif not gathered.keyed:
+            gathered.note(service, index)
 
     def _send_on(
         self, home: int, service: str, index: int, record: Any, gathered: Gathered
@@ -77,7 +78,8 @@ class CarefulReader:
             place = place_of(gathered.rows.origins.at(index), self._partition.home)
             gathered.faults.append((fault, place, record.value))
         else:
-            gathered.forward(home, self._partition.home, service, record)
+            (origin,) = gathered.rows.origins.packed(np.array([index]))
+            gathered.forward(home, service, index, record.value, origin)
 
     def _read_known(self, wire: Wire, size: int, index: int, rows: Rows) -> int:
         """Series seen before; their partition. Raises Unusual for all others."""

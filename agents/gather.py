@@ -17,6 +17,7 @@ from agents.careful import CarefulReader
 from agents.origin import origins_of
 from agents.rows import Columns, Gathered, Rows
 from agents.wire import Wire, decode_all, times_of
+from liveops.windows.buckets import argsort_small, group_starts
 from liveops.windows.state import SERIES_BITS, Limits, Outputs, PartitionState
 from schema.metrics import MAX_FUTURE_S
 from schema.topics import RAW_KEYED
@@ -57,23 +58,21 @@ class Gatherer:
         self, base: int, records: Sequence[Any], gathered: Gathered, outputs: Outputs
     ) -> None:
         """Some records of the chunk, of which the first is number `base`."""
-        rows, home = gathered.rows, self._partition.home
         wires = decode_all(records)
-        columns, good = self._columns(wires, rows.origins.append_s[base : base + len(records)])
-        numbers = columns.series
-        foreign = good & (numbers < 0) & (numbers != _UNKNOWN) & (not gathered.keyed)
+        append_s = gathered.rows.origins.append_s[base : base + len(records)]
+        columns, good = self._columns(wires, append_s)
+        quick = good & (columns.series != _UNKNOWN)
+        if gathered.keyed:  # what is foreign here is misrouted
+            quick &= columns.series >= 0
         first = 0
-        for index in np.flatnonzero(~good | (numbers < 0)).tolist():
-            rows.extend(columns, base, first, index)
-            first = index + 1
-            if foreign[index]:
-                service = wires[index].service_name
-                gathered.forward(-1 - int(numbers[index]), home, service, records[index])
-                gathered.others.append((base + index, service))
-            else:
+        for index in [*np.flatnonzero(~quick).tolist(), len(records)]:
+            if first < index:
+                run = slice(first, index)
+                _take_run(base + first, columns.only(run), records[run], wires[run], gathered)
+            if index < len(records):
                 record, wire = records[index], wires[index]
                 self._careful.read(base + index, record, wire, gathered, outputs)
-        rows.extend(columns, base, first, len(records))
+            first = index + 1
 
     def _columns(self, wires: list[Wire], append_s: list[float]) -> tuple[Columns, Any]:
         """Number, value and time of each record, and which of them have good ones."""
@@ -96,6 +95,8 @@ class Gatherer:
 
         Notes how far each service has its origins.
         """
+        if self._all_fresh(rows):
+            return 0
         dropped: list[int] = []
         replayed, last, fresh = 0, -1, True
         by_number, origins = self._partition.by_number, rows.origins
@@ -114,3 +115,46 @@ class Gatherer:
                 dropped.append(row)
         rows.drop(dropped)
         return replayed
+
+    def _all_fresh(self, rows: Rows) -> bool:
+        """Whether each record is newer than all that its service has of its origin.
+
+        Only then notes how far the services have their origins.
+        """
+        record = np.array(rows.record, np.int64)
+        if not len(record):
+            return True
+        services = np.array(rows.series, np.int64) >> SERIES_BITS
+        origins, offsets = rows.origins.partitions[record], rows.origins.offsets[record]
+        pairs = services * (int(origins.max()) + 2) + origins + 1
+        order = argsort_small(pairs)
+        starts = group_starts(pairs[order])
+        offsets, record = offsets[order], record[order]
+        rising = (offsets[1:] > offsets[:-1]) | (record[1:] == record[:-1])
+        rising[starts[1:] - 1] = True
+        firsts, lasts = order[starts], offsets[[*(starts[1:] - 1).tolist(), -1]].tolist()
+        chosen = [self._partition.by_number[at].offsets for at in services[firsts].tolist()]
+        keys = origins[firsts].tolist()
+        seen = [known.get(key, -1) for known, key in zip(chosen, keys, strict=True)]
+        if not (rising.all() and (offsets[starts] > seen).all()):
+            return False
+        for known, key, last in zip(chosen, keys, lasts, strict=True):
+            known[key] = last
+        return True
+
+
+def _take_run(
+    base: int, columns: Columns, records: Sequence[Any], wires: Sequence[Wire], gathered: Gathered
+) -> None:
+    """Records that follow each other, all good and known; the first is number `base`."""
+    numbers = columns.series
+    own = numbers >= 0
+    gathered.rows.extend(columns.only(own), base + np.flatnonzero(own))
+    if own.all():
+        return
+    foreign = np.flatnonzero(~own)
+    marks = gathered.rows.origins.packed(base + foreign)
+    for at, home, mark in zip(
+        foreign.tolist(), (-1 - numbers[foreign]).tolist(), marks, strict=True
+    ):
+        gathered.forward(home, wires[at].service_name, base + at, records[at].value, mark)

@@ -44,10 +44,10 @@ class LiveFeed:
         #: Start of the newest window shown, by key and series.
         self._newest: dict[str, dict[str, int]] = defaultdict(dict)
 
-    def show(self, records: list[tuple[str, Shown]]) -> None:
+    def show(self, records: dict[str, list[Shown]]) -> None:
         """Show the metrics of these records: of each service the newest until the next flush."""
-        for service, record in records:
-            self._metrics[service].append(record)
+        for service, newest in records.items():
+            self._metrics[service].extend(newest)
 
     def add_open(self, windows: list[Written]) -> None:
         """Newest state of open windows."""

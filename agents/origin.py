@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from schema.topics import RAW, RAW_KEYED
 Origin = tuple[int, int, float]
 #: Header of forwarded records: partition, offset and append time (ms) in metrics.raw.
 HEADER = "origin"
-_PACKED = struct.Struct(">iqq")
+_COLUMNS = np.dtype([("partition", ">i4"), ("offset", ">i8"), ("append_ms", ">i8")])
 #: Origin of records that somebody else put on `liveops.raw.keyed`.
 FOREIGN_ORIGIN = -1
 
@@ -34,12 +33,27 @@ class Origins:
         """The origin of one record."""
         return int(self.partitions[index]), int(self.offsets[index]), self.append_s[index]
 
+    def packed(self, chosen: Ints) -> list[bytes]:
+        """Header values of some records, by position."""
+        columns = np.empty(len(chosen), _COLUMNS)
+        columns["partition"], columns["offset"] = self.partitions[chosen], self.offsets[chosen]
+        append_s = [self.append_s[at] for at in chosen.tolist()]
+        columns["append_ms"] = np.rint(np.array(append_s) * 1000)
+        packed, size = columns.tobytes(), _COLUMNS.itemsize
+        return [packed[at : at + size] for at in range(0, len(packed), size)]
+
 
 def origins_of(topic: str, partition: int, records: Sequence[Any]) -> Origins:
     """Where records were first in `metrics.raw`; of a stranger's, its own place."""
     if topic == RAW:
         append_s = [record.timestamp / 1000.0 for record in records]
         return Origins(np.full(len(records), partition), _offsets_of(records), append_s)
+    packed = [mark for record in records for name, mark in record.headers if name == HEADER]
+    if len(packed) == len(records) and {*map(len, packed)} <= {_COLUMNS.itemsize}:
+        columns = np.frombuffer(b"".join(packed), _COLUMNS)
+        append_s = (columns["append_ms"] / 1000.0).tolist()
+        partitions, offsets = columns["partition"], columns["offset"]
+        return Origins(partitions.astype(np.int64), offsets.astype(np.int64), append_s)
     found = [_unpack(record) for record in records]
     partitions = np.array([o[0] for o in found], np.int64)
     return Origins(partitions, np.array([o[1] for o in found], np.int64), [o[2] for o in found])
@@ -56,8 +70,8 @@ def _offsets_of(records: Sequence[Any]) -> Ints:
 
 def _unpack(record: Any) -> Origin:
     for name, value in record.headers:
-        if name == HEADER and len(value) == _PACKED.size:
-            partition, offset, append_ms = _PACKED.unpack(value)
+        if name == HEADER and len(value) == _COLUMNS.itemsize:
+            partition, offset, append_ms = np.frombuffer(value, _COLUMNS)[0].item()
             return partition, offset, append_ms / 1000.0
     return FOREIGN_ORIGIN, record.offset, record.timestamp / 1000.0
 
@@ -67,8 +81,3 @@ def place_of(origin: Origin, partition: int) -> Place:
     if origin[0] == FOREIGN_ORIGIN:
         return Place(RAW_KEYED, partition, *origin[1:])
     return Place(RAW, *origin)
-
-
-def pack_origin(partition: int, record: Any) -> bytes:
-    """Header value of a record of `metrics.raw` that is forwarded."""
-    return _PACKED.pack(partition, record.offset, record.timestamp)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agents.decode import Fault, Place
-from agents.origin import HEADER, Origins, pack_origin
+from agents.origin import HEADER, Origins
 from liveops.kafka.producer import Outgoing
 from liveops.windows.buckets import Floats, Ints
 from liveops.windows.state import Arrivals
@@ -22,26 +22,43 @@ class Columns(NamedTuple):
     values: Floats
     times_s: Floats
 
+    def only(self, chosen: Any) -> Columns:
+        """Some records, by slice, mask or position."""
+        return Columns(self.series[chosen], self.values[chosen], self.times_s[chosen])
+
 
 @dataclass(slots=True)
 class Gathered:
     """What a chunk holds; `keyed` tells that it was forwarded.
 
-    `forwards` are records of other partitions, by partition; `others` are the records,
-    with their service, that were not read quickly.
+    `forwards` are records of other partitions, by partition; `others` are the positions
+    of records that gave no rows on the quick way, by service.
     """
 
     rows: Rows
     keyed: bool = False
     forwards: dict[int, list[Outgoing]] = field(default_factory=dict)
     faults: list[tuple[Fault, Place, bytes | None]] = field(default_factory=list)
-    others: list[tuple[int, str]] = field(default_factory=list)
+    others: dict[str, list[int]] = field(default_factory=dict)
     tombstones: int = 0
 
-    def forward(self, home: int, here: int, service: str, record: Any) -> None:
-        """Send a record on to its partition; `here` is where it was read."""
-        outgoing = Outgoing(service, record.value, ((HEADER, pack_origin(here, record)),))
-        self.forwards.setdefault(home, []).append(outgoing)
+    def forward(
+        self, home: int, service: str, index: int, value: bytes | None, origin: bytes
+    ) -> None:
+        """Send record `index` on to its partition; `origin` says where it was read."""
+        outgoing = Outgoing(service, value, ((HEADER, origin),))
+        try:
+            self.forwards[home].append(outgoing)
+        except KeyError:
+            self.forwards[home] = [outgoing]
+        self.note(service, index)
+
+    def note(self, service: str, index: int) -> None:
+        """Record `index` holds metrics of this service."""
+        try:
+            self.others[service].append(index)
+        except KeyError:
+            self.others[service] = [index]
 
 
 class Rows:
@@ -62,13 +79,12 @@ class Rows:
         self.times_s.append(time_s)
         self.record.append(record)
 
-    def extend(self, columns: Columns, base: int, low: int, high: int) -> None:
-        """The metrics of the columns' records low ≤ n < high; the first is number `base`."""
-        if low < high:
-            self.series.frombytes(columns.series[low:high].tobytes())
-            self.values.frombytes(columns.values[low:high].tobytes())
-            self.times_s.frombytes(columns.times_s[low:high].tobytes())
-            self.record.frombytes(np.arange(base + low, base + high).tobytes())
+    def extend(self, columns: Columns, record: Ints) -> None:
+        """One metric of each of these records, given by position."""
+        self.series.frombytes(columns.series.tobytes())
+        self.values.frombytes(columns.values.tobytes())
+        self.times_s.frombytes(columns.times_s.tobytes())
+        self.record.frombytes(record.tobytes())
 
     def drop(self, rows: list[int]) -> None:
         """Take back some rows."""

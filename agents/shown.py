@@ -23,28 +23,32 @@ Shown = tuple[Any, int]
 
 def newest(
     partition: PartitionState, records: Sequence[Any], gathered: Gathered
-) -> list[tuple[str, Shown]]:
+) -> dict[str, list[Shown]]:
     """The last `KEEP_LIVE` records of each service in a chunk, oldest first.
 
     Records that hold no good metric are left out.
     """
-    home = partition.home
-    picked = dict(gathered.others)
-    picked.update(_quick(partition, gathered))
-    return [(picked[index], (records[index], home)) for index in sorted(picked)]
+    home, picked = partition.home, dict(gathered.others)
+    for service, positions in _quick(partition, gathered):
+        others = picked.get(service)
+        picked[service] = sorted({*others, *positions}) if others else positions
+    return {
+        service: [(records[at], home) for at in positions[-KEEP_LIVE:]]
+        for service, positions in picked.items()
+    }
 
 
-def _quick(partition: PartitionState, gathered: Gathered) -> list[tuple[int, str]]:
-    """Of the rows of each service the last, as position and name."""
+def _quick(partition: PartitionState, gathered: Gathered) -> list[tuple[str, list[int]]]:
+    """Of the rows of each service the positions of the last."""
     series = np.array(gathered.rows.series, np.int64)
     record = np.array(gathered.rows.record, np.int64)
     services = series >> SERIES_BITS
     order = argsort_small(services)
-    found: list[tuple[int, str]] = []
+    found: list[tuple[str, list[int]]] = []
     for low, high in pairwise([*group_starts(services[order]).tolist(), len(order)]):
         name = partition.by_number[int(services[order[low]])].name
         last = order[max(low, high - KEEP_LIVE) : high]
-        found += [(index, name) for index in record[last].tolist()]
+        found.append((name, np.unique(record[last]).tolist()))
     return found
 
 
