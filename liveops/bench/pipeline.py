@@ -15,6 +15,7 @@ from liveops.bench.plan import Plan, Scenario
 from liveops.bench.records import Load, Shape, span
 from liveops.bench.report import Figures, document
 from liveops.bench.stack import Say, sweep
+from liveops.bench.throughput import Result
 from liveops.errors import StartError
 from liveops.settings import Settings
 
@@ -59,15 +60,15 @@ def _load(
     return Load(events, start_s, end_s, shape, per_record, misplaced)
 
 
-async def _series(plan: Plan, say: Say) -> dict[int, float]:
-    """CPU seconds a million events, with few and with many series."""
-    found: dict[int, float] = {}
+async def _series(plan: Plan, say: Say) -> dict[int, Result]:
+    """The same events with few and with many series."""
+    found: dict[int, Result] = {}
     for shape in (FEW_SERIES, MANY_SERIES):
         say(f"series: {shape.series} series")
         result = await throughput.measure(plan, _load(plan, shape), say, with_raw=False)
         if result.cpu_s_per_million is None:
             raise StartError("CPU time is read from /proc, which is not here: leave out `series`")
-        found[shape.series] = result.cpu_s_per_million
+        found[shape.series] = result
         say(f"{result.cpu_s_per_million:.2f} CPU seconds a million events")
     return found
 

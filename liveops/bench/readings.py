@@ -1,4 +1,4 @@
-"""Readings of a running worker, and the arithmetic on them. Pure but for `cpu_seconds`."""
+"""Readings of a running worker, and the arithmetic on them. Only those of /proc are impure."""
 
 from __future__ import annotations
 
@@ -35,6 +35,16 @@ def cpu_seconds(pid: int) -> float | None:
         return None
     fields = stat.rpartition(")")[2].split()
     return (int(fields[_USER_TICKS]) + int(fields[_SYSTEM_TICKS])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mb(pid: int) -> float | None:
+    """Megabytes of memory a process holds; None without /proc."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    found = [line.split()[1] for line in text.splitlines() if line.startswith("VmRSS:")]
+    return int(found[0]) * 1024 / 1e6 if found else None
 
 
 def counter(text: str, name: str) -> float:

@@ -17,8 +17,8 @@ class Figures:
     single: Result | None = None
     batch: Result | None = None
     miskeyed: Result | None = None
-    #: CPU seconds a million events by number of series.
-    series: dict[int, float] = field(default_factory=dict)
+    #: By number of series.
+    series: dict[int, Result] = field(default_factory=dict)
     age_ms: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
@@ -42,8 +42,9 @@ def ratios(figures: Figures) -> dict[str, float]:
     if miskeyed is not None:
         found["miskeyed"] = miskeyed.events_per_s / mean(miskeyed.raw)
     if len(figures.series) > 1:
-        few, many = min(figures.series), max(figures.series)
-        found["series_cpu"] = figures.series[many] / figures.series[few]
+        few, many = (figures.series[count].cpu_s_per_million for count in sorted(figures.series))
+        if few and many:
+            found["series_cpu"] = many / few
     return {name: round(value, 3) for name, value in found.items()}
 
 
@@ -53,17 +54,13 @@ def document(figures: Figures, machine: dict[str, Any], settings: dict[str, Any]
     speeds: dict[str, Any] = {name: round(run.events_per_s) for name, run in runs.items()}
     speeds |= {f"{name}_raw": [round(each) for each in run.raw] for name, run in runs.items()}
     speeds |= _once(figures.single)
-    cpu = {
-        name: round(run.cpu_s_per_million, 2)
-        for name, run in runs.items()
-        if run.cpu_s_per_million is not None
-    }
-    cpu |= {f"{count}_series": round(value, 2) for count, value in figures.series.items()}
     return {
         "ratios": ratios(figures),
         "events_per_s": speeds,
-        "cpu_s_per_million_events": cpu,
-        "start_up_s": {name: round(run.start_up_s, 1) for name, run in runs.items()},
+        "cpu_s_per_million_events": _each(figures, "cpu_s_per_million", 2),
+        "start_up_s": _each(figures, "start_up_s", 1),
+        "restart_s": _each(figures, "restart_s", 1),
+        "resident_mb": _each(figures, "resident_mb", 0),
         "age_ms": figures.age_ms,
         "machine": machine,
         "settings": settings,
@@ -74,6 +71,13 @@ def _once(single: Result | None) -> dict[str, int]:
     """Baselines that are measured once, beside the single scenario."""
     found = {"raw_cut": single.raw_cut, "stock": single.stock} if single is not None else {}
     return {name: round(speed) for name, speed in found.items() if speed is not None}
+
+
+def _each(figures: Figures, name: str, places: int) -> dict[str, float]:
+    """One figure of each run that has it, those by number of series included."""
+    runs = _runs(figures) | {f"{count}_series": run for count, run in figures.series.items()}
+    values = {run: getattr(result, name) for run, result in runs.items()}
+    return {run: round(value, places) for run, value in values.items() if value is not None}
 
 
 def _runs(figures: Figures) -> dict[str, Result]:
@@ -89,6 +93,8 @@ def table(found: dict[str, Any]) -> Table:
         ("events_per_s", "/s", 0),
         ("cpu_s_per_million_events", "s", 2),
         ("start_up_s", "s", 1),
+        ("restart_s", "s", 1),
+        ("resident_mb", "MB", 0),
     ):
         for name, value in found[title].items():
             values = value if isinstance(value, list) else [value]

@@ -34,12 +34,18 @@ PROBE_ANSWER_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Figures of one load: metrics a second, CPU seconds a million metrics, start-up seconds."""
+    """Figures of one load: metrics a second, CPU seconds a million metrics, start-up seconds.
+
+    `resident_mb` is the worker's memory after the load; `restart_s` the time from its
+    start after a kill until it serves with all its windows.
+    """
 
     events_per_s: float
     cpu_s_per_million: float | None
     start_up_s: float
     windows: int
+    resident_mb: float | None
+    restart_s: float
     raw: list[float] = field(default_factory=list)
     raw_cut: float | None = None
     stock: float | None = None
@@ -90,9 +96,10 @@ async def _worker(trial: Trial, say: Say) -> Result:
     windows = Windows(trial.load.end_s)
     await trial.reader.read_to_end(windows.take)
     gate.check_counts(windows, trial.load.events)
+    resident_mb = readings.resident_mb(running.process.pid)
     say(f"counts agree in {len(windows.found)} windows; killing the worker")
-    await _recover(trial, windows)
-    say("recovered windows agree")
+    restart_s = await _recover(trial, windows)
+    say(f"recovered windows agree; serves again after {restart_s:.1f} s")
     began_s = readings.began_s(looks, spawned_s)
     ended_s = readings.ended_s(looks, trial.load.metrics, windows.newest_ms / 1000)
     return Result(
@@ -100,6 +107,8 @@ async def _worker(trial: Trial, say: Say) -> Result:
         readings.cpu_per_million(looks),
         began_s - spawned_s,
         len(windows.found),
+        resident_mb,
+        restart_s,
     )
 
 
@@ -147,10 +156,15 @@ def _check_alive(running: Running, looks: list[Reading], progress_s: float, load
         )
 
 
-async def _recover(trial: Trial, before: Windows) -> None:
-    """Kill and restart the worker; one late record a service shows what it remembers."""
+async def _recover(trial: Trial, before: Windows) -> float:
+    """Kill and restart the worker; one late record a service shows what it remembers.
+
+    Returns the seconds until it serves again.
+    """
     trial.stack.kill_worker()
+    killed_s = time.monotonic()
     await trial.stack.start_worker()
+    restart_s = time.monotonic() - killed_s
     if time.monotonic() - trial.filled_s > PROBE_DEADLINE_S:
         raise GateError(
             f"over {PROBE_DEADLINE_S:.0f} s since the topic was filled, so that recovery can no "
@@ -160,6 +174,7 @@ async def _recover(trial: Trial, before: Windows) -> None:
     after = copy.deepcopy(before)
     await _until(lambda: _arrived(trial.reader, before, after))
     gate.check_recovered(before, after)
+    return restart_s
 
 
 async def _send_probes(trial: Trial, windows: Windows) -> None:

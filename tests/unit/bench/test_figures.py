@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from liveops.bench.readings import (
     cpu_seconds,
     ended_s,
     is_quiet,
+    resident_mb,
 )
 from liveops.bench.report import Figures, document, ratios, table
 from liveops.bench.throughput import Result
@@ -68,13 +70,21 @@ def test_counters_are_read_from_prometheus_text() -> None:
     assert counter(text, "c_total") == 0.0
 
 
-def test_our_own_cpu_time_can_be_read_where_there_is_proc() -> None:
-    spent_s = cpu_seconds(os.getpid())
+def test_our_own_use_can_be_read_where_there_is_proc() -> None:
+    spent_s, held_mb = cpu_seconds(os.getpid()), resident_mb(os.getpid())
     assert spent_s is None or spent_s > 0
+    assert held_mb is None or 10 < held_mb < 10_000
 
 
 def result(speed: float, **more: object) -> Result:
-    return Result(speed, 10.0, 3.0, 3800, **more)  # type: ignore[arg-type]
+    given: dict[str, Any] = {
+        "cpu_s_per_million": 10.0,
+        "start_up_s": 3.0,
+        "windows": 3800,
+        "resident_mb": 150.4,
+        "restart_s": 4.21,
+    }
+    return Result(speed, **(given | more))
 
 
 def test_ratios_are_against_the_mean_of_the_baselines_around_the_worker() -> None:
@@ -82,7 +92,10 @@ def test_ratios_are_against_the_mean_of_the_baselines_around_the_worker() -> Non
         single=result(90.0, raw=[100.0, 140.0], raw_cut=180.0, stock=3.0),
         batch=result(180.0, raw=[1.0, 1.0]),
         miskeyed=result(30.0, raw=[90.0, 110.0]),
-        series={100: 8.0, 10_000: 12.0},
+        series={
+            100: result(9.0, cpu_s_per_million=8.0),
+            10_000: result(5.0, cpu_s_per_million=12.0),
+        },
     )
     assert ratios(figures) == {
         "raw": 0.75,
@@ -92,6 +105,14 @@ def test_ratios_are_against_the_mean_of_the_baselines_around_the_worker() -> Non
         "miskeyed": 0.3,
         "series_cpu": 1.5,
     }
+
+
+def test_memory_and_restart_are_told_of_each_run() -> None:
+    figures = Figures(batch=result(9.0, raw=[1.0]), series={100: result(5.0, resident_mb=None)})
+    found = document(figures, {}, {})
+    assert found["restart_s"] == {"batch": 4.2, "100_series": 4.2}
+    assert found["resident_mb"] == {"batch": 150}
+    assert found["cpu_s_per_million_events"] == {"batch": 10.0, "100_series": 10.0}
 
 
 def test_what_did_not_run_is_absent() -> None:
