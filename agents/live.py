@@ -13,12 +13,11 @@ from typing import Any
 import orjson
 import structlog
 
-from agents.partition_windows import Written
+from agents.partition_windows import Closed, Written
 from agents.shown import KEEP_LIVE, Shown, metrics_of
 from liveops.errors import Unavailable
 from liveops.redis import keys
 from liveops.redis.cache import Cache
-from schema.metrics import Aggregate
 
 log = structlog.get_logger(__name__)
 KEEP_CLOSED_S = 900
@@ -52,21 +51,24 @@ class LiveFeed:
     def add_open(self, windows: list[Written]) -> None:
         """Newest state of open windows."""
         for item, record in windows:
-            self._show(item, record)
+            key = keys.aggregates(item.service_name, item.window)
+            self._show(key, item.start_s, [(item.series, record)])
 
-    def add_closed(self, windows: list[Written]) -> None:
+    def add_closed(self, closed: list[Closed]) -> None:
         """Closed windows stay readable here until the archive surely has them."""
-        for item, record in windows:
-            self._show(item, record)
-            self._closed[keys.closed(item.service_name, item.window)][record] = item.start_s
+        for together in closed:
+            service, window, start_s, records = together
+            self._show(keys.aggregates(service, window), start_s, records)
+            texts = b",".join([record for _, record in records])
+            self._closed[keys.closed(service, window)][b"[" + texts + b"]"] = start_s
 
-    def _show(self, item: Aggregate, record: bytes) -> None:
-        """Make it the series' newest window, unless a newer one is shown."""
-        key, series = keys.aggregates(item.service_name, item.window), item.series
-        newest = self._newest[key]
-        if item.start_s >= newest.get(series, 0):
-            newest[series] = item.start_s
-            self._points[key][series] = record
+    def _show(self, key: str, start_s: int, records: list[tuple[str, bytes]]) -> None:
+        """Make them the newest windows of their series, unless newer ones are shown."""
+        newest, points = self._newest[key], self._points[key]
+        for series, record in records:
+            if start_s >= newest.get(series, 0):
+                newest[series] = start_s
+                points[series] = record
 
     async def run(self) -> None:
         """Flush again and again."""

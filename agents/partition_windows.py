@@ -7,7 +7,7 @@ revoked. Pure but for the counters: sending and storing is the window agent's pa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -32,6 +32,20 @@ from tables.windows import Output
 
 #: A window and its record, which is the same on Kafka and in Redis.
 Written = tuple[Aggregate, bytes]
+
+
+class Closed(NamedTuple):
+    """Windows of one service, size and start that closed or were corrected together.
+
+    `records` are pairs of series and record; the windows themselves are not kept.
+    """
+
+    service: str
+    window: str
+    start_s: int
+    records: list[tuple[str, bytes]]
+
+
 #: A record of open windows: service, its windows, value.
 OpenRecord = tuple[str, list[Written], bytes]
 
@@ -50,7 +64,7 @@ class PartitionWindows:
         self._gatherer = Gatherer(self.state, limits, partitions, max_age_s)
         self._fresh: dict[str, list[Output]] = {}
         self._open: list[OpenRecord] = []
-        self._closed: list[Written] = []
+        self._closed: list[Closed] = []
         #: Pieces of output found in the recovered state: they may have been sent before.
         self.recovered: set[tuple[str, int]] = set()
 
@@ -116,12 +130,10 @@ class PartitionWindows:
             if (service.name, number) in self.recovered:
                 self.recovered.discard((service.name, number))
                 OUTPUTS_RESENT.inc(len(outputs))
-                self._closed += [
-                    (read_window(value), value) for topic, value in outputs if topic == AGGREGATED
-                ]
+                self._closed += [_found(value) for topic, value in outputs if topic == AGGREGATED]
         service.dirty = True
 
-    def closed_windows(self) -> list[Written]:
+    def closed_windows(self) -> list[Closed]:
         """Windows closed since the last call; given out once."""
         found, self._closed = self._closed, []
         return found
@@ -134,19 +146,21 @@ class PartitionWindows:
         DUPLICATES_SKIPPED.labels("metric").inc(outputs.duplicates)
         OVERFLOWED.inc(outputs.overflowed)
         for name, closed in outputs.closed:
-            written = _written(closed)
-            self._fresh.setdefault(name, []).extend((AGGREGATED, value) for _, value in written)
-            self._closed += written
+            records = [(item.series, write_window(item)) for item in closed]
+            self._fresh.setdefault(name, []).extend((AGGREGATED, value) for _, value in records)
+            self._closed.append(Closed(name, closed[0].window, closed[0].start_s, records))
         for name, minutes in outputs.dirty.items():
             self._fresh.setdefault(name, []).append((WINDOWS_DIRTY, _dirty_record(name, minutes)))
         for name, watermark_s, windows in outputs.open:
-            written = _written(windows)
+            written = [(item, write_window(item)) for item in windows]
             record = write_open(name, watermark_s, [value for _, value in written])
             self._open.append((name, written, record))
 
 
-def _written(windows: list[Aggregate]) -> list[Written]:
-    return [(item, write_window(item)) for item in windows]
+def _found(value: bytes) -> Closed:
+    """A closed window from its record, which was found in the recovered state."""
+    item = read_window(value)
+    return Closed(item.service_name, item.window, item.start_s, [(item.series, value)])
 
 
 def _dirty_record(service: str, minutes: dict[int, dict[int, int]]) -> bytes:

@@ -41,6 +41,9 @@ def series_key(metric_type: str, tags: dict[str, str]) -> str:
     """Name of a series within its service: metric type and sorted tags."""
     if not tags:
         return metric_type
+    if len(tags) == 1:  # as most have; nothing to sort
+        [(name, value)] = tags.items()
+        return f"{metric_type}{{{name}={value}}}"
     return metric_type + "{" + ",".join(f"{k}={tags[k]}" for k in sorted(tags)) + "}"
 
 

@@ -138,7 +138,7 @@ class WindowStore:
     def _write_minute(self, service: ServiceState, start: int, block: Block) -> None:
         parts = service.parts.setdefault(start, set())
         narrow = [r for r in parts if r[1] - r[0] < _SERIES_PER_VALUE]
-        ranges = {_range_of(narrow, number) for number in block.dirty}
+        ranges = _ranges(narrow, block.dirty)
         while ranges:
             series = ranges.pop()
             offsets = _offsets(service, start, series)
@@ -264,11 +264,17 @@ class WindowStore:
         return pending
 
 
-def _range_of(narrow: list[Range], number: int) -> Range:
-    """The narrowest range that has the series, else the usual one."""
-    low = number // _SERIES_PER_VALUE * _SERIES_PER_VALUE
-    holding = [r for r in narrow if r[0] <= number < r[1]]
-    return min(holding, key=lambda r: r[1] - r[0], default=(low, low + _SERIES_PER_VALUE))
+def _ranges(narrow: list[Range], numbers: set[int]) -> set[Range]:
+    """The narrowest stored range of each series, else the usual one."""
+    size = _SERIES_PER_VALUE
+    if not narrow:
+        return {(low, low + size) for low in {number // size * size for number in numbers}}
+    found: set[Range] = set()
+    for number in numbers:
+        low = number // size * size
+        holding = [r for r in narrow if r[0] <= number < r[1]]
+        found.add(min(holding, key=lambda r: r[1] - r[0], default=(low, low + size)))
+    return found
 
 
 def _offsets(service: ServiceState, start: int, series: Range) -> dict[int, int]:

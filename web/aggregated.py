@@ -101,7 +101,10 @@ async def _from_redis(deps: Deps, service: str, window: str) -> list[Point]:
         pipe.hvals(keys.aggregates(service, window))
         pipe.zrange(keys.closed(service, window), 0, -1)
         current, closed = await pipe.execute()
-    return [orjson.loads(text) for text in [*current, *closed]]
+    points: list[Point] = [orjson.loads(text) for text in current]
+    for text in closed:
+        points += orjson.loads(text)
+    return points
 
 
 def _series(service: str, points: list[Point]) -> list[dict[str, Any]]:

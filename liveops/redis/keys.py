@@ -23,7 +23,7 @@ def aggregates(service: str, window: str) -> str:
 
 
 def closed(service: str, window: str) -> str:
-    """Sorted set of records of recently closed windows, by start."""
+    """Sorted set of JSON lists of recently closed windows' records, by their start."""
     return f"metrics:closed:{service}:{window}"
 
 

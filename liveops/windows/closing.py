@@ -120,7 +120,8 @@ def _give_out(
 ) -> None:
     if len(series):
         found = aggregates(service, block, window, series, window[1], revision=revision)
-        outputs.closed.append((service.name, found))
+        if found:
+            outputs.closed.append((service.name, found))
 
 
 def correct(

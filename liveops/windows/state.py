@@ -178,7 +178,10 @@ class PartitionState:
 
 @dataclass(slots=True)
 class Outputs:
-    """What a fold gives: windows of a service, dirty minutes, and what it counted."""
+    """What a fold gives: windows of a service, dirty minutes, and what it counted.
+
+    The closed windows of one entry have the same size and start.
+    """
 
     closed: list[tuple[str, list[Aggregate]]] = field(default_factory=list)
     open: list[tuple[str, float, list[Aggregate]]] = field(default_factory=list)
