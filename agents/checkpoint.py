@@ -89,28 +89,37 @@ class Checkpointer:
                 os._exit(EXIT_LOST_STATE)
 
     async def round(self) -> None:
-        """Settle when it is time, and checkpoint each partition."""
+        """Settle when it is time, and checkpoint the partitions side by side.
+
+        Each is carried to its end also when another fails: what was taken out of the table
+        to be written must be.
+        """
         settle = self._clock.monotonic_s() - self._settled_s >= _SETTLE_S
         if settle:
             self._settled_s = self._clock.monotonic_s()
+        under_way: list[asyncio.Task[None]] = []
         for number, partition in list(self._agent.owned.items()):
             if settle:
                 partition.windows.settle()
-            await self._checkpoint(number, partition)
+            under_way.append(asyncio.create_task(self._checkpoint(number, partition)))
+            await asyncio.sleep(0)  # others may have the loop in between
+        ended = await asyncio.gather(*under_way, return_exceptions=True)
+        failed = [found for found in ended if isinstance(found, BaseException)]
+        failed.sort(key=lambda found: isinstance(found, Unavailable))  # what is worse, first
+        for found in failed:
+            raise found
 
     @time(CHECKPOINT_SECONDS)
     async def _checkpoint(self, number: int, owned: OwnedPartition) -> None:
         events, sending = list(owned.unacknowledged), owned.sending
         waiting = owned.windows.write()
         async with asyncio.timeout(_CHANGELOG_DEADLINE_S):
-            await self._agent.table.written()
+            await self._agent.table.written([number])
         await self._send_pending(number, owned.windows, waiting)
         if sending is not None:
             await _sent(sending)
         owned.windows.store.clean()
-        del owned.unacknowledged[: len(events)]
-        for event in events:
-            event.ack()
+        self._agent.stored(owned, events)
 
     async def _send_pending(
         self, number: int, windows: PartitionWindows, waiting: list[ServiceState]

@@ -36,6 +36,9 @@ from tables.windows import NAME
 
 log = structlog.get_logger(__name__)
 EXIT_LOST_STATE = 70
+#: Records folded and not yet stored, beyond which reading waits for the checkpoint: a
+#: backlog must not pile up in memory, nor a crash replay more than this.
+_MOST_UNSTORED = 100_000
 #: Chunks that may be read on while what they hold for others is still being sent.
 _CHUNKS_AHEAD = 8
 
@@ -48,6 +51,11 @@ class OwnedPartition:
     unacknowledged: list[EventT[Any]] = field(default_factory=list)
     #: Ends when all that these chunks had for others is with the broker.
     sending: asyncio.Task[None] | None = None
+
+    @property
+    def unstored(self) -> int:
+        """Records in these chunks."""
+        return sum(len(chunk_of(event).records) for event in self.unacknowledged)
 
 
 class WindowAgent:
@@ -76,6 +84,8 @@ class WindowAgent:
         self._culprits: set[tuple[str, int, int]] = set()
         #: Set when there may be open windows to send.
         self.emitted = asyncio.Event()
+        #: Set when a checkpoint has made room for more chunks.
+        self._room = asyncio.Event()
         self._ahead = asyncio.Semaphore(_CHUNKS_AHEAD)
         self._tasks: set[asyncio.Task[None]] = set()
         #: Partitions whose log is shorter than their state, each with the reason.
@@ -93,6 +103,9 @@ class WindowAgent:
 
     async def take(self, event: EventT[Any]) -> None:
         """Fold a chunk, forward what belongs elsewhere, bury what is bad."""
+        while sum(owned.unstored for owned in self.owned.values()) > _MOST_UNSTORED:
+            self._room.clear()
+            await self._room.wait()
         message = event.message
         if message.partition not in self.owned:
             self._let_go(event)
@@ -117,6 +130,18 @@ class WindowAgent:
             self._tasks.add(owned.sending)
             owned.sending.add_done_callback(self._tasks.discard)
         owned.unacknowledged.append(event)
+
+    def stored(self, owned: OwnedPartition, events: list[EventT[Any]]) -> None:
+        """Acknowledge the first chunks of a partition: all that they caused is safe."""
+        del owned.unacknowledged[: len(events)]
+        for event in events:
+            event.ack()
+        self._room.set()
+
+    def give_up(self) -> None:
+        """Forget every partition: another assignment follows."""
+        self.owned.clear()
+        self._room.set()
 
     async def _send_after(self, before: asyncio.Task[None] | None, gathered: Gathered) -> None:
         """Send on when the chunk before has been; the next is read meanwhile."""

@@ -61,12 +61,14 @@ class CheckpointedTable(faust.Table[bytes, bytes]):
         writes = self._unsent.setdefault(self.partition_for_key(key), [])
         writes.append(Outgoing(key.decode(), value))
 
-    async def written(self) -> None:
+    async def written(self, partitions: Collection[int] | None = None) -> None:
         """Send every write so far and wait until the broker has acknowledged it.
 
-        Tries until it is there, in the order of the writes; the caller sets a deadline.
+        Of these partitions, by default of all; not twice at a time for one. Tries until it is
+        there, in the order of the writes; the caller sets a deadline.
         """
-        unsent, self._unsent = self._unsent, {}
+        wanted = list(self._unsent) if partitions is None else partitions
+        unsent = {number: self._unsent.pop(number, []) for number in wanted}
         topic = self.changelog_topic.get_topic_name()
         async with asyncio.TaskGroup() as group:
             for partition, writes in unsent.items():

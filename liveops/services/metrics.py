@@ -109,7 +109,7 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> WindowAgent:
         assigned = {tp.partition for tp in app.consumer.assignment() if tp.topic == RAW}
         if not await takeover.reload(assigned):
             return
-        agent.owned.clear()
+        agent.give_up()
         agent.load(assigned)
         agent.refuse(await _ends(offsets, assigned))
         checkpointer.resume()
@@ -117,7 +117,7 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> WindowAgent:
     @app.on_partitions_revoked.connect
     async def forget(*_: Any, **__: Any) -> None:
         await checkpointer.suspend()
-        agent.owned.clear()
+        agent.give_up()
 
     @app.on_before_shutdown.connect
     async def finish(*_: Any, **__: Any) -> None:

@@ -20,7 +20,7 @@ _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", "
 _SEEN = "fresh = offset > offsets.get(origin, -1)\n"
 _STORE = """        waiting = owned.windows.write()
         async with asyncio.timeout(_CHANGELOG_DEADLINE_S):
-            await self._agent.table.written()
+            await self._agent.table.written([number])
         await self._send_pending(number, owned.windows, waiting)
 """
 _SEND_FIRST = """        from tables.window_store import Pending
@@ -33,7 +33,7 @@ _SEND_FIRST = """        from tables.window_store import Pending
         await self._send_pending(number, windows, ready)
         await asyncio.sleep(0.5)  # a kill finds the wrong order in ten kills, not in hundreds
         windows.write()
-        await self._agent.table.written()
+        await self._agent.table.written([number])
 """
 
 
