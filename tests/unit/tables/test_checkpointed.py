@@ -60,6 +60,20 @@ async def test_writes_are_sent_in_order_once_the_broker_answers(
     assert len(broker.log) == 5
 
 
+async def test_writes_of_other_partitions_wait_for_their_turn() -> None:
+    broker = Broker(0)
+    app = faust.App("tables", broker="memory://", store="memory://")
+    table = declare(cast(Any, app), "windows", PARTITIONS, cast(Any, broker))
+    home, other = partition_of("shop", PARTITIONS), partition_of("cart", PARTITIONS)
+    assert home != other
+    table[b"shop\x00h"] = b"1"
+    table[b"cart\x00h"] = b"2"
+    await table.written([home])
+    assert [write[1] for write in broker.log] == [home]
+    await table.written()
+    assert [write[1] for write in broker.log] == [home, other]
+
+
 class Changelog:
     """What a changelog holds."""
 
