@@ -27,7 +27,8 @@ from liveops.windows.state import Limits, Outputs, PartitionState, ServiceState
 from schema.metrics import Aggregate
 from schema.topics import AGGREGATED, WINDOWS_DIRTY
 from schema.windows import read_window, write_open, write_window
-from tables.window_store import Pending, Table, WindowStore
+from tables.pending import Pending
+from tables.window_store import Table, WindowStore
 from tables.windows import Output
 
 #: A window and its record, which is the same on Kafka and in Redis.

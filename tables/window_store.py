@@ -10,65 +10,32 @@ that no longer needs them.
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from dataclasses import dataclass, field
 
 from liveops.windows.block import Block
 from liveops.windows.state import (
     MINUTE_S,
     PartitionState,
     Range,
-    SeriesId,
     ServiceState,
 )
+from tables.pending import Pending
+from tables.window_restore import restore
 from tables.windows import (
-    ID_BYTES,
     MAX_VALUE_BYTES,
     NAMES_PER_VALUE,
     Header,
     Names,
-    Output,
-    decode_header,
     decode_minute,
-    decode_names,
-    decode_piece,
     encode,
     encode_minute,
     header_key,
     key_of,
     minute_key,
-    minute_part_of,
-    offsets_of,
 )
 
 Table = MutableMapping[bytes, bytes]
 #: Series in one value of a minute, halved where that is too much.
 _SERIES_PER_VALUE = 64
-_PIECE_BYTES = 128 * 1024
-
-
-@dataclass(slots=True)
-class Pending:
-    """Finished output of a service by number of piece, until the broker has it."""
-
-    pieces: dict[int, list[Output]] = field(default_factory=dict)
-    next_piece: int = 0
-
-    def add(self, outputs: list[Output]) -> None:
-        """Append outputs as pieces small enough to store."""
-        piece: list[Output] = []
-        size = 0
-        for output in outputs:
-            if piece and size + len(output[1]) > _PIECE_BYTES:
-                self._close(piece)
-                piece, size = [], 0
-            piece.append(output)
-            size += len(output[1])
-        if piece:
-            self._close(piece)
-
-    def _close(self, piece: list[Output]) -> None:
-        self.pieces[self.next_piece] = piece
-        self.next_piece += 1
 
 
 class WindowStore:
@@ -193,75 +160,11 @@ class WindowStore:
 
         None when there is no header: nothing of the service was ever safe.
         """
-        if "h" not in values:
-            self._trash.update(key_of(name, part) for part in values)
-            return None
-        service = partition.service(name)
-        header = decode_header(values["h"])
-        service.event_max_s, service.event_append_s = header.event_max_s, header.event_append_s
-        service.watermark_s = service.loaded_s = header.watermark_s
-        service.offsets = header.offsets
-        service.corrections = {start: set(n) for start, n in header.corrections.items()}
-        for origin, clock_s in header.clocks.items():
-            partition.clocks[origin] = max(clock_s, partition.clocks.get(origin, 0.0))
-        for origin, offset in header.offsets.items():
-            until = partition.replay_until.get(origin, -1)
-            partition.replay_until[origin] = max(offset, until)
-        self._load_names(partition, service, values)
-        self._load_minutes(service, values)
-        self._load_ids(service, values, header)
-        return self._load_pieces(service, values, header)
-
-    def _load_names(
-        self, partition: PartitionState, service: ServiceState, values: dict[str, bytes]
-    ) -> None:
-        for first in sorted(int(part[1:]) for part in values if part[0] == "s"):
-            names = decode_names(values[f"s{first}"])
-            service.series += [None] * (first - len(service.series))
-            for name in names:
-                series = None
-                if name is not None:
-                    series = SeriesId(name[0], tuple((k, v) for k, v in name[1]))
-                    service.numbers[series] = len(service.series)
-                service.series.append(series)
-        service.free = [n for n, series in enumerate(service.series) if series is None]
-        partition.series_count += len(service.numbers)
-        minute = 0
-        if service.numbers and service.watermark_s > 0:
-            minute = int(service.watermark_s // MINUTE_S) * MINUTE_S
-        service.last_minute = dict.fromkeys(service.numbers.values(), minute)
-
-    def _load_minutes(self, service: ServiceState, values: dict[str, bytes]) -> None:
-        for part in values:
-            if part[0] == "m":
-                start, series = minute_part_of(part)
-                service.kept.add(start)
-                service.parts.setdefault(start, set()).add(series)
-        for start, ranges in service.parts.items():
-            for series in sorted(ranges, key=lambda r: r[1] - r[0]):
-                value = values[f"m{start}/{series[0]}-{series[1]}"]
-                offsets = offsets_of(value)
-                if any(o > service.offsets.get(origin, -1) for origin, o in offsets.items()):
-                    service.floors.setdefault(start, {})[series] = offsets
-
-    def _load_ids(self, service: ServiceState, values: dict[str, bytes], header: Header) -> None:
-        for minute, number, count in header.ids:
-            value = values[f"i{minute}/{number}"][: count * ID_BYTES]
-            ids = [value[at : at + ID_BYTES] for at in range(0, len(value), ID_BYTES)]
-            service.seen.restore((minute, number), ids)
-
-    def _load_pieces(
-        self, service: ServiceState, values: dict[str, bytes], header: Header
-    ) -> Pending:
-        pending = Pending()
-        for number in header.pending:
-            pending.pieces[number] = decode_piece(values[f"p{number}"])
-        stored = {int(part[1:]) for part in values if part[0] == "p"}
-        self._stored_pieces[service.name] = stored & pending.pieces.keys()
-        pending.next_piece = max([header.next_piece, *(number + 1 for number in stored)])
-        orphans = stored - pending.pieces.keys()
-        self._trash.update(key_of(service.name, f"p{number}") for number in orphans)
-        return pending
+        found = restore(partition, name, values)
+        self._trash.update(key_of(name, part) for part in found.needless)
+        if found.pending is not None:
+            self._stored_pieces[name] = set(found.pending.pieces)
+        return found.pending
 
 
 def _ranges(narrow: list[Range], numbers: set[int]) -> set[Range]:

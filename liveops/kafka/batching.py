@@ -23,8 +23,7 @@ in the order of delivery. A chunk that Faust takes from its buffer but skips (a 
 has begun) does not count as acknowledged, though Faust acknowledges it.
 
 Depends on private parts of faust-streaming 0.15.3: `_getmany`, `_to_message`, `_add_gap`,
-`_new_offset`, `_acked`, `_read_offset`, `_create_worker_consumer` and `Message.tracked`, and
-on aiokafka's `_fetch_max_wait_ms`; tests pin them.
+`_new_offset`, `_acked`, `_read_offset` and `Message.tracked`; tests pin them.
 """
 
 from __future__ import annotations
@@ -41,26 +40,14 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
 
-from liveops.kafka.chunks import Chunk, Record, cut
-from liveops.kafka.unpacking import install
+from liveops.kafka.chunks import Chunk, Record, cut, message_of
+from liveops.kafka.fetching import ConsumerThread, install
 
 SCHEME = "batched"
 #: Pause before the next fetch when one read to the end and brought few records: at low
 #: rates there are fewer, fuller chunks.
 LINGER_S = 0.02
 _FEW = 500
-#: How long a fetch may wait at the broker. While it waits for topics that have nothing, no
-#: other of the same broker's is fetched; Faust has 1.5 s.
-FETCH_WAIT_MS = 100
-
-
-class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread, with short waits at the broker."""
-
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer: Any = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - Faust offers no setting
-        return consumer
 
 
 class Consumer(driver.Consumer):
@@ -118,15 +105,13 @@ class Consumer(driver.Consumer):
         if self._pause_s:
             await asyncio.sleep(self._pause_s)
         fetched: Mapping[TP, list[Any]] = await super()._getmany(active_partitions, timeout)
-        found: dict[TP, list[Any]] = {}
+        found: dict[TP, list[Any]] = dict(fetched)
         count, behind = 0, False
         for tp, records in fetched.items():
             if tp.topic in self._batched:
                 count += len(records)
                 behind = behind or records[-1].offset + 1 < (self.highwater(tp) or 0)
                 found[tp] = self._chunks(tp, records)
-            else:
-                found[tp] = records
         self._pause_s = LINGER_S if 0 < count < _FEW and not behind else 0.0
         return found
 
@@ -139,20 +124,7 @@ class Consumer(driver.Consumer):
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
         if not isinstance(record, Chunk):
             return super()._to_message(tp, record)
-        last = record.records[-1]
-        return ConsumerMessage(
-            tp.topic,
-            tp.partition,
-            last.offset,
-            last.timestamp / 1000.0,
-            0,
-            [],
-            None,
-            cast(Any, record),
-            None,
-            tp=tp,
-            generation_id=self.app.consumer_generation_id,
-        )
+        return message_of(record, self.app.consumer_generation_id)
 
     def ack(self, message: Message) -> bool:
         """Note that a chunk is done; other messages as in stock Faust."""
@@ -172,10 +144,9 @@ class Consumer(driver.Consumer):
         return True
 
     def _new_offset(self, tp: TP) -> int | None:
-        if tp.topic not in self._batched:
-            offset: int | None = super()._new_offset(tp)
-            return offset
-        return self._safe.get(tp)
+        if tp.topic in self._batched:
+            return self._safe.get(tp)
+        return super()._new_offset(tp)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         if tp.topic not in self._batched:

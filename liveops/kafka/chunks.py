@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+from faust.types import TP
 from faust.types.events import EventT
+from faust.types.tuples import ConsumerMessage
 
 MAX_CHUNK_RECORDS = 4000
 MAX_CHUNK_BYTES = 4 * 1024 * 1024
@@ -51,3 +53,21 @@ def cut(topic: str, partition: int, records: Sequence[Record]) -> list[Chunk]:
     if start < len(records):
         chunks.append(Chunk(topic, partition, records[start:]))
     return chunks
+
+
+def message_of(chunk: Chunk, generation_id: int) -> ConsumerMessage:
+    """The Faust message that carries a chunk; it lies where the last record does."""
+    last = chunk.records[-1]
+    return ConsumerMessage(
+        chunk.topic,
+        chunk.partition,
+        last.offset,
+        last.timestamp / 1000.0,
+        0,
+        [],
+        None,
+        cast(Any, chunk),
+        None,
+        tp=TP(chunk.topic, chunk.partition),
+        generation_id=generation_id,
+    )

@@ -23,7 +23,7 @@ _STORE = """        waiting = owned.windows.write()
             await self._agent.table.written([number])
         await self._send_pending(number, owned.windows, waiting)
 """
-_SEND_FIRST = """        from tables.window_store import Pending
+_SEND_FIRST = """        from tables.pending import Pending
         windows = owned.windows
         for name, outputs in windows._fresh.items():
             windows.pending.setdefault(name, Pending()).add(outputs)

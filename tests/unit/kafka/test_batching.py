@@ -20,7 +20,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
 
-from liveops.kafka import batching, chunks
+from liveops.kafka import batching, chunks, fetching
 from liveops.kafka.batching import Consumer
 from liveops.kafka.chunks import Chunk
 
@@ -429,6 +429,6 @@ async def test_an_app_without_batched_topics_is_stock(consumer: Any) -> None:
 
 async def test_a_fetch_waits_at_the_broker_only_shortly(consumer: Any) -> None:
     found = consumer._thread._create_worker_consumer(consumer.transport)
-    assert found._fetch_max_wait_ms == batching.FETCH_WAIT_MS
+    assert found._fetch_max_wait_ms == fetching.FETCH_WAIT_MS
     names = AIOKafkaConsumer.start.__code__.co_names
     assert "_fetch_max_wait_ms" in names  # read when the fetcher is made, after this

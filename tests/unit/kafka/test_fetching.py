@@ -12,8 +12,8 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from faust.types import TP
 
-from liveops.kafka import unpacking
-from liveops.kafka.unpacking import PlainRecords, PlainResult
+from liveops.kafka import fetching
+from liveops.kafka.fetching import PlainRecords, PlainResult
 
 BATCHED, PLAIN = "batched", "plain"
 BASE_OFFSET = slice(0, 8)
@@ -107,7 +107,7 @@ def test_a_damaged_batch_is_refused(topic: str) -> None:
 def test_the_fetcher_looks_its_parts_up_when_called(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetcher, "PartitionRecords", fetcher.PartitionRecords)
     monkeypatch.setattr(fetcher, "FetchResult", fetcher.FetchResult)
-    unpacking.install(frozenset({"more"}))
+    fetching.install(frozenset({"more"}))
     assert fetcher.PartitionRecords is PlainRecords
     assert fetcher.FetchResult is PlainResult
     assert PlainResult.batched == {BATCHED, "more"}

@@ -1,0 +1,154 @@
+"""Rows of one service between which minutes may close, or that are late or stored. Pure."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from liveops.windows.buckets import Floats
+from liveops.windows.closing import move_watermark
+from liveops.windows.staging import SERIES_MASK, add_rows, flush
+from liveops.windows.state import (
+    LARGEST_S,
+    MINUTE_S,
+    NEVER_S,
+    Arrivals,
+    Limits,
+    Outputs,
+    PartitionState,
+    ServiceState,
+)
+
+
+def fold_in_order(
+    partition: PartitionState,
+    service: ServiceState,
+    rows: Arrivals,
+    clocks: dict[int, float],
+    running_s: Floats,
+    limits: Limits,
+    outputs: Outputs,
+) -> None:
+    """Apply rows of one service in log order.
+
+    The watermark is looked at before and after each row; the rows between two passed
+    minutes make a run, within which the order does not matter.
+    """
+    flush(partition)
+    path = _Path(service, rows, _times_at(service, rows, clocks, running_s), limits)
+    first = 0
+    for step in path.crossings:
+        upto = (step + 1) // 2
+        _take_run(partition, service, rows, slice(first, upto), path.before_s, limits, outputs)
+        path.leave(service, upto)
+        move_watermark(partition, service, float(path.marks_s[step]), limits, outputs)
+        first = upto
+    count = len(rows.series)
+    _take_run(partition, service, rows, slice(first, count), path.before_s, limits, outputs)
+    path.leave(service, count)
+    move_watermark(partition, service, float(path.marks_s[-1]), limits, outputs)
+
+
+class _Path:
+    """Event time and watermark before and after each of the rows.
+
+    `marks_s` has two entries a row: W before it is applied, and after. `crossings` are
+    the steps at which W passes a minute.
+    """
+
+    def __init__(
+        self, service: ServiceState, rows: Arrivals, time_s: Floats, limits: Limits
+    ) -> None:
+        count = len(time_s)
+        start_e, start_a = service.event_max_s, service.event_append_s
+        self._newest_s = np.maximum.accumulate(np.maximum(rows.times_s, start_e))
+        before = np.concatenate([[start_e], self._newest_s[:-1]])
+        latest = np.maximum.accumulate(np.where(self._newest_s > before, np.arange(count), -1))
+        self._append_s = np.where(latest >= 0, rows.append_s[latest], start_a)
+        append_before = np.concatenate([[start_a], self._append_s[:-1]])
+        marks = np.empty(2 * count)
+        marks[0::2] = np.minimum(time_s, before + time_s - append_before)
+        marks[1::2] = np.minimum(time_s, self._newest_s + time_s - self._append_s)
+        marks = np.maximum(marks - limits.lateness_s, service.watermark_s)
+        self.marks_s = np.maximum.accumulate(marks)
+        self.before_s = self.marks_s[0::2]
+        minutes = np.floor(self.marks_s / MINUTE_S)
+        now = math.floor(service.watermark_s / MINUTE_S) if service.watermark_s > 0 else NEVER_S
+        passed = minutes > np.concatenate([[now], minutes[:-1]])
+        self.crossings: list[int] = np.flatnonzero(passed).tolist()
+
+    def leave(self, service: ServiceState, count: int) -> None:
+        """Set the service's event time as after `count` rows."""
+        if count:
+            service.event_max_s = float(self._newest_s[count - 1])
+            service.event_append_s = float(self._append_s[count - 1])
+
+
+def _times_at(
+    service: ServiceState, rows: Arrivals, clocks: dict[int, float], running_s: Floats
+) -> Floats:
+    """T at each row: of the service's origins the one that is furthest behind."""
+    time_s = np.full(len(running_s), np.inf)
+    for origin in service.offsets:
+        own = np.where(rows.origins == origin, running_s, clocks.get(origin, 0.0))
+        np.minimum(time_s, np.maximum.accumulate(own), out=time_s)
+    return time_s
+
+
+def _take_run(
+    partition: PartitionState,
+    service: ServiceState,
+    rows: Arrivals,
+    run: slice,
+    before_s: Floats,
+    limits: Limits,
+    outputs: Outputs,
+) -> None:
+    """Decide about rows: in time, late, too late for the stream, or stored already."""
+    times_s = rows.times_s[run]
+    if not len(times_s):
+        return
+    starts = (times_s // MINUTE_S).astype(np.int64) * MINUTE_S
+    ends = starts // LARGEST_S * LARGEST_S + LARGEST_S + limits.allowed_lateness_s
+    too_late = ends <= before_s[run]
+    late = (starts + MINUTE_S <= before_s[run]) & ~too_late
+    taken = ~too_late
+    positions = np.arange(run.start, run.stop)
+    for at in np.flatnonzero(too_late).tolist():
+        _note_dirty(service, rows, int(positions[at]), int(starts[at]), outputs)
+    if service.floors:
+        for at in np.flatnonzero(taken).tolist():
+            if _is_stored(service, rows, int(positions[at]), int(starts[at])):
+                taken[at] = False
+                outputs.replayed += 1
+                # A minute that closed since the recovery was given out with the row in it.
+                late[at] &= starts[at] + MINUTE_S <= service.loaded_s
+    for at in np.flatnonzero(late).tolist():
+        number = int(rows.series[positions[at]]) & SERIES_MASK
+        service.corrections.setdefault(int(starts[at]), set()).add(number)
+    outputs.corrected += int(late.sum())
+    outputs.folded += int(taken.sum())
+    for start in np.unique(starts[taken]).tolist():
+        chosen = positions[taken & (starts == start)]
+        series, values = rows.series[chosen], rows.values[chosen]
+        add_rows(partition, service, start, series, values, rows.append_s[chosen])
+
+
+def _note_dirty(
+    service: ServiceState, rows: Arrivals, row: int, start: int, outputs: Outputs
+) -> None:
+    """Remember the minute, and up to where the archive must be to recompute it."""
+    origins = outputs.dirty.setdefault(service.name, {}).setdefault(start, {})
+    origin, offset = int(rows.origins[row]), int(rows.offsets[row])
+    origins[origin] = max(offset, origins.get(origin, -1))
+    outputs.too_late += 1
+
+
+def _is_stored(service: ServiceState, rows: Arrivals, row: int, start: int) -> bool:
+    """Whether a stored part of the minute, newer than the header, holds the row already."""
+    number = int(rows.series[row]) & SERIES_MASK
+    for (low, high), offsets in service.floors.get(start, {}).items():
+        if low <= number < high:
+            return int(rows.offsets[row]) <= offsets.get(int(rows.origins[row]), -1)
+    return False
