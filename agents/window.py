@@ -8,29 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import structlog
 from faust import Stream
 from faust.types.events import EventT
 
-from agents.deadletter import bury
 from agents.decode import Fault
+from agents.forward import Forwarder
 from agents.live import LiveFeed
 from agents.origin import origins_of, place_of
 from agents.partition_windows import PartitionWindows
-from agents.rows import Gathered
 from agents.shown import newest
-from liveops.errors import Unavailable
 from liveops.kafka.chunks import chunk_of
 from liveops.kafka.partitioning import partition_of
-from liveops.kafka.producer import Outgoing, Producer
-from liveops.metrics import FORWARDED, RECORDS_READ, TOMBSTONES
+from liveops.kafka.producer import Producer
+from liveops.metrics import RECORDS_READ, TOMBSTONES
 from liveops.windows.state import Limits
-from schema.topics import RAW, RAW_KEYED
+from schema.topics import RAW
 from tables.checkpointed import SEPARATOR, CheckpointedTable
 from tables.windows import NAME
 
@@ -39,8 +36,6 @@ EXIT_LOST_STATE = 70
 #: Records folded and not yet stored, beyond which reading waits for the checkpoint: a
 #: backlog must not pile up in memory, nor a crash replay more than this.
 _MOST_UNSTORED = 100_000
-#: Chunks that may be read on while what they hold for others is still being sent.
-_CHUNKS_AHEAD = 8
 
 
 @dataclass(slots=True)
@@ -75,7 +70,7 @@ class WindowAgent:
         self.table = table
         self._let_go = let_go
         self.owned: dict[int, OwnedPartition] = {}
-        self._producer = producer
+        self._forwarder = Forwarder(producer)
         self._live = live
         self._limits = limits
         self._partitions = partitions
@@ -86,8 +81,6 @@ class WindowAgent:
         self.emitted = asyncio.Event()
         #: Set when a checkpoint has made room for more chunks.
         self._room = asyncio.Event()
-        self._ahead = asyncio.Semaphore(_CHUNKS_AHEAD)
-        self._tasks: set[asyncio.Task[None]] = set()
         #: Partitions whose log is shorter than their state, each with the reason.
         self.refused: dict[int, str] = {}
 
@@ -125,10 +118,7 @@ class WindowAgent:
         if message.topic == RAW:
             self._live.show(newest(owned.windows.state, records, gathered))
         if gathered.forwards or gathered.faults:
-            await self._ahead.acquire()
-            owned.sending = asyncio.create_task(self._send_after(owned.sending, gathered))
-            self._tasks.add(owned.sending)
-            owned.sending.add_done_callback(self._tasks.discard)
+            owned.sending = await self._forwarder.send_after(owned.sending, gathered)
         owned.unacknowledged.append(event)
 
     def stored(self, owned: OwnedPartition, events: list[EventT[Any]]) -> None:
@@ -142,35 +132,6 @@ class WindowAgent:
         """Forget every partition: another assignment follows."""
         self.owned.clear()
         self._room.set()
-
-    async def _send_after(self, before: asyncio.Task[None] | None, gathered: Gathered) -> None:
-        """Send on when the chunk before has been; the next is read meanwhile."""
-        try:
-            if before is not None:
-                await before
-            await self._send_on(gathered)
-        finally:
-            self._ahead.release()
-
-    async def _send_on(self, gathered: Gathered) -> None:
-        """Forward and bury, until the broker has all of it."""
-        if gathered.forwards:
-            await self._forward(gathered.forwards)
-        for fault, place, value in gathered.faults:
-            await _until_sent(partial(bury, self._producer, fault, place, value))
-
-    async def _forward(self, forwards: dict[int, list[Outgoing]]) -> None:
-        """Send on what belongs elsewhere, in order, until the broker has all of it.
-
-        The receiving side skips what is not newer than the last record of its origin, so
-        a later record must never arrive before an earlier one.
-        """
-        sends = [
-            _until_sent(partial(self._producer.send_in_order, RAW_KEYED, home, records))
-            for home, records in forwards.items()
-        ]
-        await asyncio.gather(*sends)
-        FORWARDED.inc(sum(map(len, forwards.values())))
 
     async def _fold_singly(self, number: int, event: EventT[Any]) -> None:
         """Go back to the stored state and fold record by record, setting the culprit aside."""
@@ -199,9 +160,9 @@ class WindowAgent:
                 origins = origins_of(message.topic, message.partition, [record])
                 place = place_of(origins.at(0), message.partition)
                 fault = Fault("internal", None, str(error))
-                await _until_sent(partial(bury, self._producer, fault, place, record.value))
+                await self._forwarder.bury(fault, place, record.value)
                 return False
-            await self._send_on(gathered)
+            await self._forwarder.send(gathered)
         return True
 
     def _windows(self, number: int) -> PartitionWindows:
@@ -243,15 +204,3 @@ class WindowAgent:
                 )
                 log.error("partition refused", reason=self.refused[number])
                 del self.owned[number]
-
-
-async def _until_sent(send: Callable[[], Awaitable[object]]) -> None:
-    """Send, again and again while the broker is away: the record waits, nothing is lost."""
-    pause_s = 0.1
-    while True:
-        try:
-            await send()
-            return
-        except Unavailable:
-            await asyncio.sleep(pause_s)
-            pause_s = min(2.0, pause_s * 2)

@@ -1,0 +1,84 @@
+"""What a chunk holds for others, out until the broker has it: forwards and dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from agents.deadletter import bury
+from agents.decode import Fault, Place
+from agents.rows import Gathered
+from liveops.errors import Unavailable
+from liveops.kafka.producer import Outgoing, Producer
+from liveops.metrics import FORWARDED
+from schema.topics import RAW_KEYED
+
+#: Chunks that may be read on while what they hold for others is still being sent.
+_CHUNKS_AHEAD = 8
+
+
+class Forwarder:
+    """Sends in the order of the chunks, while later ones are read."""
+
+    def __init__(self, producer: Producer) -> None:
+        self._producer = producer
+        self._ahead = asyncio.Semaphore(_CHUNKS_AHEAD)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def send_after(
+        self, before: asyncio.Task[None] | None, gathered: Gathered
+    ) -> asyncio.Task[None]:
+        """Begin to send when the chunk before has been; the task ends when all is out.
+
+        Waits first while too many chunks are on their way.
+        """
+        await self._ahead.acquire()
+        sending = asyncio.create_task(self._send_after(before, gathered))
+        self._tasks.add(sending)
+        sending.add_done_callback(self._tasks.discard)
+        return sending
+
+    async def _send_after(self, before: asyncio.Task[None] | None, gathered: Gathered) -> None:
+        try:
+            if before is not None:
+                await before
+            await self.send(gathered)
+        finally:
+            self._ahead.release()
+
+    async def send(self, gathered: Gathered) -> None:
+        """Forward and bury, until the broker has all of it."""
+        if gathered.forwards:
+            await self._forward(gathered.forwards)
+        for fault, place, value in gathered.faults:
+            await self.bury(fault, place, value)
+
+    async def bury(self, fault: Fault, place: Place, value: bytes | None) -> None:
+        """Send a dead letter, until the broker has it."""
+        await _until_sent(partial(bury, self._producer, fault, place, value))
+
+    async def _forward(self, forwards: dict[int, list[Outgoing]]) -> None:
+        """Send on what belongs elsewhere, in order.
+
+        The receiving side skips what is not newer than the last record of its origin, so
+        a later record must never arrive before an earlier one.
+        """
+        sends = [
+            _until_sent(partial(self._producer.send_in_order, RAW_KEYED, home, records))
+            for home, records in forwards.items()
+        ]
+        await asyncio.gather(*sends)
+        FORWARDED.inc(sum(map(len, forwards.values())))
+
+
+async def _until_sent(send: Callable[[], Awaitable[object]]) -> None:
+    """Send, again and again while the broker is away: the record waits, nothing is lost."""
+    pause_s = 0.1
+    while True:
+        try:
+            await send()
+            return
+        except Unavailable:
+            await asyncio.sleep(pause_s)
+            pause_s = min(2.0, pause_s * 2)
