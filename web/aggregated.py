@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from liveops.deps import Deps
 from liveops.errors import Unavailable
 from liveops.postgres.history import read_windows
 from liveops.redis import keys
-from liveops.services.deps import Deps
 from liveops.windows.grouping import Point, group_by, newest
 from schema.metrics import POINT_FIELDS, WINDOW_S
 from schema.times import parse_time_s

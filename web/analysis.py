@@ -9,11 +9,11 @@ from aiohttp.web import Request, StreamResponse
 
 from agents.analysis_jobs import AnalysisJobs, announce
 from agents.investigate import Investigator
+from liveops.deps import Deps
 from liveops.errors import NotFound, Unavailable
 from liveops.postgres import analyses
 from liveops.redis import keys
 from liveops.redis.fanout import Fanout
-from liveops.services.deps import Deps
 from schema.analysis import public_analysis
 from web import followed
 from web.bodies import read_model

@@ -8,12 +8,12 @@ from typing import Any
 
 from aiohttp import web
 
+from liveops.deps import Deps
 from liveops.postgres import users as store
 from liveops.postgres.users import User
 from liveops.security.passwords import matches
 from liveops.security.throttle import Throttle
 from liveops.security.tokens import user_token
-from liveops.services.deps import Deps
 from web.bodies import read_model
 from web.models.auth import LoginBody, LogoutBody, MeAnswer, RefreshBody, TokenAnswer
 from web.problems import Problem

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from liveops.deps import Deps
 from liveops.security.access import Access, may
 from liveops.security.principal import Principal
 from liveops.security.tokens import BadToken, verify
-from liveops.services.deps import Deps
 from schema.config import USER
 from web.problems import Problem
 from web.routing import Handler, Route

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from liveops.deps import Deps
 from liveops.errors import NotFound
-from liveops.services.deps import Deps
 from liveops.settings import Settings
 from web.routing import Access, Handler, Route, json_response
 

@@ -7,10 +7,10 @@ from uuid import uuid4
 
 from aiohttp import web
 
+from liveops.deps import Deps
 from liveops.postgres import incidents as store
 from liveops.postgres.incidents import IncidentFilter
 from liveops.redis.fanout import Fanout
-from liveops.services.deps import Deps
 from schema.incidents import Incident, public_incident, signature
 from web.bodies import read_model
 from web.followed import route

@@ -11,12 +11,12 @@ import orjson
 from aiohttp import web
 from msgspec import structs
 
+from liveops.deps import Deps
 from liveops.errors import InvalidInput, Issue, Unavailable
 from liveops.kafka.ingest import publish
 from liveops.metrics import METRICS_ACCEPTED
 from liveops.postgres import idempotency
 from liveops.security.principal import Principal
-from liveops.services.deps import Deps
 from schema.ids import idempotent_metric_id
 from schema.metrics import Metric, MetricFault, read_metric
 from web.bodies import decode_json, read_body

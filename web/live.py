@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from liveops.deps import Deps
 from liveops.errors import Unavailable
 from liveops.redis import keys
 from liveops.redis.fanout import Fanout
-from liveops.services.deps import Deps
 from web.routing import Access, Query, Route
 from web.spans import invalid
 from web.websocket import Channel, serve

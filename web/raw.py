@@ -6,9 +6,9 @@ from uuid import UUID
 
 from aiohttp import web
 
+from liveops.deps import Deps
 from liveops.errors import BadCursor
 from liveops.postgres.history import RawQuery, read_raw
-from liveops.services.deps import Deps
 from schema.metrics import Metric
 from web.models.metrics import RawPage
 from web.paging import decode_cursor, encode_cursor, limit_of

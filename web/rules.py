@@ -7,8 +7,8 @@ from uuid import uuid4
 import msgspec
 from aiohttp import web
 
+from liveops.deps import Deps
 from liveops.postgres.rules import add_rule, all_rules, delete_rule
-from liveops.services.deps import Deps
 from schema.rules import Rule
 from web.bodies import read_model
 from web.ids import id_of

@@ -8,9 +8,9 @@ from functools import partial
 from aiohttp import web
 from faust.types.web import Web
 
+from liveops.deps import Deps
 from liveops.kafka.app import LiveOpsApp, Loop
 from liveops.kafka.lag import LagWatch, loop_lag
-from liveops.services.deps import Deps
 from web import actuator, openapi, websocket
 from web.actuator import Check
 from web.authentication import guarded

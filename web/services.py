@@ -6,10 +6,10 @@ from typing import Any
 
 from aiohttp import web
 
+from liveops.deps import Deps
 from liveops.errors import Unavailable
 from liveops.postgres.history import read_services
 from liveops.redis import keys
-from liveops.services.deps import Deps
 from schema.incidents import worst
 from schema.times import format_time
 from web.models.metrics import ServiceList

@@ -7,9 +7,9 @@ from uuid import uuid4
 import msgspec
 from aiohttp import web
 
+from liveops.deps import Deps
 from liveops.errors import InvalidInput, Issue
 from liveops.postgres.silences import add_silence, current_silences, delete_silence
-from liveops.services.deps import Deps
 from schema.rules import Silence
 from schema.times import format_time
 from web.bodies import read_model

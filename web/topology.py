@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from liveops.deps import Deps
 from liveops.postgres.topology import declare_topology, read_topology
-from liveops.services.deps import Deps
 from schema.times import format_time
 from web.bodies import read_model
 from web.models.config import TopologyAnswer, TopologyBody

@@ -7,11 +7,11 @@ from uuid import uuid4
 
 from aiohttp import web
 
+from liveops.deps import Deps
 from liveops.errors import InvalidInput, Issue, NotFound
 from liveops.postgres import ingest_tokens, users
 from liveops.security.passwords import hash_password
 from liveops.security.tokens import ingest_token
-from liveops.services.deps import Deps
 from web.bodies import read_model
 from web.ids import id_of
 from web.models.auth import (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agents.analyse import AnalyseAgent
 from agents.analysis_jobs import AnalysisJobs
 from agents.investigate import Investigator
+from liveops.deps import make_deps
 from liveops.kafka.app import LiveOpsApp, Loop, create_app
 from liveops.llm.client import LlmClient
 from liveops.postgres.outbox import OutboxRelay
@@ -12,7 +13,6 @@ from liveops.redis.announce import Announcer
 from liveops.redis.fanout import Fanout
 from liveops.redis.keys import LIVE_ANALYSIS_CHANNEL
 from liveops.services import port_of
-from liveops.services.deps import make_deps
 from liveops.settings import Settings, load_settings
 from schema.topics import INCIDENTS_DETECTED, INCIDENTS_UPDATED
 from web import analysis

@@ -12,6 +12,7 @@ from agents.archive import ArchiveAgent, FaustFlow
 from agents.archive_sinks import Days, DirtySink, RawSink, WindowSink
 from agents.archive_writer import Sink
 from agents.backfill import BackfillAgent
+from liveops.deps import Deps, make_deps
 from liveops.errors import Unavailable
 from liveops.kafka.app import LiveOpsApp, Loop, create_app
 from liveops.kafka.offsets import LogOffsets
@@ -19,7 +20,6 @@ from liveops.postgres.archive import forget_ids
 from liveops.postgres.partitions import drop_expired, ensure_partitions
 from liveops.postgres.queries import load
 from liveops.services import port_of
-from liveops.services.deps import Deps, make_deps
 from liveops.settings import Settings, load_settings
 from schema.topics import AGGREGATED, RAW, WINDOWS_DIRTY
 from web.actuator import Check

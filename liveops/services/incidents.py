@@ -11,6 +11,7 @@ from faust.types import TP
 from agents.correlate import CorrelateAgent
 from agents.detect import DETECTIONS_KEY, DetectAgent
 from agents.detector_upkeep import DetectorUpkeep
+from liveops.deps import Deps, make_deps
 from liveops.errors import Unavailable
 from liveops.kafka.app import LiveOpsApp, Loop, create_app
 from liveops.kafka.offsets import LogOffsets
@@ -22,7 +23,6 @@ from liveops.redis.announce import Announcer
 from liveops.redis.fanout import Fanout
 from liveops.redis.keys import LIVE_INCIDENTS_CHANNEL
 from liveops.services import port_of
-from liveops.services.deps import Deps, make_deps
 from liveops.services.recovery import Takeover
 from liveops.settings import Settings, load_settings
 from schema.topics import AGGREGATED, DETECTIONS, WINDOWS_OPEN

@@ -8,6 +8,7 @@ from agents.checkpoint import Checkpointer
 from agents.live import LiveFeed
 from agents.open_windows import OpenWindows
 from agents.window import WindowAgent
+from liveops.deps import Deps, make_deps
 from liveops.errors import Unavailable
 from liveops.kafka.app import LiveOpsApp, Loop, create_app
 from liveops.kafka.offsets import LogOffsets
@@ -15,7 +16,6 @@ from liveops.kafka.progress import let_go
 from liveops.redis import keys
 from liveops.redis.fanout import Fanout
 from liveops.services import port_of
-from liveops.services.deps import Deps, make_deps
 from liveops.services.recovery import Takeover
 from liveops.settings import Settings, load_settings
 from liveops.windows.state import Limits

@@ -11,8 +11,8 @@ from typing import Any, cast
 from aiohttp.test_utils import TestClient, TestServer
 
 from liveops.clock import SystemClock
+from liveops.deps import Deps
 from liveops.security.tokens import ingest_token, user_token
-from liveops.services.deps import Deps
 from liveops.settings import Settings
 from web.routing import Route
 from web.server import application
