@@ -177,5 +177,5 @@ def refusal(tp: TP, stored: int, bounds: Bounds) -> str:
     return (
         f"{tp.topic}/{tp.partition} ends at offset {bounds.end}, but PostgreSQL has stored up to "
         f"{stored}: the topic was recreated or the database is of another one; "
-        f"nothing of it is archived until its row in sink_offsets is deleted"
+        f"nothing of it is archived until `liveops doctor` has mended it"
     )

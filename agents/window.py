@@ -29,7 +29,6 @@ from liveops.metrics import RECORDS_READ, TOMBSTONES
 from liveops.windows.state import Limits
 from schema.topics import RAW
 from tables.checkpointed import SEPARATOR, CheckpointedTable
-from tables.windows import NAME
 
 log = structlog.get_logger(__name__)
 EXIT_LOST_STATE = 70
@@ -189,18 +188,19 @@ class WindowAgent:
         log.info("window state recovered", services=len(parts), partitions=len(partitions))
 
     def refuse(self, ends: Mapping[int, int]) -> None:
-        """Give up partitions whose log ends before what their state holds of it.
+        """Give up partitions whose state holds records beyond the end of the log.
 
-        `ends` are the end offsets of `metrics.raw`, by partition.
+        `ends` are the end offsets of all partitions of `metrics.raw`.
         """
         self.refused = {}
-        for number, end in ends.items():
-            stored = self.owned[number].windows.state.replay_until.get(number, -1)
-            if stored >= end:
+        for number in list(self.owned):
+            stored = self.owned[number].windows.state.replay_until
+            ahead = [origin for origin, end in ends.items() if stored.get(origin, -1) >= end]
+            for origin in ahead[:1]:
                 self.refused[number] = (
-                    f"{RAW}/{number} ends at offset {end}, but its windows hold records up to "
-                    f"{stored}: the topic was recreated; nothing of it is folded until the "
-                    f"changelog of the table {NAME} is deleted"
+                    f"{RAW}/{origin} ends at offset {ends[origin]}, but the windows of partition "
+                    f"{number} hold records of it up to {stored[origin]}: the topic was recreated; "
+                    f"nothing of the partition is folded until `liveops doctor` has mended it"
                 )
                 log.error("partition refused", reason=self.refused[number])
                 del self.owned[number]

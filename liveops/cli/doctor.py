@@ -6,11 +6,13 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
+from typing import Annotated
 
 import typer
 
 from liveops.cli import probes
 from liveops.cli.options import AsJson, DataDir, settings_for
+from liveops.cli.recreated import Shortfall, forget, shortfalls
 from liveops.errors import LiveOpsError
 from liveops.settings import Settings
 
@@ -48,6 +50,12 @@ CHECKS = (
         probes.topics,
         "run `liveops topics`; a partition count cannot be changed: set LIVEOPS_PARTITIONS to it",
     ),
+    Check(
+        "recreated topics",
+        probes.recreated,
+        "restore the topics, or run `liveops doctor --forget-recreated` and restart the workers: "
+        "what is remembered of the old topics goes, stored history stays",
+    ),
     Check("broker clock", probes.broker_clock, "synchronise the clocks (NTP) of broker and host"),
     Check("migrations", probes.migrations, "run `liveops migrate` or set LIVEOPS_DATABASE_URL"),
     Check("database clock", probes.database_clock, "synchronise the clocks (NTP) of both hosts"),
@@ -61,9 +69,24 @@ CHECKS = (
 )
 
 
-def command(as_json: AsJson = False, data_dir: DataDir = None) -> None:
+Forget = Annotated[
+    bool,
+    typer.Option(
+        "--forget-recreated",
+        help="First forget offsets and window state of topics that were recreated since.",
+    ),
+]
+
+
+def command(
+    as_json: AsJson = False, data_dir: DataDir = None, forget_recreated: Forget = False
+) -> None:
     """Check every dependency and say how to mend what fails; exit code 1 if anything does."""
-    findings = asyncio.run(examine(settings_for(data_dir)))
+    settings = settings_for(data_dir)
+    if forget_recreated:
+        for item in asyncio.run(_forget(settings)):
+            typer.echo(f"forgotten: {item}", err=True)
+    findings = asyncio.run(examine(settings))
     if as_json:
         ok = all(finding.ok for finding in findings)
         typer.echo(json.dumps({"ok": ok, "checks": [asdict(f) for f in findings]}))
@@ -72,6 +95,12 @@ def command(as_json: AsJson = False, data_dir: DataDir = None) -> None:
             typer.echo(_line(finding))
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
+
+
+async def _forget(settings: Settings) -> list[Shortfall]:
+    found = await shortfalls(settings)
+    await forget(settings, found)
+    return found
 
 
 async def examine(settings: Settings) -> list[Finding]:

@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from liveops.cli.recreated import shortfalls
 from liveops.errors import LiveOpsError
 from liveops.kafka.topics import admin_client, check_topics
 from liveops.postgres.migrate import missing
@@ -68,6 +69,14 @@ async def topics(settings: Settings) -> str:
     if faults:
         raise LiveOpsError("; ".join(faults))
     return f"all as declared, {settings.partitions} partitions"
+
+
+async def recreated(settings: Settings) -> str:
+    """No state reaches beyond the end of the topic it was made from."""
+    found = await shortfalls(settings)
+    if found:
+        raise LiveOpsError("; ".join(map(str, found)))
+    return "no state reaches beyond its topic's end"
 
 
 async def broker_clock(settings: Settings) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, cast
 
 from agents.checkpoint import Checkpointer
@@ -111,7 +112,7 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> WindowAgent:
             return
         agent.give_up()
         agent.load(assigned)
-        agent.refuse(await _ends(offsets, assigned))
+        agent.refuse(await _ends(offsets, range(settings.partitions)))
         checkpointer.resume()
 
     @app.on_partitions_revoked.connect
@@ -132,7 +133,7 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> WindowAgent:
     return agent
 
 
-async def _ends(offsets: LogOffsets, partitions: set[int]) -> dict[int, int]:
+async def _ends(offsets: LogOffsets, partitions: Collection[int]) -> dict[int, int]:
     """End offsets of `metrics.raw`; of none while the broker does not tell."""
     try:
         bounds = await offsets.bounds(RAW, partitions)

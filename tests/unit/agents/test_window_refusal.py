@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from agents.window import WindowAgent
 from liveops.windows.state import Limits
-from schema.topics import RAW
+from schema.topics import RAW, RAW_KEYED
 from tests.windows_model import Log, right_partition
 
 SERVICE = "shop"
@@ -70,3 +70,19 @@ async def test_a_recreated_topic_is_refused_with_one_line_and_its_chunks_let_go(
 
     await agent.take(cast(Any, Event))
     assert let_go == [Event]
+
+
+def test_a_partition_that_holds_forwards_of_a_recreated_one_is_refused_too() -> None:
+    log, wrong = Log(2, Limits()), 1 - HOME
+    for n in range(5):
+        item = {"service_name": SERVICE, "metric_type": "cpu", "value": n}
+        log.append(wrong, 1_700_000_100.0, item)
+    log.read(wrong, RAW, 5)
+    log.read(HOME, RAW_KEYED, 5)
+    log.checkpoint(HOME)
+    agent = agent_of(log, [])
+    agent.refuse({HOME: 0, wrong: 5})
+    assert set(agent.owned) == {0, 1}
+    agent.refuse({HOME: 0, wrong: 4})
+    assert set(agent.owned) == {wrong}
+    assert f"{RAW}/{wrong} ends at offset 4" in agent.refused[HOME]
