@@ -89,9 +89,7 @@ def _ids(service: ServiceState, values: dict[str, bytes], header: Header) -> Non
 
 
 def _pieces(values: dict[str, bytes], header: Header) -> Restored:
-    pending = Pending()
-    for number in header.pending:
-        pending.pieces[number] = decode_piece(values[f"p{number}"])
+    pieces = {number: decode_piece(values[f"p{number}"]) for number in header.pending}
     stored = {int(part[1:]) for part in values if part[0] == "p"}
-    pending.next_piece = max([header.next_piece, *(number + 1 for number in stored)])
-    return Restored(pending, [f"p{number}" for number in stored - pending.pieces.keys()])
+    orphans = [f"p{number}" for number in stored - pieces.keys()]
+    return Restored(Pending(pieces, header.next_piece), orphans)

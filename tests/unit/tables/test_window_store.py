@@ -1,0 +1,102 @@
+"""What a service's values say after a checkpoint that was torn by a crash."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from liveops.windows.block import Block
+from liveops.windows.state import PartitionState, SeriesId, ServiceState
+from tables.pending import Pending
+from tables.window_store import WindowStore
+from tables.windows import header_key, key_of, minute_key, offsets_of
+from tests.windows_model import LoggedTable
+
+SERVICE, START, ALL = "shop", 60, (0, 64)
+
+
+def block_of(*values: float) -> Block:
+    block = Block()
+    count = len(values)
+    block.add(np.zeros(count, np.int64), np.array(values), np.zeros(count))
+    return block
+
+
+def state(store: WindowStore) -> tuple[PartitionState, ServiceState]:
+    partition = PartitionState(0, store.load_minute)
+    service = partition.service(SERVICE)
+    service.series, service.numbers = [SeriesId("cpu", ())], {SeriesId("cpu", ()): 0}
+    return partition, service
+
+
+def values_of(table: LoggedTable) -> dict[str, bytes]:
+    return {key.split(b"\x00", 1)[1].decode(): value for key, value in table.data.items()}
+
+
+def torn() -> LoggedTable:
+    """A checkpoint at offset 5, and of the next, at 10, the minute but not the header."""
+    table = LoggedTable()
+    store = WindowStore(table)
+    partition, service = state(store)
+    service.kept, service.minutes = {START}, {START: block_of(1.0)}
+    service.offsets = {0: 5}
+    store.write(partition, service, Pending())
+    header = table[header_key(SERVICE)]
+    service.offsets = {0: 10}
+    service.minutes = {START: block_of(1.0, 2.0)}
+    store.write(partition, service, Pending())
+    table[header_key(SERVICE)] = header
+    return table
+
+
+def test_a_minute_newer_than_the_header_says_so_until_the_replay_has_passed_it() -> None:
+    table = torn()
+    store = WindowStore(table)
+    partition = PartitionState(0, store.load_minute)
+    store.load(partition, SERVICE, values_of(table))
+    service = partition.services[SERVICE]
+    assert service.offsets == {0: 5}
+    assert service.floors == {START: {ALL: {0: 10}}}
+
+    # A value that was late is added meanwhile; a second crash must find both offsets.
+    service.minutes[START] = store.load_minute(service, START)
+    service.minutes[START].add(np.zeros(1, np.int64), np.array([3.0]), np.zeros(1))
+    service.offsets = {0: 7}
+    store.write(partition, service, Pending())
+    assert offsets_of(table[minute_key(SERVICE, START, ALL)]) == {0: 10}
+    assert service.floors == {START: {ALL: {0: 10}}}
+
+    service.offsets = {0: 10}
+    store.write(partition, service, Pending())
+    assert service.floors == {}
+
+
+def test_a_piece_of_a_torn_checkpoint_is_forgotten_and_its_number_used_again() -> None:
+    table = torn()
+    orphan = key_of(SERVICE, "p0")
+    table[orphan] = b"of no header"
+    store = WindowStore(table)
+    partition = PartitionState(0, store.load_minute)
+    pending = store.load(partition, SERVICE, values_of(table))
+    assert pending == Pending()
+    pending.add([("topic", b"value")])
+    store.write(partition, partition.services[SERVICE], pending)
+    store.clean()  # must not take the new piece for the old one
+    again = WindowStore(table).load(PartitionState(0, store.load_minute), SERVICE, values_of(table))
+    assert again is not None
+    assert again.pieces == {0: [("topic", b"value")]}
+    pending.pieces.clear()
+    store.write(partition, partition.services[SERVICE], pending)
+    store.clean()
+    assert orphan not in table
+
+
+def test_an_orphaned_piece_is_deleted_at_the_next_checkpoint() -> None:
+    table = torn()
+    table[key_of(SERVICE, "p0")] = b"of no header"
+    store = WindowStore(table)
+    partition = PartitionState(0, store.load_minute)
+    store.load(partition, SERVICE, values_of(table))
+    store.write(partition, partition.services[SERVICE], Pending())
+    assert key_of(SERVICE, "p0") in table  # not before the header is safe
+    store.clean()
+    assert key_of(SERVICE, "p0") not in table
