@@ -8,7 +8,9 @@ the key's owner, and `written()` sends all writes in order, in batches, and awai
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from functools import partial
 from typing import Any, cast
 
 import faust
@@ -18,6 +20,7 @@ from liveops.errors import Unavailable
 from liveops.kafka.offsets import LogOffsets
 from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Outgoing, Producer
+from liveops.kafka.progress import holds_lease
 
 #: Separates the owner (a service name) from the rest of a table key.
 SEPARATOR = b"\x00"
@@ -28,7 +31,15 @@ _PAUSE_S = 0.2
 class CheckpointedTable(faust.Table[bytes, bytes]):
     """Plain table of raw bytes; key = owner, NUL, part; partition = that of the owner."""
 
-    def __init__(self, app: AppT, *, name: str, partitions: int, producer: Producer) -> None:
+    def __init__(
+        self,
+        app: AppT,
+        *,
+        name: str,
+        partitions: int,
+        producer: Producer,
+        may_write: Callable[[], bool],
+    ) -> None:
         super().__init__(
             app,
             name=name,
@@ -43,6 +54,7 @@ class CheckpointedTable(faust.Table[bytes, bytes]):
         )
         self._owners = partitions
         self._sender = producer
+        self._may_write = may_write
         self._unsent: dict[int, list[Outgoing]] = {}
 
     def partition_for_key(self, key: bytes) -> int:
@@ -65,7 +77,8 @@ class CheckpointedTable(faust.Table[bytes, bytes]):
         """Send every write so far and wait until the broker has acknowledged it.
 
         Of these partitions, by default of all; not twice at a time for one. Tries until it is
-        there, in the order of the writes; the caller sets a deadline.
+        there, in the order of the writes; the caller sets a deadline. Waits while the
+        partitions may have another owner: written over its state ours would be lost metrics.
         """
         wanted = list(self._unsent) if partitions is None else partitions
         unsent = {number: self._unsent.pop(number, []) for number in wanted}
@@ -90,15 +103,30 @@ class CheckpointedTable(faust.Table[bytes, bytes]):
 
     async def _send(self, topic: str, partition: int, writes: list[Outgoing]) -> None:
         while True:
-            try:
-                await self._sender.send_in_order(topic, partition, writes)
-                return
-            except Unavailable:
-                await asyncio.sleep(_PAUSE_S)
+            with suppress(Unavailable):
+                if self._may_write():
+                    await self._sender.send_in_order(topic, partition, writes)
+                    return
+            await asyncio.sleep(_PAUSE_S)
 
 
-def declare(app: AppT, name: str, partitions: int, producer: Producer) -> CheckpointedTable:
-    """Create the table and make it known to the app."""
-    table = CheckpointedTable(app, name=name, partitions=partitions, producer=producer)
+def declare(
+    app: AppT,
+    name: str,
+    partitions: int,
+    producer: Producer,
+    may_write: Callable[[], bool] | None = None,
+) -> CheckpointedTable:
+    """Create the table and make it known to the app.
+
+    `may_write` tells whether its partitions are surely ours; by default the consumer does.
+    """
+    table = CheckpointedTable(
+        app,
+        name=name,
+        partitions=partitions,
+        producer=producer,
+        may_write=may_write or partial(holds_lease, app),
+    )
     app.tables.add(table)
     return table

@@ -53,6 +53,8 @@ _FEW = 500
 class Consumer(driver.Consumer):
     """Faust's aiokafka consumer, with chunks for the topics declared batched."""
 
+    _thread: ConsumerThread
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._batched: frozenset[str] = getattr(self.app, "batched_topics", frozenset())
@@ -151,6 +153,10 @@ class Consumer(driver.Consumer):
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         if tp.topic not in self._batched:
             await super()._add_gap(tp, offset_from, offset_to)
+
+    def holds_lease(self) -> bool:
+        """Whether no other worker can have been given our partitions."""
+        return self._thread.holds_lease()
 
     def unacknowledged_chunks(self, topics: Iterable[str]) -> int:
         """Chunks handed on and not yet acknowledged."""

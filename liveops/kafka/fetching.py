@@ -1,15 +1,20 @@
-"""How records are fetched: with short waits at the broker, unpacked many at a time.
+"""Parts of aiokafka done otherwise: short waits at the broker, records unpacked many at a
+time, and a group membership that knows until when it surely holds.
 
 aiokafka makes a `ConsumerRecord` of each record and hands them on through two generators,
 more than a microsecond each. Here an agent gets the records of a batch as they are. Depends
 on private parts of aiokafka 0.14.0, `fetcher.PartitionRecords`, `FetchResult` and the
-consumer's `_fetch_max_wait_ms`, and of Faust's thread, `_create_worker_consumer`.
+consumer's `_fetch_max_wait_ms`, `_coordinator` and `GroupCoordinator`, and of Faust's
+thread, `_create_worker_consumer`.
 """
 
 from __future__ import annotations
 
+import math
+import time
 from typing import Any, ClassVar
 
+from aiokafka.consumer import consumer as consumer_module
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from faust.transport.drivers import aiokafka as driver
@@ -19,6 +24,25 @@ from faust.transport.drivers import aiokafka as driver
 FETCH_WAIT_MS = 100
 
 
+class Coordinator(consumer_module.GroupCoordinator):  # type: ignore[misc] # no types
+    """Membership of a group that notes since when the broker surely counts on us."""
+
+    #: When the last heartbeat that was answered left, on the monotonic clock.
+    lease_from_s = -math.inf
+
+    async def _do_heartbeat(self) -> bool:
+        sent_s = time.monotonic()
+        answered: bool = await super()._do_heartbeat()
+        if answered:
+            self.lease_from_s = sent_s
+        return answered
+
+    def holds_lease(self) -> bool:
+        """Whether no other member can have been given our partitions yet."""
+        session_s: float = self._session_timeout_ms / 1000
+        return time.monotonic() - self.lease_from_s < session_s
+
+
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Faust's consumer thread, with short waits at the broker."""
 
@@ -26,6 +50,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer: Any = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - Faust offers no setting
         return consumer
+
+    def holds_lease(self) -> bool:
+        """Whether our session with the group cannot have run out."""
+        consumer: Any = self._consumer
+        coordinator = getattr(consumer, "_coordinator", None)
+        return isinstance(coordinator, Coordinator) and coordinator.holds_lease()
 
 
 class PlainRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka has no types
@@ -98,4 +128,5 @@ def install(batched: frozenset[str]) -> None:
     """Have aiokafka unpack these topics so; it must read them uncommitted, as by default."""
     fetcher.PartitionRecords = PlainRecords
     fetcher.FetchResult = PlainResult
+    consumer_module.GroupCoordinator = Coordinator
     PlainResult.batched.update(batched)

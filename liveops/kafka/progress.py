@@ -30,6 +30,14 @@ def unacknowledged(app: AppT, topics: Collection[str]) -> int:
     return count
 
 
+def holds_lease(app: AppT) -> bool:
+    """Whether no other worker can have been given our partitions: a process that was frozen
+    for longer than its session goes on as if nothing had been, until the group tells it."""
+    consumer: Any = app.consumer
+    held: bool = consumer.holds_lease()
+    return held
+
+
 def must_let_go(app: AppT) -> bool:
     """Whether Faust waits for its chunks: a rebalance or the stop has begun."""
     consumer: Any = app.consumer

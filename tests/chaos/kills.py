@@ -23,6 +23,8 @@ GROUP = "liveops-metrics"
 #: A kill waits so long at most until the last one is recovered from; every such one does not.
 READS_WITHIN_S = 20.0
 HASTY = 4
+#: Twice a worker's session with the group.
+FROZEN_S = 12.0
 #: Kills of these interrupt the reading of the windows.
 READERS = ("metrics", "kafka")
 _SAMPLE = re.compile(r"^(liveops_\w+?)(\{[^}]*\})? ([0-9.e+]+)$", re.MULTILINE)
@@ -114,7 +116,9 @@ class Killer:
         """Every action at its moment, or as soon after as it can be."""
         for action in actions:
             await asyncio.sleep(max(0.0, began_s + action.at_s - time.monotonic()))
-            if action.victims:
+            if action.number == signal.SIGSTOP:
+                await self._freeze(action.victims[0], began_s)
+            elif action.victims:
                 await self._kill(action.victims, began_s)
             else:
                 await self._scale(action, began_s)
@@ -135,6 +139,21 @@ class Killer:
         self.done.append(kill)
         self._cause = kill if kill.interrupts else self._cause
         self._say(f"kill {kill.number}: {' + '.join(victims)}")
+
+    async def _freeze(self, name: str, began_s: float) -> None:
+        """Stop a worker in its tracks until others have its partitions, then let it go on."""
+        await self._read_on()
+        await self._note_progress()
+        process = await self._victim(name)
+        if process is None or not process.alive:
+            return
+        self.settle()
+        self._cause = Kill(0, time.monotonic() - began_s, [], None)
+        os.kill(process.pid, signal.SIGSTOP)
+        self._say(f"{process.name}: frozen for {FROZEN_S:.0f} s")
+        await asyncio.sleep(FROZEN_S)
+        if process.alive:
+            os.kill(process.pid, signal.SIGCONT)
 
     async def _read_on(self) -> None:
         """Wait until every partition was read on since the last action, bounded."""

@@ -35,11 +35,17 @@ SCALES = (
 )
 #: A run of this many kills goes 1 → 3 → 1 twice, a shorter one once.
 LONG = 12
+#: Times a long run freezes a worker for longer than its session: others get its partitions,
+#: and it goes on as if nothing had been.
+FREEZES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A kill of `victims`, or else `copies` metrics workers; seconds since the load began."""
+    """A kill of `victims` or, by SIGSTOP, a freeze; or else `copies` metrics workers.
+
+    `at_s` are seconds since the load began.
+    """
 
     at_s: float
     victims: tuple[str, ...] = ()
@@ -61,6 +67,9 @@ def plan(seed: int, kills: int, load_s: float, *, scaling: bool) -> list[Action]
     for number, (copies, how) in enumerate(scales):
         place = round((number + 0.6) * (kills + len(scales)) / len(scales))
         actions.insert(place, Action(0, (), copies, how))
+    for number in range(FREEZES if kills >= LONG and scaling else 0):
+        place = round((number + 0.4) * len(actions) / FREEZES)
+        actions.insert(place, Action(0, ("metrics",), 0, signal.SIGSTOP))
     slot_s = load_s / max(1, len(actions))
     return [
         Action((number + dice.uniform(0.3, 0.7)) * slot_s, a.victims, a.copies, a.number)

@@ -33,7 +33,7 @@ class Changelog:
     def worker(self) -> CheckpointedTable:
         """The table of a worker that has just started."""
         app = faust.App(self._name, broker="memory://", store="memory://")
-        return declare(cast(Any, app), "windows", PARTITIONS, self.producer)
+        return declare(cast(Any, app), "windows", PARTITIONS, self.producer, lambda: True)
 
 
 @pytest.fixture

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from itertools import islice, pairwise
 
 import pytest
 
 from tests.chaos.kills import Kill, replay_failures
 from tests.chaos.load import home_of, markers_of
-from tests.chaos.plan import CERTAIN, VICTIMS, plan
+from tests.chaos.plan import CERTAIN, FREEZES, VICTIMS, plan
 from tests.chaos.traffic import LEVELS, SERVICES, Record, Traffic
 
 
@@ -27,6 +28,9 @@ def test_the_same_seed_gives_the_same_run() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_a_long_run_kills_everything_alone_and_together_and_scales(seed: int) -> None:
     actions = plan(seed, 30, 600, scaling=True)
+    frozen = [action for action in actions if action.number == signal.SIGSTOP]
+    assert [action.victims for action in frozen] == [("metrics",)] * FREEZES
+    actions = [action for action in actions if action not in frozen]
     victims = [action.victims for action in actions if action.victims]
     assert len(victims) == 30
     assert set(CERTAIN) <= set(victims)

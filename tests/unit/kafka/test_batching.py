@@ -14,6 +14,7 @@ from unittest.mock import AsyncMock, Mock
 import faust
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer import consumer as consumer_module
 from aiokafka.consumer import fetcher
 from faust.transport import drivers
 from faust.transport.drivers import aiokafka as driver
@@ -49,6 +50,7 @@ async def consumer(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A consumer of an app that is never started."""
     monkeypatch.setattr(fetcher, "PartitionRecords", fetcher.PartitionRecords)
     monkeypatch.setattr(fetcher, "FetchResult", fetcher.FetchResult)
+    monkeypatch.setattr(consumer_module, "GroupCoordinator", consumer_module.GroupCoordinator)
     batching.register()
     app: Any = faust.App("unit", broker="batched://localhost", store="memory://")
     app.batched_topics = frozenset({BATCHED})

@@ -1,4 +1,4 @@
-"""Unpacking fetched batches: the records, their limits and the position after them."""
+"""Unpacking fetched batches, the position after them, and the lease of a group's member."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer import consumer as consumer_module
 from aiokafka.consumer import fetcher
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
@@ -107,9 +110,46 @@ def test_a_damaged_batch_is_refused(topic: str) -> None:
 def test_the_fetcher_looks_its_parts_up_when_called(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetcher, "PartitionRecords", fetcher.PartitionRecords)
     monkeypatch.setattr(fetcher, "FetchResult", fetcher.FetchResult)
+    monkeypatch.setattr(consumer_module, "GroupCoordinator", GroupCoordinator)
     fetching.install(frozenset({"more"}))
     assert fetcher.PartitionRecords is PlainRecords
     assert fetcher.FetchResult is PlainResult
     assert PlainResult.batched == {BATCHED, "more"}
     called = fetcher.Fetcher._proc_fetch_request.__code__.co_names
     assert {"PartitionRecords", "FetchResult"} <= set(called)
+
+
+class Answers(fetching.Coordinator):
+    """A coordinator without a broker."""
+
+    def __init__(self, session_ms: int) -> None:
+        self._session_timeout_ms = session_ms
+
+
+@pytest.mark.parametrize("answered", [True, False])
+async def test_a_lease_lasts_a_session_from_the_last_answered_heartbeat(
+    monkeypatch: pytest.MonkeyPatch, answered: bool
+) -> None:
+    now_s = 100.0
+    monkeypatch.setattr(fetching, "time", SimpleNamespace(monotonic=lambda: now_s))
+
+    async def beat(self: object) -> bool:
+        nonlocal now_s
+        now_s += 2.0  # the answer takes its time: the lease runs from the question
+        return answered
+
+    monkeypatch.setattr(GroupCoordinator, "_do_heartbeat", beat)
+    coordinator = Answers(6000)
+    assert not coordinator.holds_lease()
+    assert await coordinator._do_heartbeat() is answered
+    assert coordinator.holds_lease() is answered
+    now_s = 105.9
+    assert coordinator.holds_lease() is answered
+    now_s = 106.1
+    assert not coordinator.holds_lease()
+
+
+def test_aiokafka_makes_the_coordinator_when_a_consumer_starts() -> None:
+    assert "GroupCoordinator" in AIOKafkaConsumer.start.__code__.co_names
+    assert "_do_heartbeat" in GroupCoordinator._heartbeat_routine.__code__.co_names
+    assert "_session_timeout_ms" in GroupCoordinator.__init__.__code__.co_names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -38,7 +39,7 @@ async def test_writes_are_sent_in_order_once_the_broker_answers(
     monkeypatch.setattr(checkpointed, "_PAUSE_S", 0.0)
     broker = Broker(failures)
     app = faust.App("tables", broker="memory://", store="memory://")
-    table = declare(cast(Any, app), "windows", PARTITIONS, cast(Any, broker))
+    table = declare(cast(Any, app), "windows", PARTITIONS, cast(Any, broker), lambda: True)
     table[b"shop\x00h"] = b"1"
     table[b"shop\x00m60/0-64"] = b"2"
     del table[b"shop\x00m60/0-64"]
@@ -63,7 +64,7 @@ async def test_writes_are_sent_in_order_once_the_broker_answers(
 async def test_writes_of_other_partitions_wait_for_their_turn() -> None:
     broker = Broker(0)
     app = faust.App("tables", broker="memory://", store="memory://")
-    table = declare(cast(Any, app), "windows", PARTITIONS, cast(Any, broker))
+    table = declare(cast(Any, app), "windows", PARTITIONS, cast(Any, broker), lambda: True)
     home, other = partition_of("shop", PARTITIONS), partition_of("cart", PARTITIONS)
     assert home != other
     table[b"shop\x00h"] = b"1"
@@ -72,6 +73,23 @@ async def test_writes_of_other_partitions_wait_for_their_turn() -> None:
     assert [write[1] for write in broker.log] == [home]
     await table.written()
     assert [write[1] for write in broker.log] == [home, other]
+
+
+async def test_nothing_is_written_while_another_may_own_the_partitions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(checkpointed, "_PAUSE_S", 0.0)
+    broker, ours = Broker(0), asyncio.Event()
+    app = faust.App("tables", broker="memory://", store="memory://")
+    table = declare(cast(Any, app), "windows", PARTITIONS, cast(Any, broker), ours.is_set)
+    table[b"shop\x00h"] = b"1"
+    writing = asyncio.create_task(table.written())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert broker.log == []
+    ours.set()
+    await writing
+    assert len(broker.log) == 1
 
 
 class Changelog:
@@ -86,7 +104,7 @@ class Changelog:
 async def test_a_reloaded_table_holds_its_changelog_and_nothing_else() -> None:
     broker = Broker(0)
     app = faust.App("tables", broker="memory://", store="memory://")
-    table = declare(cast(Any, app), "windows", PARTITIONS, cast(Any, broker))
+    table = declare(cast(Any, app), "windows", PARTITIONS, cast(Any, broker), lambda: True)
     table[b"shop\x00h"] = b"of an owner before"
     table[b"search\x00h"] = b"of an owner before"
     await table.reload(cast(Any, Changelog()), {1, 2})
