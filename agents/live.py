@@ -64,11 +64,11 @@ class LiveFeed:
 
     def _show(self, key: str, start_s: int, records: list[tuple[str, bytes]]) -> None:
         """Make them the newest windows of their series, unless newer ones are shown."""
-        newest, points = self._newest[key], self._points[key]
+        newest = self._newest[key]
         for series, record in records:
             if start_s >= newest.get(series, 0):
                 newest[series] = start_s
-                points[series] = record
+                self._points[key][series] = record
 
     async def run(self) -> None:
         """Flush again and again."""

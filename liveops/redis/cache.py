@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import DataError, RedisError
 
 from liveops.breaker import Breaker
 from liveops.errors import Unavailable
@@ -41,6 +41,8 @@ class Cache:
             raise Unavailable("redis")
         try:
             yield self.client
+        except DataError:  # a command that cannot be: our mistake, not the server's trouble
+            raise
         except (RedisError, OSError, TimeoutError) as error:
             self._breaker.failed()
             raise Unavailable("redis") from error
