@@ -98,8 +98,11 @@ def command(
 
 
 async def _forget(settings: Settings) -> list[Shortfall]:
-    found = await shortfalls(settings)
-    await forget(settings, found)
+    try:
+        found = await shortfalls(settings)
+        await forget(settings, found)
+    except probes.ERRORS as error:
+        raise LiveOpsError(f"not all could be forgotten: {error}") from error
     return found
 
 
