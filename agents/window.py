@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 EXIT_LOST_STATE = 70
 #: Records folded and not yet stored, beyond which reading waits for the checkpoint: a
 #: backlog must not pile up in memory, nor a crash replay more than this.
-_MOST_UNSTORED = 100_000
+_MOST_UNSTORED = 200_000
 
 
 @dataclass(slots=True)
