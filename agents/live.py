@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import structlog
 
-from agents.partition_windows import Closed, Written
+from agents.partition_windows import Written
 from agents.shown import KEEP_LIVE, Shown, metrics_of
 from liveops.errors import Unavailable
 from liveops.redis import keys
@@ -48,17 +48,15 @@ class LiveFeed:
         for service, newest in records.items():
             self._metrics[service].extend(newest)
 
-    def add_open(self, windows: list[Written]) -> None:
-        """Newest state of open windows."""
-        for item, record in windows:
-            key = keys.aggregates(item.service_name, item.window)
-            self._show(key, item.start_s, [(item.series, record)])
-
-    def add_closed(self, closed: list[Closed]) -> None:
-        """Closed windows stay readable here until the archive surely has them."""
-        for together in closed:
-            service, window, start_s, records = together
+    def show_windows(self, windows: list[Written]) -> None:
+        """Newest state of windows."""
+        for service, window, start_s, records in windows:
             self._show(keys.aggregates(service, window), start_s, records)
+
+    def add_closed(self, closed: list[Written]) -> None:
+        """Closed windows stay readable here until the archive surely has them."""
+        self.show_windows(closed)
+        for service, window, start_s, records in closed:
             texts = b",".join([record for _, record in records])
             self._closed[keys.closed(service, window)][b"[" + texts + b"]"] = start_s
 

@@ -103,14 +103,13 @@ class OpenWindows:
         await asyncio.gather(*(self._send(n, records) for n, records in due.items() if records))
 
     async def _send(self, number: int, records: list[OpenRecord]) -> None:
-        outgoing = [Outgoing(name, value) for name, _, value in records]
+        outgoing = [Outgoing(record.service, record.value) for record in records]
         try:
             await self._producer.send_in_order(WINDOWS_OPEN, number, outgoing)
         except Unavailable as error:
             log.warning("open windows were not sent", error=str(error))
         now_s = self._clock.now_s()
-        for _, windows, _ in records:
-            newest_s = max(item.broker_time_s for item, _ in windows)
+        for _, windows, _, newest_s in records:
             EMISSION_DELAY_SECONDS.observe(max(0.0, now_s - newest_s))
-            WINDOWS_EMITTED.labels("open").inc(len(windows))
-            self._live.add_open(windows)
+            WINDOWS_EMITTED.labels("open").inc(sum(len(item.records) for item in windows))
+            self._live.show_windows(windows)

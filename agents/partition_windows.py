@@ -24,21 +24,18 @@ from liveops.windows.closing import correct
 from liveops.windows.fold import fold, tick
 from liveops.windows.staging import flush
 from liveops.windows.state import Limits, Outputs, PartitionState, ServiceState
-from schema.metrics import Aggregate
 from schema.topics import AGGREGATED, WINDOWS_DIRTY
-from schema.windows import read_window, write_open, write_window
+from schema.windows import Windows, read_window, write_open, write_windows
 from tables.pending import Pending
 from tables.window_store import Table, WindowStore
 from tables.windows import Output
 
-#: A window and its record, which is the same on Kafka and in Redis.
-Written = tuple[Aggregate, bytes]
 
+class Written(NamedTuple):
+    """Windows of one service, size and start, given out together.
 
-class Closed(NamedTuple):
-    """Windows of one service, size and start that closed or were corrected together.
-
-    `records` are pairs of series and record; the windows themselves are not kept.
+    `records` are pairs of series and record, which is the same on Kafka and in Redis; the
+    windows themselves are not kept.
     """
 
     service: str
@@ -47,8 +44,13 @@ class Closed(NamedTuple):
     records: list[tuple[str, bytes]]
 
 
-#: A record of open windows: service, its windows, value.
-OpenRecord = tuple[str, list[Written], bytes]
+class OpenRecord(NamedTuple):
+    """A record of open windows of a service; the broker's time of the newest value in them."""
+
+    service: str
+    windows: list[Written]
+    value: bytes
+    newest_s: float
 
 
 class PartitionWindows:
@@ -65,7 +67,7 @@ class PartitionWindows:
         self._gatherer = Gatherer(self.state, limits, partitions, max_age_s)
         self._fresh: dict[str, list[Output]] = {}
         self._open: list[OpenRecord] = []
-        self._closed: list[Closed] = []
+        self._closed: list[Written] = []
         #: Pieces of output found in the recovered state: they may have been sent before.
         self.recovered: set[tuple[str, int]] = set()
 
@@ -134,7 +136,7 @@ class PartitionWindows:
                 self._closed += [_found(value) for topic, value in outputs if topic == AGGREGATED]
         service.dirty = True
 
-    def closed_windows(self) -> list[Closed]:
+    def closed_windows(self) -> list[Written]:
         """Windows closed since the last call; given out once."""
         found, self._closed = self._closed, []
         return found
@@ -146,22 +148,32 @@ class PartitionWindows:
         DUPLICATES_SKIPPED.labels("record").inc(outputs.replayed)
         DUPLICATES_SKIPPED.labels("metric").inc(outputs.duplicates)
         OVERFLOWED.inc(outputs.overflowed)
-        for name, closed in outputs.closed:
-            records = [(item.series, write_window(item)) for item in closed]
-            self._fresh.setdefault(name, []).extend((AGGREGATED, value) for _, value in records)
-            self._closed.append(Closed(name, closed[0].window, closed[0].start_s, records))
+        for closed in outputs.closed:
+            written = _written(closed)
+            fresh = self._fresh.setdefault(written.service, [])
+            fresh += [(AGGREGATED, value) for _, value in written.records]
+            self._closed.append(written)
         for name, minutes in outputs.dirty.items():
             self._fresh.setdefault(name, []).append((WINDOWS_DIRTY, _dirty_record(name, minutes)))
         for name, watermark_s, windows in outputs.open:
-            written = [(item, write_window(item)) for item in windows]
-            record = write_open(name, watermark_s, [value for _, value in written])
-            self._open.append((name, written, record))
+            open_now = [_written(item) for item in windows]
+            values = [value for item in open_now for _, value in item.records]
+            record = write_open(name, watermark_s, values)
+            newest_s = max(max(item.broker_times_s) for item in windows)
+            self._open.append(OpenRecord(name, open_now, record, newest_s))
 
 
-def _found(value: bytes) -> Closed:
+def _written(got: Windows) -> Written:
+    records = [
+        (name.key, value) for name, value in zip(got.series, write_windows(got), strict=True)
+    ]
+    return Written(got.service_name, got.window, got.start_s, records)
+
+
+def _found(value: bytes) -> Written:
     """A closed window from its record, which was found in the recovered state."""
     item = read_window(value)
-    return Closed(item.service_name, item.window, item.start_s, [(item.series, value)])
+    return Written(item.service_name, item.window, item.start_s, [(item.series, value)])
 
 
 def _dirty_record(service: str, minutes: dict[int, dict[int, int]]) -> bytes:

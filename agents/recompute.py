@@ -64,7 +64,7 @@ def _window(
     if not state.series:
         return []
     changed: list[Aggregate] = []
-    for got in aggregates(state, block, window, block.series(), size):
+    for got in aggregates(state, block, window, block.series(), elapsed_s=size):
         known = stored.get((name, start, got.series))
         if known is None:
             changed.append(structs.replace(got, backfill=True))

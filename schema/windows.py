@@ -3,24 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
 
+from schema.ids import series_key
 from schema.metrics import Aggregate
 from schema.times import format_edge, format_time, parse_edge, parse_time_s
 
 
-class _Window(Struct, omit_defaults=True):
-    """JSON form of one window; what is empty is left out, `tags` excepted."""
+class SeriesName(NamedTuple):
+    """How a series is named: within its service, and as the beginning of its records."""
+
+    key: str
+    text: bytes
+
+
+#: count, sum, min, max, mean, stddev, p50, p95, p99 and rate of one window.
+Figures = tuple[int, float, float, float, float, float, float, float, float, float]
+
+
+class Windows(NamedTuple):
+    """Windows of one service, size and start in columns: an entry of each list is a series.
+
+    What the parts mean says `Aggregate`.
+    """
 
     service_name: str
-    metric_type: str
-    tags: dict[str, str]
     window: str
-    start: str
-    end: str
+    start_s: int
+    end_s: int
+    final: bool
+    revision: int
+    series: list[SeriesName]
+    figures: list[Figures]
+    broker_times_s: list[float]
+    histograms: list[dict[str, Any]]
+    sketches: list[str]
+
+
+class _Numbers(Struct, omit_defaults=True):
+    """What differs from series to series, as the end of a record; what is empty is left out."""
+
     count: int
     sum: float
     min: float
@@ -37,6 +62,17 @@ class _Window(Struct, omit_defaults=True):
     histogram: dict[str, Any] = {}
     backfill: bool = False
     sketch: str = ""
+
+
+class _Window(_Numbers, kw_only=True):
+    """JSON form of one window."""
+
+    service_name: str
+    metric_type: str
+    tags: dict[str, str]
+    window: str
+    start: str
+    end: str
 
 
 class _OpenWindows(Struct):
@@ -58,34 +94,59 @@ _decode_window = msgspec.json.Decoder(_Window).decode
 _decode_open = msgspec.json.Decoder(_OpenWindows).decode
 
 
+def name_series(service: str, metric_type: str, tags: dict[str, str]) -> SeriesName:
+    """Both names of a series."""
+    names = {"service_name": service, "metric_type": metric_type, "tags": tags}
+    return SeriesName(series_key(metric_type, tags), _encode(names)[:-1])
+
+
+def write_windows(got: Windows, *, backfill: bool = False) -> list[bytes]:
+    """The record of each window."""
+    final, revision = got.final, got.revision
+    place = _place(got.window, got.start_s, got.end_s)
+    found: list[bytes] = []
+    columns = zip(
+        got.series,
+        got.figures,
+        got.broker_times_s,
+        got.histograms,
+        got.sketches,
+        strict=True,
+    )
+    for (_, names), figures, broker_s, histogram, sketch in columns:
+        broker_time = format_edge(broker_s)
+        numbers = _Numbers(*figures, final, revision, broker_time, histogram, backfill, sketch)
+        found.append(names + place + _encode(numbers)[1:])
+    return found
+
+
+def _place(window: str, start_s: int, end_s: int) -> bytes:
+    start, end = format_edge(start_s), format_edge(end_s)
+    return f',"window":"{window}","start":"{start}","end":"{end}",'.encode()
+
+
 def write_window(got: Aggregate) -> bytes:
     """The record of a window."""
-    return _encode(
-        _Window(
+    name = name_series(got.service_name, got.metric_type, got.tags)
+    figures = (got.count, got.sum, got.min, got.max, got.mean, got.stddev, got.p50, got.p95,
+               got.p99, got.rate)  # fmt: skip
+    (record,) = write_windows(
+        Windows(
             got.service_name,
-            got.metric_type,
-            got.tags,
             got.window,
-            format_edge(got.start_s),
-            format_edge(got.end_s),
-            got.count,
-            got.sum,
-            got.min,
-            got.max,
-            got.mean,
-            got.stddev,
-            got.p50,
-            got.p95,
-            got.p99,
-            got.rate,
+            got.start_s,
+            got.end_s,
             got.final,
             got.revision,
-            format_edge(got.broker_time_s),
-            got.histogram,
-            got.backfill,
-            got.sketch,
-        )
+            [name],
+            [figures],
+            [got.broker_time_s],
+            [got.histogram],
+            [got.sketch],
+        ),
+        backfill=got.backfill,
     )
+    return record
 
 
 def read_window(value: bytes) -> Aggregate:

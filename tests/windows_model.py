@@ -128,7 +128,7 @@ class Log:
             for item in forwards:
                 self._put(RAW_KEYED, home, when_s, item.value or b"", item.headers)
         self.faults += [fault.reason for fault, _, _ in gathered.faults]
-        self.open += [orjson.loads(value) for _, _, value in owner.windows.open_records()]
+        self.open += [orjson.loads(item.value) for item in owner.windows.open_records()]
         owner.position[topic] = first + len(chunk)
 
     def checkpoint(self, number: int) -> None:

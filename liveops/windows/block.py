@@ -129,10 +129,11 @@ class Block:
             self._staged = []
         return self._keys, self._counts
 
-    def points(self, series: Ints) -> list[tuple[Any, ...]]:
-        """count, sum, min, max, mean, stddev, p50, p95, p99 and broker time of some series.
+    def points(self, series: Ints, seconds: float) -> tuple[list[Any], list[float]]:
+        """Figures of some series, as of `schema.windows`, and their broker times.
 
-        Each must have values. Numbers that overflowed are the largest finite ones.
+        Each must have values; the rate is of `seconds`. Numbers that overflowed are the
+        largest finite ones.
         """
         part = self._table[:, series]
         tails = np.clip(
@@ -140,11 +141,12 @@ class Block:
         )
         with np.errstate(over="ignore", invalid="ignore"):
             deviation = np.sqrt(np.maximum(part[M2], 0.0) / part[COUNT])
-        rows = np.vstack([part[:M2], deviation, tails, part[APPEND_S]])
+        rows = np.vstack([part[:M2], deviation, tails, part[COUNT] / seconds])
         if not np.isfinite(rows).all():
             rows = _finite(rows)
         counts = part[COUNT].astype(np.int64).tolist()
-        return list(zip(counts, *rows[TOTAL:].tolist(), strict=True))
+        figures = list(zip(counts, *rows[TOTAL:].tolist(), strict=True))
+        return figures, part[APPEND_S].tolist()
 
 
 def _new_table(series: int) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 
 from liveops.windows.block import Block
 from liveops.windows.buckets import Ints
-from liveops.windows.points import aggregates
+from liveops.windows.points import windows
 from liveops.windows.series import forget_series
 from liveops.windows.state import (
     LARGEST_S,
@@ -119,9 +119,9 @@ def _give_out(
     outputs: Outputs,
 ) -> None:
     if len(series):
-        found = aggregates(service, block, window, series, window[1], revision=revision)
-        if found:
-            outputs.closed.append((service.name, found))
+        found = windows(service, block, window, series, window[1], revision=revision)
+        if found.series:
+            outputs.closed.append(found)
 
 
 def correct(

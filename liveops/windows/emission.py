@@ -10,13 +10,13 @@ import math
 
 import numpy as np
 
+from liveops.windows import points
 from liveops.windows.block import Block
 from liveops.windows.buckets import Ints
 from liveops.windows.closing import closed_base, minute_block
-from liveops.windows.points import aggregates
 from liveops.windows.staging import flush
 from liveops.windows.state import MINUTE_S, SIZES, Limits, Outputs, PartitionState, ServiceState
-from schema.metrics import Aggregate
+from schema.windows import Windows
 
 _STRETCHED_S = 1.0
 #: Larger windows go out with every fourth emission only.
@@ -76,25 +76,22 @@ def _open_windows(
     now_s: float,
     *,
     sketches: bool,
-) -> list[Aggregate]:
-    """Aggregates of those windows that are open."""
+) -> list[Windows]:
+    """Those windows that are open."""
     ahead_s = service.event_max_s - service.event_append_s
     event_now_s = min(now_s, now_s + ahead_s)
-    found: list[Aggregate] = []
+    found: list[Windows] = []
     for window, numbers in sorted(windows.items(), key=lambda item: item[0][1:]):
         _, size, start = window
         if start + size > service.watermark_s:
             series = np.array(sorted(numbers))
             whole = _so_far(partition, service, size, start, series)
-            found += aggregates(
-                service,
-                whole,
-                window,
-                series,
-                event_now_s - start,
-                final=False,
-                sketches=sketches,
+            elapsed_s = event_now_s - start
+            given = points.windows(
+                service, whole, window, series, elapsed_s, final=False, sketches=sketches
             )
+            if given.series:
+                found.append(given)
     return found
 
 

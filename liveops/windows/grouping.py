@@ -60,7 +60,7 @@ def _merged(members: list[Point], tags: dict[str, str], window_s: int) -> Point:
     start_s = int(parse_time_s(first["start"]))
     final = all(point["final"] for point in members)
     window = ("", window_s, start_s)
-    (got,) = aggregates(service, whole, window, _ONE, elapsed_s, final=final)
+    (got,) = aggregates(service, whole, window, _ONE, elapsed_s=elapsed_s, final=final)
     point = {name: getattr(got, name) for name in POINT_FIELDS}
     place = {name: first[name] for name in ("metric_type", "start", "end")}
     return point | place | {"tags": tags, "revision": max(p["revision"] for p in members)}

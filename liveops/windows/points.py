@@ -1,4 +1,4 @@
-"""From summaries to public aggregates. Pure."""
+"""From summaries to public windows. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from liveops.windows.block import Block
 from liveops.windows.buckets import Ints, histograms, packs
 from liveops.windows.state import ServiceState
 from schema.metrics import Aggregate
+from schema.windows import SeriesName, Windows, name_series, read_window, write_windows
 
 
-def aggregates(
+def windows(
     service: ServiceState,
     block: Block,
     window: tuple[str, int, int],
@@ -20,47 +21,45 @@ def aggregates(
     revision: int = 0,
     final: bool = True,
     sketches: bool = True,
-) -> list[Aggregate]:
-    """Aggregates of some series of a block.
+) -> Windows:
+    """Windows of some series of a block, each of which must have values.
 
     `window` is name, size in seconds and start; `elapsed_s` divides the rate. Closed
     windows carry a histogram, open ones the same buckets packed unless told otherwise.
     """
     name, size, start = window
-    divisor_s = max(1.0, min(elapsed_s, size))
-    nothing: list[Any] = [None] * len(series)
+    names = _names(service, series.tolist())
+    if None in names:  # forgotten meanwhile
+        series = series[[known is not None for known in names]]
+    nothing: list[Any] = [{}] * len(series)
+    no_text = [""] * len(series)
     plain = histograms(*block.buckets(), series) if final else nothing
-    packed = packs(*block.buckets(), series) if sketches and not final else nothing
-    found: list[Aggregate] = []
-    columns = zip(series.tolist(), block.points(series), plain, packed, strict=True)
-    for number, point, histogram, sketch in columns:
-        identity = service.series[number]
-        if identity is None:
-            continue
-        count, total, low, high, mean, deviation, p50, p95, p99, broker_time_s = point
-        found.append(
-            Aggregate(
-                service_name=service.name,
-                metric_type=identity.metric_type,
-                tags=dict(identity.tags),
-                window=name,
-                start_s=start,
-                end_s=start + size,
-                count=count,
-                sum=total,
-                min=low,
-                max=high,
-                mean=mean,
-                stddev=deviation,
-                p50=p50,
-                p95=p95,
-                p99=p99,
-                rate=count / divisor_s,
-                final=final,
-                revision=revision,
-                histogram=histogram or {},
-                broker_time_s=broker_time_s,
-                sketch=sketch or "",
-            )
-        )
-    return found
+    packed = packs(*block.buckets(), series) if sketches and not final else no_text
+    figures, broker_times_s = block.points(series, max(1.0, min(elapsed_s, size)))
+    known = [item for item in names if item is not None]
+    return Windows(
+        service.name, name, start, start + size, final, revision,
+        known, figures, broker_times_s, plain, packed,
+    )  # fmt: skip
+
+
+def aggregates(
+    service: ServiceState, block: Block, window: tuple[str, int, int], series: Ints, *,
+    elapsed_s: float, final: bool = True,
+) -> list[Aggregate]:  # fmt: skip
+    """The same, one by one."""
+    found = windows(service, block, window, series, elapsed_s, final=final)
+    return [read_window(record) for record in write_windows(found)]
+
+
+def _names(service: ServiceState, numbers: list[int]) -> list[SeriesName | None]:
+    """How these series are named; each is put together once."""
+    try:
+        return [service.names[number] for number in numbers]
+    except KeyError:
+        for number in numbers:
+            identity = service.series[number]
+            if identity is not None and number not in service.names:
+                metric_type, tags = identity
+                service.names[number] = name_series(service.name, metric_type, dict(tags))
+        return [service.names.get(number) for number in numbers]

@@ -62,6 +62,7 @@ def forget_series(partition: PartitionState, service: ServiceState) -> bool:
         if series is not None:
             del service.numbers[series]
             service.series[number] = None
+            service.names.pop(number, None)
             service.free.append(number)
             service.new_series.add(number)
             partition.series_count -= 1

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from liveops.windows.block import Block
 from liveops.windows.buckets import Floats, Ints
 from liveops.windows.seen import SeenIds
-from schema.metrics import Aggregate
+from schema.windows import SeriesName, Windows
 
 MINUTE_S = 60
 #: Public window names with their sizes in seconds, finest first.
@@ -74,6 +74,8 @@ class ServiceState:
     series: list[SeriesId | None] = field(default_factory=list)
     numbers: dict[SeriesId, int] = field(default_factory=dict)
     free: list[int] = field(default_factory=list)
+    #: Series as records name them, by number; put together when they are given out.
+    names: dict[int, SeriesName] = field(default_factory=dict)
     #: Newest minute by series number.
     last_minute: dict[int, int] = field(default_factory=dict)
     #: Minutes in memory, by start; the others of `kept` are in storage only.
@@ -178,13 +180,13 @@ class PartitionState:
 
 @dataclass(slots=True)
 class Outputs:
-    """What a fold gives: windows of a service, dirty minutes, and what it counted.
+    """What a fold gives: closed and open windows, dirty minutes, and what it counted.
 
-    The closed windows of one entry have the same size and start.
+    Open windows come with their service and its watermark.
     """
 
-    closed: list[tuple[str, list[Aggregate]]] = field(default_factory=list)
-    open: list[tuple[str, float, list[Aggregate]]] = field(default_factory=list)
+    closed: list[Windows] = field(default_factory=list)
+    open: list[tuple[str, float, list[Windows]]] = field(default_factory=list)
     #: Minutes with values too late for the stream: service → minute → offset by origin.
     dirty: dict[str, dict[int, dict[int, int]]] = field(default_factory=dict)
     folded: int = 0

@@ -11,7 +11,7 @@ import pytest
 from redis.exceptions import DataError
 
 from agents.live import LiveFeed
-from agents.partition_windows import Closed
+from agents.partition_windows import Written
 from liveops.redis import keys
 from liveops.redis.cache import Cache
 from schema.metrics import Aggregate
@@ -27,6 +27,10 @@ def window(service: str, start_s: int, *, final: bool) -> Aggregate:
         service, "cpu", {"az": "a"}, "1m", start_s, start_s + 60, 1, 2.0, 2.0, 2.0, 2.0, 0.0,
         2.0, 2.0, 2.0, 1.0, final, 0, {}, broker_time_s=float(start_s),
     )  # fmt: skip
+
+
+def written(item: Aggregate) -> Written:
+    return Written(item.service_name, "1m", item.start_s, [(item.series, write_window(item))])
 
 
 @pytest.fixture
@@ -51,13 +55,11 @@ async def closed(cache: Cache, service: str) -> list[str]:
 async def test_an_older_window_that_closes_is_kept_and_the_newer_stays_shown(cache: Cache) -> None:
     feed, service, other = LiveFeed(cache, max_age_s=1e9), f"a-{uuid4()}", f"b-{uuid4()}"
     newer = window(service, START_S + 60, final=False)
-    feed.add_open([(newer, write_window(newer))])
+    feed.show_windows([written(newer)])
     await feed.flush()
     older, beside = window(service, START_S, final=True), window(other, START_S, final=True)
     for item in (older, beside):
-        feed.add_closed(
-            [Closed(item.service_name, "1m", START_S, [(item.series, write_window(item))])]
-        )
+        feed.add_closed([written(item)])
     await feed.flush()
     assert await shown(cache, service) == {"cpu{az=a}": "2027-01-15T08:01:00Z"}
     assert await closed(cache, service) == ["2027-01-15T08:00:00Z"]
@@ -67,7 +69,7 @@ async def test_an_older_window_that_closes_is_kept_and_the_newer_stays_shown(cac
 async def test_windows_that_close_together_are_one_member(cache: Cache) -> None:
     feed, service = LiveFeed(cache, max_age_s=1e9), f"c-{uuid4()}"
     texts = [write_window(window(service, START_S, final=True)) for _ in range(3)]
-    feed.add_closed([Closed(service, "1m", START_S, [(f"s{n}", t) for n, t in enumerate(texts)])])
+    feed.add_closed([Written(service, "1m", START_S, [(f"s{n}", t) for n, t in enumerate(texts)])])
     await feed.flush()
     assert len(await closed(cache, service)) == 3
     async with cache.guard() as client:

@@ -21,8 +21,8 @@ def test_an_aggregate_survives_its_record() -> None:
     values = np.array([1.0, -2.5, 0.0])
     block.add(np.zeros(3, np.int64), values, np.full(3, 1_700_000_001.5))
     window = ("1m", 60, 1_700_000_100)
-    (plain,) = aggregates(service, block, window, np.array([0]), 60, revision=3)
-    got = structs.replace(plain, backfill=True)
+    (plain,) = aggregates(service, block, window, np.array([0]), elapsed_s=60)
+    got = structs.replace(plain, backfill=True, revision=3)
     assert read_window(write_window(got)) == got
 
 
