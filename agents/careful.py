@@ -86,25 +86,28 @@ class CarefulReader:
         if wire is UNREADABLE or size > MAX_RECORD_BYTES:
             raise Unusual
         service = wire.service_name
+        append_s = float(rows.origins.append_s[index])
         if wire.metrics is UNSET:
-            return self._take(service, wire, index, rows)
+            return self._take(service, wire, index, append_s, rows)
         if wire.metric_type or wire.tags is not NO_TAGS or wire.timestamp is not None or wire.id:
             raise Unusual
         home = -1
         for item in wire.metrics:
             if item.service_name is not None and item.service_name != service:
                 raise Unusual
-            home = self._take(service, item, index, rows)
+            home = self._take(service, item, index, append_s, rows)
         if home < 0 or len(wire.metrics) > MAX_ITEMS or wire.value == wire.value:
             raise Unusual
         return home
 
-    def _take(self, service: str, item: Wire | Item, index: int, rows: Rows) -> int:
+    def _take(
+        self, service: str, item: Wire | Item, index: int, append_s: float, rows: Rows
+    ) -> int:
         """Add one metric as a row; returns its partition. Raises Unusual."""
         number = self.known.get((service, item.metric_type, bytes(item.tags)))
         if number is None:
             raise Unusual
-        value, append_s = item.value, rows.origins.append_s[index]
+        value = item.value
         time_s = seconds(item.timestamp, append_s)
         if not append_s - self._max_age_s <= time_s <= append_s + MAX_FUTURE_S:
             raise Unusual

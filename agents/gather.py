@@ -16,8 +16,9 @@ from msgspec import UNSET
 from agents.careful import CarefulReader
 from agents.origin import origins_of
 from agents.rows import Columns, Gathered, Rows
-from agents.wire import Wire, decode_all, times_of
-from liveops.windows.buckets import argsort_small, group_starts
+from agents.times import seconds_of
+from agents.wire import Wire, decode_all
+from liveops.windows.buckets import Floats, argsort_small, group_starts
 from liveops.windows.state import SERIES_BITS, Limits, Outputs, PartitionState
 from schema.metrics import MAX_FUTURE_S
 from schema.topics import RAW_KEYED
@@ -74,7 +75,7 @@ class Gatherer:
                 self._careful.read(base + index, record, wire, gathered, outputs)
             first = index + 1
 
-    def _columns(self, wires: list[Wire], append_s: list[float]) -> tuple[Columns, Any]:
+    def _columns(self, wires: list[Wire], append_s: Floats) -> tuple[Columns, Any]:
         """Number, value and time of each record, and which of them have good ones."""
         known, single = self._careful.known, UNSET
         numbers = [
@@ -84,10 +85,9 @@ class Gatherer:
             for wire in wires
         ]
         values = np.array([wire.value for wire in wires])
-        times_s = np.array(times_of(wires, append_s))
-        broker_s = np.array(append_s)
+        times_s = seconds_of([wire.timestamp for wire in wires], append_s)
         good = np.isfinite(values)
-        good &= (times_s >= broker_s - self._max_age_s) & (times_s <= broker_s + MAX_FUTURE_S)
+        good &= (times_s >= append_s - self._max_age_s) & (times_s <= append_s + MAX_FUTURE_S)
         return Columns(np.array(numbers, np.int64), values, times_s), good
 
     def _drop_replayed(self, rows: Rows) -> int:

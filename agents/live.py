@@ -27,7 +27,7 @@ _PAUSE_S = 0.2
 _MANY = 1000
 _STRETCHED_S = 1.0
 #: Metrics shown in one flush, of many services fewer each, but never less than a few.
-_MOST, _FEWEST = 2000, 10
+_MOST, _FEWEST = 1000, 10
 
 
 class LiveFeed:

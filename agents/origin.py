@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from agents.decode import Place
-from liveops.windows.buckets import Ints
+from liveops.windows.buckets import Floats, Ints
 from schema.topics import RAW, RAW_KEYED
 
 #: Partition and offset in metrics.raw, append time in seconds.
@@ -27,18 +27,17 @@ class Origins:
 
     partitions: Ints
     offsets: Ints
-    append_s: list[float]
+    append_s: Floats
 
     def at(self, index: int) -> Origin:
         """The origin of one record."""
-        return int(self.partitions[index]), int(self.offsets[index]), self.append_s[index]
+        return int(self.partitions[index]), int(self.offsets[index]), float(self.append_s[index])
 
     def packed(self, chosen: Ints) -> list[bytes]:
         """Header values of some records, by position."""
         columns = np.empty(len(chosen), _COLUMNS)
         columns["partition"], columns["offset"] = self.partitions[chosen], self.offsets[chosen]
-        append_s = [self.append_s[at] for at in chosen.tolist()]
-        columns["append_ms"] = np.rint(np.array(append_s) * 1000)
+        columns["append_ms"] = np.rint(self.append_s[chosen] * 1000)
         packed, size = columns.tobytes(), _COLUMNS.itemsize
         return [packed[at : at + size] for at in range(0, len(packed), size)]
 
@@ -46,17 +45,18 @@ class Origins:
 def origins_of(topic: str, partition: int, records: Sequence[Any]) -> Origins:
     """Where records were first in `metrics.raw`; of a stranger's, its own place."""
     if topic == RAW:
-        append_s = [record.timestamp / 1000.0 for record in records]
-        return Origins(np.full(len(records), partition), _offsets_of(records), append_s)
+        append_ms = np.array([record.timestamp for record in records], np.float64)
+        return Origins(np.full(len(records), partition), _offsets_of(records), append_ms / 1000.0)
     packed = [mark for record in records for name, mark in record.headers if name == HEADER]
     if len(packed) == len(records) and {*map(len, packed)} <= {_COLUMNS.itemsize}:
         columns = np.frombuffer(b"".join(packed), _COLUMNS)
-        append_s = (columns["append_ms"] / 1000.0).tolist()
         partitions, offsets = columns["partition"], columns["offset"]
+        append_s = columns["append_ms"] / 1000.0
         return Origins(partitions.astype(np.int64), offsets.astype(np.int64), append_s)
     found = [_unpack(record) for record in records]
     partitions = np.array([o[0] for o in found], np.int64)
-    return Origins(partitions, np.array([o[1] for o in found], np.int64), [o[2] for o in found])
+    offsets = np.array([o[1] for o in found], np.int64)
+    return Origins(partitions, offsets, np.array([o[2] for o in found]))
 
 
 def _offsets_of(records: Sequence[Any]) -> Ints:

@@ -117,7 +117,7 @@ class Rows:
             np.array(self.series, np.int64),
             np.array(self.values, np.float64),
             np.array(self.times_s, np.float64),
-            np.array(self.origins.append_s, np.float64)[record],
+            self.origins.append_s[record],
             self.origins.offsets[record],
             self.origins.partitions[record],
             self.ids,

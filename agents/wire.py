@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from schema.times import Moment
+from schema.times import Moment, parse_time_s
 
 NO_TAGS = Raw(b"{}")
 
@@ -26,13 +26,16 @@ class Item(Struct, forbid_unknown_fields=True, gc=False):
 
 
 class Wire(Struct, forbid_unknown_fields=True, gc=False):
-    """A record: one metric, or `metrics` of one service."""
+    """A record: one metric, or `metrics` of one service.
+
+    The time of a single metric stays text: agents/times.py reads those of many records at once.
+    """
 
     service_name: str
     metric_type: str = ""
     value: float = float("nan")
     tags: Raw = NO_TAGS
-    timestamp: float | Moment | None = None
+    timestamp: float | str | None = None
     id: str | None = None
     metrics: list[Item] | UnsetType = UNSET
 
@@ -67,19 +70,21 @@ def _decode(value: bytes) -> Wire:
         return UNREADABLE
 
 
-def times_of(wires: list[Wire], append_s: list[float]) -> list[float]:
-    """Epoch seconds of records; most carry a text, which was read as a date-time."""
-    try:
-        return [wire.timestamp.timestamp() for wire in wires]  # type: ignore[union-attr]
-    except AttributeError:
-        return [seconds(w.timestamp, at_s) for w, at_s in zip(wires, append_s, strict=True)]
+def seconds(stamp: float | str | datetime | None, append_s: float) -> float:
+    """Epoch seconds of a metric's time, which is the broker's where none is given.
 
-
-def seconds(stamp: float | datetime | None, append_s: float) -> float:
-    """Epoch seconds of a metric's time, which is the broker's where none is given."""
+    Raises Unusual for a text that is no time.
+    """
     if stamp is None:
         return append_s
-    return stamp.timestamp() if isinstance(stamp, datetime) else stamp
+    if isinstance(stamp, datetime):
+        return stamp.timestamp()
+    if not isinstance(stamp, str):
+        return stamp
+    try:
+        return parse_time_s(stamp)
+    except (ValueError, OverflowError):
+        raise Unusual from None
 
 
 def id_bytes(text: str) -> bytes:

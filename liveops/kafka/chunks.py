@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Protocol, cast
 
 from faust.types import TP
@@ -12,6 +13,7 @@ from faust.types.tuples import ConsumerMessage
 
 MAX_CHUNK_RECORDS = 4000
 MAX_CHUNK_BYTES = 4 * 1024 * 1024
+_VALUE = attrgetter("value")
 
 
 class Record(Protocol):
@@ -40,8 +42,7 @@ def chunk_of(event: EventT[Any]) -> Chunk:
 
 def cut(topic: str, partition: int, records: Sequence[Record]) -> list[Chunk]:
     """Records in offset order as chunks within the limits; one alone may be over them."""
-    sizes = [len(record.value) for record in records if record.value]
-    if records and len(records) <= MAX_CHUNK_RECORDS and sum(sizes) <= MAX_CHUNK_BYTES:
+    if records and len(records) <= MAX_CHUNK_RECORDS and _bytes(records) <= MAX_CHUNK_BYTES:
         return [Chunk(topic, partition, records)]
     chunks: list[Chunk] = []
     start = size = 0
@@ -53,6 +54,13 @@ def cut(topic: str, partition: int, records: Sequence[Record]) -> list[Chunk]:
     if start < len(records):
         chunks.append(Chunk(topic, partition, records[start:]))
     return chunks
+
+
+def _bytes(records: Sequence[Record]) -> int:
+    try:
+        return sum(map(len, map(_VALUE, records)))
+    except TypeError:  # a tombstone has no value
+        return sum(len(record.value or b"") for record in records)
 
 
 def message_of(chunk: Chunk, generation_id: int) -> ConsumerMessage:
