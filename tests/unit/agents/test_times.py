@@ -67,6 +67,13 @@ def test_lengths_that_make_up_for_each_other_are_no_times() -> None:
     check(["2026-11-23T20:25:41.123Z", "2026-11-23T20:25:41.123Z"])
 
 
+def test_one_wrong_sign_anywhere_is_seen() -> None:
+    for form in ("2026-11-23T20:25:41.123Z", "2026-11-23T20:25:41+00:00"):
+        for at in range(len(form)):
+            for sign in "/:.TZ-+é ":
+                check([form, form[:at] + sign + form[at + 1 :]])
+
+
 def test_impossible_times_are_none() -> None:
     for stamp in ("2026-11-23T20:60:00Z", "2026-11-23T20:00:60Z", "2026-02-30T20:00:00Z", ""):
         check([stamp, stamp])
