@@ -39,11 +39,13 @@ class Gatherer:
         self._max_age_s = max_age_s
         self._careful = CarefulReader(partition, limits, partitions, max_age_s)
 
-    def gather(self, topic: str, records: Sequence[Any], outputs: Outputs) -> Gathered:
+    def gather(
+        self, topic: str, records: Sequence[Any], append_ms: Sequence[int], outputs: Outputs
+    ) -> Gathered:
         """Decode, check and number the metrics of records in log order."""
         self._careful.refresh()
         home, keyed = self._partition.home, topic == RAW_KEYED
-        gathered = Gathered(Rows(origins_of(topic, home, records)), keyed)
+        gathered = Gathered(Rows(origins_of(topic, home, records, append_ms)), keyed)
         if not records:
             return gathered
         for base in range(0, len(records), _SLICE):

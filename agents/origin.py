@@ -42,11 +42,17 @@ class Origins:
         return [packed[at : at + size] for at in range(0, len(packed), size)]
 
 
-def origins_of(topic: str, partition: int, records: Sequence[Any]) -> Origins:
-    """Where records were first in `metrics.raw`; of a stranger's, its own place."""
+def origins_of(
+    topic: str, partition: int, records: Sequence[Any], append_ms: Sequence[int] = ()
+) -> Origins:
+    """Where records were first in `metrics.raw`; of a stranger's, its own place.
+
+    `append_ms` are the records' times, where they are known beforehand.
+    """
     if topic == RAW:
-        append_ms = np.array([record.timestamp for record in records], np.float64)
-        return Origins(np.full(len(records), partition), _offsets_of(records), append_ms / 1000.0)
+        known_ms = append_ms or [record.timestamp for record in records]
+        append_s = np.array(known_ms, np.float64) / 1000.0
+        return Origins(np.full(len(records), partition), _offsets_of(records), append_s)
     packed = [mark for record in records for name, mark in record.headers if name == HEADER]
     if len(packed) == len(records) and {*map(len, packed)} <= {_COLUMNS.itemsize}:
         columns = np.frombuffer(b"".join(packed), _COLUMNS)

@@ -78,10 +78,10 @@ class PartitionWindows:
             self.pending[name] = pending
             self.recovered.update((name, number) for number in pending.pieces)
 
-    def take(self, topic: str, records: Sequence[Any]) -> Gathered:
-        """Fold a chunk of records of one topic, in log order."""
+    def take(self, topic: str, records: Sequence[Any], append_ms: Sequence[int] = ()) -> Gathered:
+        """Fold a chunk of records of one topic, in log order; their times if known."""
         outputs = Outputs()
-        gathered = self._gatherer.gather(topic, records, outputs)
+        gathered = self._gatherer.gather(topic, records, append_ms, outputs)
         fold(self.state, gathered.rows.arrivals(), self._limits, outputs)
         self._keep(outputs)
         return gathered

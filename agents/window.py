@@ -102,11 +102,12 @@ class WindowAgent:
         if message.partition not in self.owned:
             self._let_go(event)
             return
-        records = chunk_of(event).records
+        chunk = chunk_of(event)
+        records = chunk.records
         RECORDS_READ.labels(message.topic).inc(len(records))
         owned = self.owned[message.partition]
         try:
-            gathered = owned.windows.take(message.topic, records)
+            gathered = owned.windows.take(message.topic, records, chunk.append_ms)
         except Exception:
             log.exception("the fold failed; looking for the record", partition=message.partition)
             await self._fold_singly(message.partition, event)

@@ -40,7 +40,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
 
-from liveops.kafka.chunks import Chunk, Record, cut, message_of
+from liveops.kafka.chunks import Chunk, Fetched, cut, message_of
 from liveops.kafka.fetching import ConsumerThread, install
 
 SCHEME = "batched"
@@ -113,15 +113,12 @@ class Consumer(driver.Consumer):
             if tp.topic in self._batched:
                 count += len(records)
                 behind = behind or records[-1].offset + 1 < (self.highwater(tp) or 0)
-                found[tp] = self._chunks(tp, records)
+                found[tp] = self._chunks(tp, cast(Fetched, records))
         self._pause_s = LINGER_S if 0 < count < _FEW and not behind else 0.0
         return found
 
-    def _chunks(self, tp: TP, records: list[Record]) -> list[Chunk]:
-        expected = self._expected.get(tp, 0)
-        if records and records[0].offset < expected:
-            records = [record for record in records if record.offset >= expected]
-        return cut(tp.topic, tp.partition, records)
+    def _chunks(self, tp: TP, records: Fetched) -> list[Chunk]:
+        return cut(tp.topic, tp.partition, records.since(self._expected.get(tp, 0)))
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
         if not isinstance(record, Chunk):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import attrgetter
+from itertools import pairwise
 from typing import Any, Protocol, cast
 
 from faust.types import TP
@@ -13,7 +14,6 @@ from faust.types.tuples import ConsumerMessage
 
 MAX_CHUNK_RECORDS = 4000
 MAX_CHUNK_BYTES = 4 * 1024 * 1024
-_VALUE = attrgetter("value")
 
 
 class Record(Protocol):
@@ -26,13 +26,46 @@ class Record(Protocol):
     headers: Sequence[tuple[str, bytes]]
 
 
+class Fetched(list[Any]):
+    """Records of one partition as they were unpacked, with the broker's time (ms) of each.
+
+    `compressed` tells that they may be many times the bytes that were fetched.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.append_ms = array("q")
+        self.compressed = False
+
+    def move(self, count: int, to: Fetched) -> None:
+        """Hand the first `count` on, all if there are fewer."""
+        to += self[:count]
+        to.append_ms += self.append_ms[:count]
+        to.compressed = to.compressed or self.compressed
+        del self[:count], self.append_ms[:count]
+
+    def since(self, offset: int) -> Fetched:
+        """Those from an offset on."""
+        if not self or self[0].offset >= offset:
+            return self
+        left = Fetched()
+        left.extend(record for record in self if record.offset >= offset)
+        left.append_ms = self.append_ms[len(self) - len(left) :]
+        left.compressed = self.compressed
+        return left
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Records of one partition in offset order; never empty. Times in milliseconds."""
+    """Records of one partition in offset order; never empty. Times in milliseconds.
+
+    `append_ms` are the records' own times in one piece, where they are known so.
+    """
 
     topic: str
     partition: int
     records: Sequence[Record]
+    append_ms: Sequence[int] = ()
 
 
 def chunk_of(event: EventT[Any]) -> Chunk:
@@ -40,27 +73,27 @@ def chunk_of(event: EventT[Any]) -> Chunk:
     return cast(Chunk, event.message.value)
 
 
-def cut(topic: str, partition: int, records: Sequence[Record]) -> list[Chunk]:
-    """Records in offset order as chunks within the limits; one alone may be over them."""
-    if records and len(records) <= MAX_CHUNK_RECORDS and _bytes(records) <= MAX_CHUNK_BYTES:
-        return [Chunk(topic, partition, records)]
-    chunks: list[Chunk] = []
-    start = size = 0
+def cut(topic: str, partition: int, fetched: Fetched) -> list[Chunk]:
+    """Records in offset order as chunks within the limits; one alone may be over them.
+
+    What came uncompressed is within the limit of bytes, as the fetch is.
+    """
+    if 0 < len(fetched) <= MAX_CHUNK_RECORDS and not fetched.compressed:
+        return [Chunk(topic, partition, fetched, fetched.append_ms)]
+    return [
+        Chunk(topic, partition, fetched[low:high], fetched.append_ms[low:high])
+        for low, high in pairwise(_edges(fetched))
+    ]
+
+
+def _edges(records: Sequence[Record]) -> list[int]:
+    edges, size = [0], 0
     for index, record in enumerate(records):
         size += len(record.value or b"")
-        if size >= MAX_CHUNK_BYTES or index - start + 1 >= MAX_CHUNK_RECORDS:
-            chunks.append(Chunk(topic, partition, records[start : index + 1]))
-            start, size = index + 1, 0
-    if start < len(records):
-        chunks.append(Chunk(topic, partition, records[start:]))
-    return chunks
-
-
-def _bytes(records: Sequence[Record]) -> int:
-    try:
-        return sum(map(len, map(_VALUE, records)))
-    except TypeError:  # a tombstone has no value
-        return sum(len(record.value or b"") for record in records)
+        if size >= MAX_CHUNK_BYTES or index - edges[-1] + 1 >= MAX_CHUNK_RECORDS:
+            edges.append(index + 1)
+            size = 0
+    return edges if edges[-1] == len(records) else [*edges, len(records)]
 
 
 def message_of(chunk: Chunk, generation_id: int) -> ConsumerMessage:

@@ -12,16 +12,22 @@ from __future__ import annotations
 
 import math
 import time
+from array import array
 from typing import Any, ClassVar
 
 from aiokafka.consumer import consumer as consumer_module
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import DefaultRecordBatch
 from faust.transport.drivers import aiokafka as driver
+
+from liveops.kafka.chunks import Fetched
 
 #: How long a fetch may wait at the broker. While it waits for topics that have nothing, no
 #: other of the same broker's is fetched; Faust has 1.5 s.
 FETCH_WAIT_MS = 100
+#: Type of the times of a batch that the broker has stamped, all of it at once.
+_LOG_APPEND_TIME = 1
 
 
 class Coordinator(consumer_module.GroupCoordinator):  # type: ignore[misc] # no types
@@ -66,16 +72,15 @@ class PlainRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka h
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         #: What is unpacked and not yet taken; the offset after the batch it is from.
-        self._unpacked: list[Any] = []
+        self._unpacked = Fetched()
         self._batch_end = self.next_fetch_offset
 
-    def take(self, most: int | None) -> list[Any]:
+    def take(self, most: int | None) -> Fetched:
         """The next records, `most` at most; fewer only at the end of the fetch."""
-        taken: list[Any] = []
+        taken = Fetched()
         while (most is None or len(taken) < most) and (self._unpacked or self._unpack()):
             left = len(self._unpacked) if most is None else most - len(taken)
-            taken += self._unpacked[:left]
-            del self._unpacked[:left]
+            self._unpacked.move(left, taken)
             whole = not self._unpacked
             self.next_fetch_offset = self._batch_end if whole else self._unpacked[0].offset
         return taken
@@ -91,15 +96,26 @@ class PlainRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka h
             batch = self._records.next_batch()
             if self._check_crcs and not batch.validate_crc():
                 raise CorruptRecordException(f"Invalid CRC - {self._tp}")
-            found = [] if batch.is_control_batch else list(batch)
-            if found and found[0].offset < self.next_fetch_offset:  # compressed together
-                found = [record for record in found if record.offset >= self.next_fetch_offset]
+            found = _records_of(batch).since(self.next_fetch_offset)  # compressed together
             self._batch_end = batch.next_offset
             if found:
                 self._unpacked = found
                 return True
             self.next_fetch_offset = self._batch_end
         return False
+
+
+def _records_of(batch: Any) -> Fetched:
+    found = Fetched()
+    if not batch.is_control_batch:
+        found.extend(batch)
+    current = isinstance(batch, DefaultRecordBatch)  # not of the formats before Kafka 0.11
+    found.compressed = not current or bool(batch.compression_type)
+    if current and batch.timestamp_type == _LOG_APPEND_TIME:
+        found.append_ms = array("q", [batch.max_timestamp]) * len(found)
+    else:
+        found.append_ms.extend(record.timestamp for record in found)
+    return found
 
 
 class PlainResult(fetcher.FetchResult):  # type: ignore[misc] # aiokafka has no types
@@ -116,7 +132,7 @@ class PlainResult(fetcher.FetchResult):  # type: ignore[misc] # aiokafka has no 
             return records
         fetched = self._partition_records
         if not self.check_assignment(tp) or fetched is None:
-            return []
+            return Fetched()
         taken = fetched.take(max_records)
         self._update_position()
         if fetched.done:

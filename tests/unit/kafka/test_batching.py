@@ -23,7 +23,7 @@ from faust.types.tuples import ConsumerMessage, Message
 
 from liveops.kafka import batching, chunks, fetching
 from liveops.kafka.batching import Consumer
-from liveops.kafka.chunks import Chunk
+from liveops.kafka.chunks import Chunk, Fetched
 
 BATCHED, PLAIN = "unit.batched", "unit.plain"
 TP0, OTHER = TP(BATCHED, 0), TP(PLAIN, 0)
@@ -57,6 +57,15 @@ async def consumer(monkeypatch: pytest.MonkeyPatch) -> Any:
     app.topics._acking_topics.update({BATCHED, PLAIN})
     found = app.consumer
     assert isinstance(found, Consumer)
+    return found
+
+
+def fetched(*records: Any) -> Fetched:
+    """What the consumer's thread gives of a batched topic, read from compressed batches."""
+    found = Fetched()
+    found.extend(records)
+    found.append_ms.extend(item.timestamp for item in records)
+    found.compressed = True
     return found
 
 
@@ -154,11 +163,12 @@ async def fetch(consumer: Any, answer: dict[TP, list[Any]], highwater: int = 0) 
 
 async def test_records_are_one_chunk_and_other_topics_are_untouched(consumer: Any) -> None:
     plain = [record(0), record(1)]
-    found = await fetch(consumer, {TP0: [record(7), record(8)], OTHER: plain})
+    found = await fetch(consumer, {TP0: fetched(record(7), record(8)), OTHER: plain})
     assert found[OTHER] is plain
     (chunk,) = found[TP0]
     assert (chunk.topic, chunk.partition) == (BATCHED, 0)
     assert [item.offset for item in chunk.records] == [7, 8]
+    assert list(chunk.append_ms) == [7000, 8000]
     message = consumer._to_message(TP0, chunk)
     assert (message.offset, message.timestamp, message.tp) == (8, 8.0, TP0)
     assert (message.value, message.tracked, message.acked) == (chunk, False, False)
@@ -170,7 +180,7 @@ async def test_chunks_are_bounded_in_records(
 ) -> None:
     monkeypatch.setattr(chunks, "MAX_CHUNK_RECORDS", 3)
     for count, sizes in [(1, [1]), (3, [3]), (4, [3, 1]), (6, [3, 3]), (7, [3, 3, 1])]:
-        found = consumer._chunks(TP0, [record(n) for n in range(count)])
+        found = consumer._chunks(TP0, fetched(*map(record, range(count))))
         assert [len(chunk.records) for chunk in found] == sizes
         assert [r.offset for chunk in found for r in chunk.records] == list(range(count))
 
@@ -179,22 +189,23 @@ async def test_chunks_are_bounded_in_bytes(consumer: Any, monkeypatch: pytest.Mo
     monkeypatch.setattr(chunks, "MAX_CHUNK_BYTES", 10)
     records = [record(n, size) for n, size in enumerate([4, 4, 4, 50, 9, 1, 2])]
     records[5].value = None  # a tombstone weighs nothing
-    found = consumer._chunks(TP0, records)
+    found = consumer._chunks(TP0, fetched(*records))
     assert [[r.offset for r in chunk.records] for chunk in found] == [[0, 1, 2], [3], [4, 5, 6]]
 
 
 async def test_records_already_read_are_cut_off(consumer: Any) -> None:
     consumer._expected[TP0] = 5
-    (chunk,) = consumer._chunks(TP0, [record(n) for n in range(3, 8)])
+    (chunk,) = consumer._chunks(TP0, fetched(*map(record, range(3, 8))))
     assert [r.offset for r in chunk.records] == [5, 6, 7]
-    assert consumer._chunks(TP0, [record(3), record(4)]) == []
+    assert list(chunk.append_ms) == [5000, 6000, 7000]
+    assert consumer._chunks(TP0, fetched(record(3), record(4))) == []
     del consumer._expected[TP0]
-    assert len(consumer._chunks(TP0, [record(0)])[0].records) == 1
+    assert len(consumer._chunks(TP0, fetched(record(0)))[0].records) == 1
 
 
 async def test_nothing_new_in_a_partition_does_not_disturb_the_others(consumer: Any) -> None:
     consumer._expected[TP0] = 9
-    found = await fetch(consumer, {TP0: [record(3)], TP(BATCHED, 1): [record(1)]})
+    found = await fetch(consumer, {TP0: fetched(record(3)), TP(BATCHED, 1): fetched(record(1))})
     assert [tp.partition for tp, _ in consumer.scheduler.iterate(found)] == [1]
 
 
@@ -204,7 +215,7 @@ async def test_nothing_new_in_a_partition_does_not_disturb_the_others(consumer: 
 async def test_it_lingers_only_at_the_end_of_a_slow_log(
     consumer: Any, count: int, highwater: int, pauses: bool
 ) -> None:
-    await fetch(consumer, {TP0: [record(n) for n in range(count)]}, highwater)
+    await fetch(consumer, {TP0: fetched(*map(record, range(count)))}, highwater)
     assert (consumer._pause_s > 0) is pauses
     await fetch(consumer, {})
     assert consumer._pause_s == 0
@@ -372,7 +383,7 @@ async def read(consumer: Any, *spans: tuple[int, int]) -> list[tuple[int, int]]:
     consumer._active_partitions = {TP0}
     found: list[tuple[int, int]] = []
     for first, last in spans:
-        records = [record(n) for n in range(first, last + 1)]
+        records = fetched(*map(record, range(first, last + 1)))
         consumer._thread.getmany = AsyncMock(return_value={TP0: records})
         async for _, message in consumer.getmany(1.0):
             found.append((message.value.records[0].offset, message.offset))

@@ -13,18 +13,24 @@ from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import calc_crc32c_py
 from faust.types import TP
 
 from liveops.kafka import fetching
 from liveops.kafka.fetching import PlainRecords, PlainResult
 
 BATCHED, PLAIN = "batched", "plain"
-BASE_OFFSET = slice(0, 8)
+BASE_OFFSET, CRC, ATTRIBUTES, MAX_TIMESTAMP = (
+    slice(0, 8),
+    slice(17, 21),
+    slice(21, 23),
+    slice(35, 43),
+)
 
 
-def batch(first: int, count: int) -> bytes:
+def batch(first: int, count: int, codec: int = 0) -> bytes:
     """A record batch with values b"0", b"1", … and headers."""
-    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 100_000)
+    builder = DefaultRecordBatchBuilder(2, codec, 0, -1, -1, -1, 100_000)
     for number in range(count):
         builder.append(number, 5000 + number, None, b"%d" % number, [("h", b"1")])
     packed = bytearray(builder.build())
@@ -32,7 +38,7 @@ def batch(first: int, count: int) -> bytes:
     return bytes(packed)
 
 
-def fetched(topic: str, data: bytes, fetch_offset: int = 0) -> tuple[PlainResult, Any]:
+def fetched(topic: str, data: bytes, fetch_offset: int = 0) -> tuple[Any, Any]:
     """A fetch as the fetcher keeps it, and the consumer's position."""
     tp = TP(topic, 3)
     state = SimpleNamespace(paused=False, position=fetch_offset)
@@ -73,6 +79,31 @@ def test_limits_cut_across_batches_and_the_position_follows(topic: str) -> None:
     assert state.position == 15
     assert offsets(result.getall(3)) == [15]
     assert state.position == 16
+
+
+def stamped_by_the_broker(packed: bytes, append_ms: int) -> bytes:
+    """The batch as a topic with LogAppendTime keeps it."""
+    stamped = bytearray(packed)
+    stamped[ATTRIBUTES] = (int.from_bytes(stamped[ATTRIBUTES], "big") | 8).to_bytes(2, "big")
+    stamped[MAX_TIMESTAMP] = append_ms.to_bytes(8, "big")
+    stamped[CRC] = calc_crc32c_py(bytes(stamped[ATTRIBUTES.start :])).to_bytes(4, "big")
+    return bytes(stamped)
+
+
+def test_the_times_are_those_of_the_records() -> None:
+    data = batch(0, 2) + stamped_by_the_broker(batch(2, 3), 9000)
+    result, _ = fetched(BATCHED, data, fetch_offset=1)
+    for count, expected in [(2, [5001, 9000]), (9, [9000, 9000])]:
+        found = result.getall(count)
+        assert list(found.append_ms) == [record.timestamp for record in found] == expected
+        assert not found.compressed
+
+
+def test_compressed_batches_are_told() -> None:
+    result, _ = fetched(BATCHED, batch(0, 1) + batch(1, 60, codec=1))
+    assert not result.getall(1).compressed
+    assert result.getall(9).compressed
+    assert result.getall(9).compressed
 
 
 @pytest.mark.parametrize("topic", [BATCHED, PLAIN])
