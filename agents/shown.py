@@ -48,7 +48,7 @@ def _quick(partition: PartitionState, gathered: Gathered) -> list[tuple[str, lis
     for low, high in pairwise([*group_starts(services[order]).tolist(), len(order)]):
         name = partition.by_number[int(services[order[low]])].name
         last = order[max(low, high - KEEP_LIVE) : high]
-        found.append((name, np.unique(record[last]).tolist()))
+        found.append((name, list(dict.fromkeys(record[last].tolist()))))
     return found
 
 

@@ -26,6 +26,8 @@ from liveops.windows.buckets import (
 COUNT, TOTAL, LOW, HIGH, MEAN, M2, APPEND_S = range(7)
 FIELDS = 7
 _FRACTIONS = np.array([0.5, 0.95, 0.99])
+#: What is given out of a series: the first five, deviation, quantiles and rate.
+_FIGURES = M2 + 1 + len(_FRACTIONS) + 1
 _EMPTY = np.empty(0, np.int64)
 
 
@@ -82,7 +84,9 @@ class Block:
         self._merge(rows, other._table[:, rows])
         keys, counts = other.buckets()
         if series is not None:
-            wanted = np.isin(keys >> CODE_BITS, series)
+            is_wanted = np.zeros(other._table.shape[1], bool)
+            is_wanted[rows] = True
+            wanted = is_wanted[keys >> CODE_BITS]
             keys, counts = keys[wanted], counts[wanted]
         self._staged.append((keys, counts))
 
@@ -116,7 +120,14 @@ class Block:
 
     def series(self) -> Ints:
         """Numbers of the series with values, ascending."""
-        return np.flatnonzero(self._table[COUNT])
+        found: Ints = self._table[COUNT].nonzero()[0]
+        return found
+
+    def those_of(self, series: Ints) -> Ints:
+        """Of these numbers those of series with values."""
+        known = series[series < self._table.shape[1]]
+        found: Ints = known[self._table[COUNT, known] > 0]
+        return found
 
     def columns(self, series: Ints) -> Floats:
         """The summaries of some series, one column each."""
@@ -136,12 +147,13 @@ class Block:
         largest finite ones.
         """
         part = self._table[:, series]
-        tails = np.clip(
-            quantiles(*self.buckets(), series, part[COUNT], _FRACTIONS), part[LOW], part[HIGH]
-        )
+        tails = quantiles(*self.buckets(), series, part[COUNT], _FRACTIONS)
+        tails = np.minimum(np.maximum(tails, part[LOW]), part[HIGH])
         with np.errstate(over="ignore", invalid="ignore"):
             deviation = np.sqrt(np.maximum(part[M2], 0.0) / part[COUNT])
-        rows = np.vstack([part[:M2], deviation, tails, part[COUNT] / seconds])
+        rows = np.empty((_FIGURES, len(series)))
+        rows[:M2], rows[M2], rows[M2 + 1 : -1] = part[:M2], deviation, tails
+        rows[-1] = part[COUNT] / seconds
         if not np.isfinite(rows).all():
             rows = _finite(rows)
         counts = part[COUNT].astype(np.int64).tolist()

@@ -37,8 +37,8 @@ _SHIFT = 40_000
 def argsort_small(numbers: Ints) -> Ints:
     """Stable order of numbers that are mostly small: 16-bit ones sort in linear time."""
     if len(numbers) and numbers.max() < 1 << 16:
-        return np.argsort(numbers.astype(np.uint16), kind="stable")
-    return np.argsort(numbers, kind="stable")
+        return numbers.astype(np.uint16).argsort(kind="stable")
+    return numbers.argsort(kind="stable")
 
 
 def group_starts(ordered: Ints) -> Ints:
@@ -46,7 +46,7 @@ def group_starts(ordered: Ints) -> Ints:
     first = np.empty(len(ordered), bool)
     first[:1] = True
     np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
-    return np.flatnonzero(first)
+    return first.nonzero()[0]
 
 
 def distinct(numbers: Ints) -> list[int]:
@@ -73,7 +73,7 @@ def merge_keys(parts: list[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
     counts = np.concatenate([part[1] for part in parts])
     if not len(keys):
         return keys, counts
-    order = np.argsort(keys)
+    order = keys.argsort()
     keys = keys[order]
     starts = group_starts(keys)
     return keys[starts], np.add.reduceat(counts[order], starts)
@@ -84,11 +84,11 @@ def quantiles(keys: Ints, counts: Ints, series: Ints, totals: Floats, fractions:
 
     `series` are the numbers of series with values, `totals` how many each has.
     """
-    cumulated = np.cumsum(counts)
-    first = np.searchsorted(keys, series << CODE_BITS)
+    cumulated = counts.cumsum()
+    first = keys.searchsorted(series << CODE_BITS)
     before = np.where(first > 0, cumulated[np.maximum(first - 1, 0)], 0)
     ranks = np.maximum(1, np.ceil(fractions[:, None] * totals)).astype(np.int64)
-    return _values(keys[np.searchsorted(cumulated, before + ranks)] & _CODE_MASK)
+    return _values(keys[cumulated.searchsorted(before + ranks)] & _CODE_MASK)
 
 
 def _values(codes: Ints) -> Floats:
@@ -103,7 +103,8 @@ def _values(codes: Ints) -> Floats:
 def packs(keys: Ints, counts: Ints, series: Ints) -> list[str]:
     """The buckets of some series as text, pairs of code and count; cheaper than `histograms`."""
     keys, counts, edges = _of_series(keys, counts, series)
-    pairs = np.column_stack([keys & _CODE_MASK, counts]).astype("<u4")
+    pairs = np.empty((len(keys), 2), "<u4")
+    pairs[:, 0], pairs[:, 1] = keys & _CODE_MASK, counts
     packed, size = pairs.tobytes(), 8
     return [
         b2a_base64(packed[low * size : high * size], newline=False).decode()
@@ -121,11 +122,12 @@ def histograms(keys: Ints, counts: Ints, series: Ints) -> list[dict[str, Any]]:
     """Plain form of each series: `p` and `n` as [index, count, ...] ascending, `z` zeros."""
     keys, counts, edges = _of_series(keys, counts, series)
     distance = (keys & _CODE_MASK) - _ZERO
-    pairs = np.column_stack([np.abs(distance) - _SHIFT, counts])
+    pairs = np.empty((len(keys), 2), np.int64)
+    pairs[:, 0], pairs[:, 1] = np.abs(distance) - _SHIFT, counts
     upward: list[int] = pairs.ravel().tolist()
     downward: list[int] = pairs[::-1].ravel().tolist()
-    below = np.concatenate([[0], np.cumsum(distance < 0)])
-    zeros = np.concatenate([[0], np.cumsum(np.where(distance == 0, counts, 0))])
+    below = _sums_before(distance < 0)
+    zeros = _sums_before(np.where(distance == 0, counts, 0))
     lows, highs = edges[:, 0], edges[:, 1]
     middles = lows + below[highs] - below[lows]
     positives = middles + (zeros[highs] > zeros[lows])
@@ -137,14 +139,22 @@ def histograms(keys: Ints, counts: Ints, series: Ints) -> list[dict[str, Any]]:
             "n": downward[2 * (last - middle) : 2 * (last - low)],
             "z": zero,
         }
-        for low, middle, positive, high, zero in np.column_stack(columns).tolist()
+        for low, middle, positive, high, zero in np.array(columns).T.tolist()
     ]
+
+
+def _sums_before(numbers: npt.NDArray[Any]) -> Ints:
+    """For each position, and the end, the sum of what is before it."""
+    sums = np.zeros(len(numbers) + 1, np.int64)
+    numbers.cumsum(out=sums[1:])
+    return sums
 
 
 def _of_series(keys: Ints, counts: Ints, series: Ints) -> tuple[Ints, Ints, Ints]:
     """The keys from the first series to the last, and from where to where each one's lie."""
-    bounds = np.column_stack([series, series + 1]) << CODE_BITS
-    edges = np.searchsorted(keys, bounds)
+    bounds = np.empty((len(series), 2), np.int64)
+    bounds[:, 0], bounds[:, 1] = series, series + 1
+    edges = keys.searchsorted(bounds << CODE_BITS)
     first, last = int(edges.min(initial=len(keys))), int(edges.max(initial=0))
     return keys[first:last], counts[first:last], edges - first
 

@@ -160,9 +160,9 @@ def _correct_window(
         for minute in range(start, start + size, MINUTE_S):
             if minute in service.kept:
                 block = minute_block(partition, service, minute)
-                whole.merge(block, np.intersect1d(series, block.series()))
+                whole.merge(block, block.those_of(series))
     by_revision: dict[int, list[int]] = {}
-    for number in np.intersect1d(series, whole.series()).tolist():
+    for number in whole.those_of(series).tolist():
         revision = first.revisions.get((size, number), 0) + 1
         first.revisions[(size, number)] = revision
         first.dirty.add(number)

@@ -113,5 +113,5 @@ def _so_far(
         return parts[0]
     whole = Block()
     for part in parts:
-        whole.merge(part, np.intersect1d(series, part.series()))
+        whole.merge(part, part.those_of(series))
     return whole

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from liveops.windows.buckets import Floats
+from liveops.windows.buckets import Floats, distinct
 from liveops.windows.closing import move_watermark
 from liveops.windows.staging import SERIES_MASK, add_rows, flush
 from liveops.windows.state import (
@@ -129,7 +129,7 @@ def _take_run(
         service.corrections.setdefault(int(starts[at]), set()).add(number)
     outputs.corrected += int(late.sum())
     outputs.folded += int(taken.sum())
-    for start in np.unique(starts[taken]).tolist():
+    for start in distinct(starts[taken]) if taken.any() else []:
         chosen = positions[taken & (starts == start)]
         series, values = rows.series[chosen], rows.values[chosen]
         add_rows(partition, service, start, series, values, rows.append_s[chosen])

@@ -23,7 +23,7 @@ def flush(partition: PartitionState) -> None:
     values = np.concatenate([rows.values for rows in staged])
     append_s = np.concatenate([rows.append_s for rows in staged])
     groups = (series >> SERIES_BITS << 32) | (times_s // MINUTE_S).astype(np.int64)
-    order = np.argsort(groups, kind="stable")
+    order = groups.argsort(kind="stable")
     groups = groups[order]
     edges = [*group_starts(groups).tolist(), len(groups)]
     for low, high in pairwise(edges):
