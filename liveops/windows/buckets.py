@@ -53,8 +53,7 @@ def distinct(numbers: Ints) -> list[int]:
     """The different numbers, ascending; mostly there is only one."""
     if (numbers == numbers[0]).all():
         return [int(numbers[0])]
-    found: list[int] = np.unique(numbers).tolist()
-    return found
+    return sorted({*numbers.tolist()})
 
 
 def codes_of(values: Floats) -> Ints:

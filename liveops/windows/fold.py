@@ -2,8 +2,8 @@
 
 Tumbling windows of 1, 5 and 15 minutes aligned to the Unix epoch; a value at t belongs
 to `start ≤ t < start + size`. Rows whose order cannot matter are only staged and added
-to their minutes many at a time; a service whose watermark passes a minute, or that gets
-late values, is folded row by row (liveops/windows/ordered.py).
+to their minutes many at a time, before windows close; a service that gets late values is
+folded run by run (liveops/windows/ordered.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from liveops.windows.buckets import Floats, Ints, argsort_small, distinct, group_starts
 from liveops.windows.closing import advance, watermark
 from liveops.windows.emission import emit_when_due
-from liveops.windows.ordered import fold_in_order
+from liveops.windows.ordered import Path, follow
 from liveops.windows.staging import flush
 from liveops.windows.state import (
     MINUTE_S,
@@ -80,6 +80,7 @@ def _fold_slice(
     oldest = np.minimum.reduceat(times_s, starts).tolist()
     edges = [*starts.tolist(), len(order)]
     staged = np.ones(len(order), bool)
+    passing: list[Path] = []
     for at, (low, high) in enumerate(pairwise(edges)):
         chosen = order[low:high]
         service = partition.by_number[int(services[chosen[0]])]
@@ -87,14 +88,18 @@ def _fold_slice(
         service.dirty = True
         if _is_quiet(partition, service, rows, chosen, newest[at], oldest[at], limits):
             _progress(partition, service, rows, chosen, newest[at], limits)
-        else:
-            staged[chosen] = False
-            mine, times_s = rows.only(chosen), running_s[chosen]
-            fold_in_order(partition, service, mine, before, times_s, limits, outputs)
+            continue
+        path = Path(service, rows.only(chosen), before, running_s[chosen], limits)
+        passing.append(path)
+        staged[chosen] = path.in_time
     count = int(staged.sum())
     if count:
         outputs.folded += count
         partition.staged.append(rows if count == len(staged) else rows.only(staged))
+    if passing:
+        flush(partition)
+    for path in passing:
+        follow(partition, path, limits, outputs)
 
 
 def _move_clocks(partition: PartitionState, rows: Arrivals) -> Floats:

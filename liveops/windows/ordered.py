@@ -1,4 +1,4 @@
-"""Rows of one service between which minutes may close, or that are late or stored. Pure."""
+"""Rows of one service as its watermark passes minutes, or that are late or stored. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from liveops.windows.buckets import Floats, distinct
 from liveops.windows.closing import move_watermark
-from liveops.windows.staging import SERIES_MASK, add_rows, flush
+from liveops.windows.staging import SERIES_MASK, add_rows
 from liveops.windows.state import (
     LARGEST_S,
     MINUTE_S,
@@ -21,46 +21,24 @@ from liveops.windows.state import (
 )
 
 
-def fold_in_order(
-    partition: PartitionState,
-    service: ServiceState,
-    rows: Arrivals,
-    clocks: dict[int, float],
-    running_s: Floats,
-    limits: Limits,
-    outputs: Outputs,
-) -> None:
-    """Apply rows of one service in log order.
-
-    The watermark is looked at before and after each row; the rows between two passed
-    minutes make a run, within which the order does not matter.
-    """
-    flush(partition)
-    path = _Path(service, rows, _times_at(service, rows, clocks, running_s), limits)
-    first = 0
-    for step in path.crossings:
-        upto = (step + 1) // 2
-        _take_run(partition, service, rows, slice(first, upto), path.before_s, limits, outputs)
-        path.leave(service, upto)
-        move_watermark(partition, service, float(path.marks_s[step]), limits, outputs)
-        first = upto
-    count = len(rows.series)
-    _take_run(partition, service, rows, slice(first, count), path.before_s, limits, outputs)
-    path.leave(service, count)
-    move_watermark(partition, service, float(path.marks_s[-1]), limits, outputs)
-
-
-class _Path:
-    """Event time and watermark before and after each of the rows.
+class Path:
+    """Rows of one service, with its event time and watermark before and after each.
 
     `marks_s` has two entries a row: W before it is applied, and after. `crossings` are
-    the steps at which W passes a minute.
+    the steps at which W passes a minute. Rows that are `in_time` close no window that
+    another of them belongs to, nor can one of them be stored already.
     """
 
     def __init__(
-        self, service: ServiceState, rows: Arrivals, time_s: Floats, limits: Limits
+        self,
+        service: ServiceState,
+        rows: Arrivals,
+        clocks: dict[int, float],
+        running_s: Floats,
+        limits: Limits,
     ) -> None:
-        count = len(time_s)
+        self.service, self.rows = service, rows
+        count, time_s = len(rows.series), _times_at(service, rows, clocks, running_s)
         start_e, start_a = service.event_max_s, service.event_append_s
         self._newest_s = np.maximum.accumulate(np.maximum(rows.times_s, start_e))
         before = np.concatenate([[start_e], self._newest_s[:-1]])
@@ -77,12 +55,34 @@ class _Path:
         now = math.floor(service.watermark_s / MINUTE_S) if service.watermark_s > 0 else NEVER_S
         passed = minutes > np.concatenate([[now], minutes[:-1]])
         self.crossings: list[int] = np.flatnonzero(passed).tolist()
+        in_time = np.floor(rows.times_s / MINUTE_S) >= minutes[0::2]
+        self.in_time = not service.floors and bool(in_time.all())
 
-    def leave(self, service: ServiceState, count: int) -> None:
+    def leave(self, count: int) -> None:
         """Set the service's event time as after `count` rows."""
         if count:
-            service.event_max_s = float(self._newest_s[count - 1])
-            service.event_append_s = float(self._append_s[count - 1])
+            self.service.event_max_s = float(self._newest_s[count - 1])
+            self.service.event_append_s = float(self._append_s[count - 1])
+
+
+def follow(partition: PartitionState, path: Path, limits: Limits, outputs: Outputs) -> None:
+    """Move the service's watermark along its path, closing what it passes.
+
+    Rows in time are in their minutes already. Of others those between two passed minutes
+    make a run, within which the order does not matter, and each run is applied first.
+    """
+    first, count = 0, len(path.rows.series)
+    for step in path.crossings:
+        upto = (step + 1) // 2
+        if not path.in_time:
+            _take_run(partition, path, slice(first, upto), limits, outputs)
+        path.leave(upto)
+        move_watermark(partition, path.service, float(path.marks_s[step]), limits, outputs)
+        first = upto
+    if not path.in_time:
+        _take_run(partition, path, slice(first, count), limits, outputs)
+    path.leave(count)
+    move_watermark(partition, path.service, float(path.marks_s[-1]), limits, outputs)
 
 
 def _times_at(
@@ -97,15 +97,10 @@ def _times_at(
 
 
 def _take_run(
-    partition: PartitionState,
-    service: ServiceState,
-    rows: Arrivals,
-    run: slice,
-    before_s: Floats,
-    limits: Limits,
-    outputs: Outputs,
+    partition: PartitionState, path: Path, run: slice, limits: Limits, outputs: Outputs
 ) -> None:
     """Decide about rows: in time, late, too late for the stream, or stored already."""
+    service, rows, before_s = path.service, path.rows, path.before_s
     times_s = rows.times_s[run]
     if not len(times_s):
         return
