@@ -130,7 +130,7 @@ class CarefulReader:
     ) -> tuple[str, int]:
         """The careful way: check everything, name what is wrong, learn the series."""
         place = place_of(gathered.rows.origins.at(index), self._partition.home)
-        decoded = decode_record(record.value, place, self._max_age_s)
+        decoded = decode_record(record.value, place, self._max_age_s, derive_ids=False)
         if not gathered.keyed:
             gathered.faults += [(fault, place, record.value) for fault in decoded.faults]
         if not decoded.metrics:

@@ -40,16 +40,22 @@ class Fault:
 
 @dataclass(slots=True)
 class Decoded:
-    """What a record holds; `given_ids` tells which metrics brought their id."""
+    """What a record holds; `given_ids` tells which metrics brought their id.
+
+    `indexes` are the metrics' positions in the record.
+    """
 
     metrics: list[Metric] = field(default_factory=list)
+    indexes: list[int] = field(default_factory=list)
     given_ids: set[str] = field(default_factory=set)
     faults: list[Fault] = field(default_factory=list)
     tombstone: bool = False
 
 
-def decode_record(value: bytes | None, place: Place, max_age_s: float) -> Decoded:
-    """Read one record; never raises."""
+def decode_record(
+    value: bytes | None, place: Place, max_age_s: float, *, derive_ids: bool = True
+) -> Decoded:
+    """Read one record; never raises. Unless derived, the id of a metric without one is ""."""
     decoded = Decoded()
     if value is None:
         decoded.tombstone = True
@@ -62,7 +68,16 @@ def decode_record(value: bytes | None, place: Place, max_age_s: float) -> Decode
         _read_batch(plain, place, max_age_s, decoded)
     else:
         _read_item(plain, None, place, max_age_s, decoded)
+    if derive_ids:
+        decoded.metrics = [
+            metric if metric.id else structs.replace(metric, id=_derived_id(place, index))
+            for index, metric in zip(decoded.indexes, decoded.metrics, strict=True)
+        ]
     return decoded
+
+
+def _derived_id(place: Place, index: int) -> str:
+    return raw_metric_id(place.topic, place.partition, place.offset, index)
 
 
 def _parse(value: bytes) -> tuple[Any, Fault | None]:
@@ -110,7 +125,5 @@ def _read_item(
         return
     if metric.id:
         decoded.given_ids.add(metric.id)
-    else:
-        derived = raw_metric_id(place.topic, place.partition, place.offset, index or 0)
-        metric = structs.replace(metric, id=derived)
     decoded.metrics.append(metric)
+    decoded.indexes.append(index or 0)
