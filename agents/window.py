@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,9 +20,11 @@ from agents.decode import Fault
 from agents.forward import Forwarder
 from agents.live import LiveFeed
 from agents.origin import origins_of, place_of
+from agents.pace import Pace
 from agents.partition_windows import PartitionWindows
+from agents.rows import Gathered
 from agents.shown import newest
-from liveops.kafka.chunks import chunk_of
+from liveops.kafka.chunks import Record, chunk_of
 from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Producer
 from liveops.metrics import RECORDS_READ, TOMBSTONES
@@ -70,6 +72,7 @@ class WindowAgent:
         self._let_go = let_go
         self.owned: dict[int, OwnedPartition] = {}
         self._forwarder = Forwarder(producer)
+        self._pace = Pace()
         self._live = live
         self._limits = limits
         self._partitions = partitions
@@ -102,24 +105,34 @@ class WindowAgent:
         if message.partition not in self.owned:
             self._let_go(event)
             return
-        chunk = chunk_of(event)
-        records = chunk.records
-        RECORDS_READ.labels(message.topic).inc(len(records))
-        owned = self.owned[message.partition]
-        try:
-            gathered = owned.windows.take(message.topic, records, chunk.append_ms)
-        except Exception:
-            log.exception("the fold failed; looking for the record", partition=message.partition)
-            await self._fold_singly(message.partition, event)
-            return
+        chunk, owned = chunk_of(event), self.owned[message.partition]
+        RECORDS_READ.labels(message.topic).inc(len(chunk.records))
+        for part in self._pace.slices(len(chunk.records)):
+            if self.owned.get(message.partition) is not owned:  # revoked in between
+                self._let_go(event)
+                return
+            records = chunk.records[part]
+            try:
+                gathered = owned.windows.take(message.topic, records, chunk.append_ms[part])
+            except Exception:
+                log.exception("the fold failed; looking for the record", topic=message.topic)
+                await self._fold_singly(message.partition, event)
+                return
+            await self._pass_on(owned, message.topic, records, gathered)
+            await self._pace.rest()
+        owned.unacknowledged.append(event)
+
+    async def _pass_on(
+        self, owned: OwnedPartition, topic: str, records: Sequence[Record], gathered: Gathered
+    ) -> None:
+        """What a slice of a chunk has for others."""
         TOMBSTONES.inc(gathered.tombstones)
         if owned.windows.emitted:
             self.emitted.set()
-        if message.topic == RAW:
+        if topic == RAW:
             self._live.show(newest(owned.windows.state, records, gathered))
         if gathered.forwards or gathered.faults:
             owned.sending = await self._forwarder.send_after(owned.sending, gathered)
-        owned.unacknowledged.append(event)
 
     def stored(self, owned: OwnedPartition, events: list[EventT[Any]]) -> None:
         """Acknowledge the first chunks of a partition: all that they caused is safe."""
