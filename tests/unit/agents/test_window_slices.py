@@ -11,6 +11,7 @@ import pytest
 from agents import pace
 from agents.window import WindowAgent
 from liveops.kafka.chunks import Chunk
+from liveops.windows.staging import flush
 from liveops.windows.state import Limits
 from schema.topics import RAW
 from tests.windows_model import Log, right_partition
@@ -47,9 +48,9 @@ def agent_of(let_go: list[Any]) -> WindowAgent:
 
 
 def folded(agent: WindowAgent) -> float:
-    agent.owned[HOME].windows.settle()
-    (service,) = agent.owned[HOME].windows.state.by_number
-    agent.owned[HOME].windows.write()
+    state = agent.owned[HOME].windows.state
+    flush(state)
+    (service,) = state.by_number
     (block,) = service.minutes.values()
     return float(block.columns(block.series())[0, 0])
 
