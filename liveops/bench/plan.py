@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-EVENTS = 600_000
+#: Some ten seconds of work: of four, a third were the start and the last windows.
+EVENTS = 2_400_000
 #: Fewer would leave minutes of a service without an event.
 FEWEST_EVENTS = 10_000
 RATE = 5000
