@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from functools import partial
 
 from agents.deadletter import bury
@@ -18,6 +19,23 @@ from schema.topics import RAW_KEYED
 _CHUNKS_AHEAD = 8
 
 
+@dataclass(slots=True)
+class ForOthers:
+    """Forwards by partition and faults of a chunk, in the order they were read."""
+
+    forwards: dict[int, list[Outgoing]] = field(default_factory=dict)
+    faults: list[tuple[Fault, Place, bytes | None]] = field(default_factory=list)
+
+    def add(self, gathered: Gathered) -> None:
+        """What the next records of the chunk hold."""
+        for home, records in gathered.forwards.items():
+            self.forwards.setdefault(home, []).extend(records)
+        self.faults += gathered.faults
+
+    def __bool__(self) -> bool:
+        return bool(self.forwards or self.faults)
+
+
 class Forwarder:
     """Sends in the order of the chunks, while later ones are read."""
 
@@ -27,31 +45,31 @@ class Forwarder:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def send_after(
-        self, before: asyncio.Task[None] | None, gathered: Gathered
+        self, before: asyncio.Task[None] | None, found: ForOthers
     ) -> asyncio.Task[None]:
         """Begin to send when the chunk before has been; the task ends when all is out.
 
         Waits first while too many chunks are on their way.
         """
         await self._ahead.acquire()
-        sending = asyncio.create_task(self._send_after(before, gathered))
+        sending = asyncio.create_task(self._send_after(before, found))
         self._tasks.add(sending)
         sending.add_done_callback(self._tasks.discard)
         return sending
 
-    async def _send_after(self, before: asyncio.Task[None] | None, gathered: Gathered) -> None:
+    async def _send_after(self, before: asyncio.Task[None] | None, found: ForOthers) -> None:
         try:
             if before is not None:
                 await before
-            await self.send(gathered)
+            await self.send(found)
         finally:
             self._ahead.release()
 
-    async def send(self, gathered: Gathered) -> None:
+    async def send(self, found: ForOthers) -> None:
         """Forward and bury, until the broker has all of it."""
-        if gathered.forwards:
-            await self._forward(gathered.forwards)
-        for fault, place, value in gathered.faults:
+        if found.forwards:
+            await self._forward(found.forwards)
+        for fault, place, value in found.faults:
             await self.bury(fault, place, value)
 
     async def bury(self, fault: Fault, place: Place, value: bytes | None) -> None:

@@ -17,7 +17,7 @@ from faust import Stream
 from faust.types.events import EventT
 
 from agents.decode import Fault
-from agents.forward import Forwarder
+from agents.forward import ForOthers, Forwarder
 from agents.live import LiveFeed
 from agents.origin import origins_of, place_of
 from agents.pace import Pace
@@ -107,6 +107,7 @@ class WindowAgent:
             return
         chunk, owned = chunk_of(event), self.owned[message.partition]
         RECORDS_READ.labels(message.topic).inc(len(chunk.records))
+        for_others = ForOthers()
         for part in self._pace.slices(len(chunk.records)):
             if self.owned.get(message.partition) is not owned:  # revoked in between
                 self._let_go(event)
@@ -118,21 +119,22 @@ class WindowAgent:
                 log.exception("the fold failed; looking for the record", topic=message.topic)
                 await self._fold_singly(message.partition, event)
                 return
-            await self._pass_on(owned, message.topic, records, gathered)
+            self._note(owned, message.topic, records, gathered)
+            for_others.add(gathered)
             await self._pace.rest()
+        if for_others:
+            owned.sending = await self._forwarder.send_after(owned.sending, for_others)
         owned.unacknowledged.append(event)
 
-    async def _pass_on(
+    def _note(
         self, owned: OwnedPartition, topic: str, records: Sequence[Record], gathered: Gathered
     ) -> None:
-        """What a slice of a chunk has for others."""
+        """What a slice of a chunk has for counters, open windows and the live view."""
         TOMBSTONES.inc(gathered.tombstones)
         if owned.windows.emitted:
             self.emitted.set()
         if topic == RAW:
             self._live.show(newest(owned.windows.state, records, gathered))
-        if gathered.forwards or gathered.faults:
-            owned.sending = await self._forwarder.send_after(owned.sending, gathered)
 
     def stored(self, owned: OwnedPartition, events: list[EventT[Any]]) -> None:
         """Acknowledge the first chunks of a partition: all that they caused is safe."""
@@ -175,7 +177,9 @@ class WindowAgent:
                 fault = Fault("internal", None, str(error))
                 await self._forwarder.bury(fault, place, record.value)
                 return False
-            await self._forwarder.send(gathered)
+            for_others = ForOthers()
+            for_others.add(gathered)
+            await self._forwarder.send(for_others)
         return True
 
     def _windows(self, number: int) -> PartitionWindows:
