@@ -23,6 +23,8 @@ from schema.metrics import MAX_FUTURE_S, Metric
 
 #: Names kept before the memory of series is begun anew.
 _MAX_KNOWN = 200_000
+#: In the place of a series' number: the record is not for the quick way.
+UNKNOWN = -(1 << 62)
 #: Series as they are written: service, metric type, tags.
 Names = tuple[str, str, bytes]
 

@@ -13,18 +13,16 @@ from typing import Any
 import numpy as np
 from msgspec import UNSET
 
-from agents.careful import CarefulReader
+from agents.batches import Batches, read_batches
+from agents.careful import UNKNOWN, CarefulReader
 from agents.origin import origins_of
-from agents.rows import Columns, Gathered, Rows
+from agents.rows import Columns, Gathered, Rows, in_bounds
 from agents.times import seconds_of
 from agents.wire import Wire, decode_all
 from liveops.windows.buckets import Floats, argsort_small, group_starts
 from liveops.windows.state import SERIES_BITS, Limits, Outputs, PartitionState
-from schema.metrics import MAX_FUTURE_S
 from schema.topics import RAW_KEYED
 
-#: In the place of a series' number: the record is not for the quick way.
-_UNKNOWN = -(1 << 62)
 #: Records read at once: what is held of them fits into the processor's cache.
 _SLICE = 1000
 
@@ -63,34 +61,37 @@ class Gatherer:
         """Some records of the chunk, of which the first is number `base`."""
         wires = decode_all(records)
         append_s = gathered.rows.origins.append_s[base : base + len(records)]
-        columns, good = self._columns(wires, append_s)
-        quick = good & (columns.series != _UNKNOWN)
+        columns = self._columns(wires, append_s)
+        quick = in_bounds(columns, append_s, self._max_age_s) & (columns.series != UNKNOWN)
         if gathered.keyed:  # what is foreign here is misrouted
             quick &= columns.series >= 0
+        others: list[int] = np.flatnonzero(~quick).tolist()
+        batches = read_batches(
+            others, records, wires, append_s, self._careful.known, self._max_age_s
+        )
         first = 0
-        for index in [*np.flatnonzero(~quick).tolist(), len(records)]:
+        for index in [*others, len(records)]:
             if first < index:
                 run = slice(first, index)
                 _take_run(base + first, columns.only(run), records[run], wires[run], gathered)
             if index < len(records):
                 record, wire = records[index], wires[index]
-                self._careful.read(base + index, record, wire, gathered, outputs)
+                if not _take_batch(batches, base, index, record, wire, gathered):
+                    self._careful.read(base + index, record, wire, gathered, outputs)
             first = index + 1
 
-    def _columns(self, wires: list[Wire], append_s: Floats) -> tuple[Columns, Any]:
-        """Number, value and time of each record, and which of them have good ones."""
+    def _columns(self, wires: list[Wire], append_s: Floats) -> Columns:
+        """Number, value and time of each record."""
         known, single = self._careful.known, UNSET
         numbers = [
-            known.get((wire.service_name, wire.metric_type, bytes(wire.tags)), _UNKNOWN)
+            known.get((wire.service_name, wire.metric_type, bytes(wire.tags)), UNKNOWN)
             if wire.id is None and wire.metrics is single
-            else _UNKNOWN
+            else UNKNOWN
             for wire in wires
         ]
         values = np.array([wire.value for wire in wires])
         times_s = seconds_of([wire.timestamp for wire in wires], append_s)
-        good = np.isfinite(values)
-        good &= (times_s >= append_s - self._max_age_s) & (times_s <= append_s + MAX_FUTURE_S)
-        return Columns(np.array(numbers, np.int64), values, times_s), good
+        return Columns(np.array(numbers, np.int64), values, times_s)
 
     def _drop_replayed(self, rows: Rows) -> int:
         """Take back records that their service has already; how many they were.
@@ -143,6 +144,25 @@ class Gatherer:
         for known, key, last in zip(chosen, keys, lasts, strict=True):
             known[key] = last
         return True
+
+
+def _take_batch(
+    batches: Batches, base: int, index: int, record: Any, wire: Wire, gathered: Gathered
+) -> bool:
+    """Record `index` of the slice that begins at `base`, if it is a batch read in columns."""
+    rows = batches.rows.get(index)
+    if rows is None:
+        return False
+    columns = batches.columns.only(rows)
+    home = -1 - int(columns.series[0])  # below zero: our own; a record is of one service
+    if home < 0:
+        gathered.rows.extend(columns, np.full(len(columns.series), base + index))
+    elif gathered.keyed:
+        return False  # misrouted
+    else:
+        (mark,) = gathered.rows.origins.packed(np.array([base + index]))
+        gathered.forward(home, wire.service_name, base + index, record.value, mark)
+    return True
 
 
 def _take_run(

@@ -13,6 +13,7 @@ from agents.origin import HEADER, Origins
 from liveops.kafka.producer import Outgoing
 from liveops.windows.buckets import Floats, Ints
 from liveops.windows.state import Arrivals
+from schema.metrics import MAX_FUTURE_S
 
 
 class Columns(NamedTuple):
@@ -25,6 +26,14 @@ class Columns(NamedTuple):
     def only(self, chosen: Any) -> Columns:
         """Some records, by slice, mask or position."""
         return Columns(self.series[chosen], self.values[chosen], self.times_s[chosen])
+
+
+def in_bounds(columns: Columns, append_s: Floats, max_age_s: float) -> Any:
+    """Which have a finite value and a time that may be, seen from the broker's time of each."""
+    good = np.isfinite(columns.values)
+    good &= columns.times_s >= append_s - max_age_s
+    good &= columns.times_s <= append_s + MAX_FUTURE_S
+    return good
 
 
 @dataclass(slots=True)

@@ -1,15 +1,17 @@
-"""Metrics as they are written in a record, read without looking at every name. Pure."""
+"""Metrics as they are written in a record, read without looking at every name. Pure.
+
+Times stay text: agents/times.py reads those of many records at once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from schema.times import Moment, parse_time_s
+from schema.times import TimeReader
 
 NO_TAGS = Raw(b"{}")
 
@@ -21,15 +23,12 @@ class Item(Struct, forbid_unknown_fields=True, gc=False):
     value: float
     service_name: str | None = None
     tags: Raw = NO_TAGS
-    timestamp: float | Moment | None = None
+    timestamp: float | str | None = None
     id: str | None = None
 
 
 class Wire(Struct, forbid_unknown_fields=True, gc=False):
-    """A record: one metric, or `metrics` of one service.
-
-    The time of a single metric stays text: agents/times.py reads those of many records at once.
-    """
+    """A record: one metric, or `metrics` of one service."""
 
     service_name: str
     metric_type: str = ""
@@ -41,6 +40,9 @@ class Wire(Struct, forbid_unknown_fields=True, gc=False):
 
 
 decode_wire: Callable[[bytes], Wire] = msgspec.json.Decoder(Wire).decode
+
+
+_reader = TimeReader()
 
 
 class Unusual(Exception):
@@ -70,19 +72,17 @@ def _decode(value: bytes) -> Wire:
         return UNREADABLE
 
 
-def seconds(stamp: float | str | datetime | None, append_s: float) -> float:
+def seconds(stamp: float | str | None, append_s: float) -> float:
     """Epoch seconds of a metric's time, which is the broker's where none is given.
 
     Raises Unusual for a text that is no time.
     """
     if stamp is None:
         return append_s
-    if isinstance(stamp, datetime):
-        return stamp.timestamp()
     if not isinstance(stamp, str):
         return stamp
     try:
-        return parse_time_s(stamp)
+        return _reader.read(stamp)
     except (ValueError, OverflowError):
         raise Unusual from None
 
