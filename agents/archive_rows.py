@@ -7,62 +7,27 @@ Both ways give the same rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET
 
 from agents.decode import MAX_ITEMS, MAX_RECORD_BYTES, Place, decode_record
+from agents.wire import NO_TAGS, NOT_QUICK, Item, Unusual, Wire, decode_wire, id_bytes, seconds
 from liveops.postgres import raw_copy
 from schema.ids import raw_metric_hash
 from schema.metrics import MAX_FUTURE_S
-from schema.times import parse_time_s
 from schema.topics import RAW
 
-_NO_TAGS = Raw(b"{}")
 DAY_S = 86_400
 #: Names kept before the memory of series is begun anew.
 _MAX_KNOWN = 200_000
 
-
-class _Item(Struct, forbid_unknown_fields=True, gc=False):
-    metric_type: str
-    value: float
-    service_name: str | None = None
-    tags: Raw = _NO_TAGS
-    timestamp: float | str | None = None
-    id: str | None = None
-
-
-class _Wire(Struct, forbid_unknown_fields=True, gc=False):
-    service_name: str
-    metric_type: str = ""
-    value: float = float("nan")
-    tags: Raw = _NO_TAGS
-    timestamp: float | str | None = None
-    id: str | None = None
-    metrics: list[_Item] | UnsetType = UNSET
-
-
-_decode: Callable[[bytes], _Wire] = msgspec.json.Decoder(_Wire).decode
-
-
-class _Unusual(Exception):
-    """The record needs the full check."""
-
-
-_NOT_QUICK = (
-    _Unusual,
-    KeyError,
-    TypeError,
-    ValueError,
-    OverflowError,
-    RecursionError,
-    msgspec.DecodeError,
-)
+#: Also a series not seen before.
+_NOT_QUICK = (Unusual, KeyError, *NOT_QUICK)
 
 
 @dataclass(slots=True)
@@ -140,8 +105,8 @@ class RowReader:
     def _read_known(self, record: Any, derived: _Columns, given: _Columns) -> None:
         """Series seen before. Raises one of _NOT_QUICK for all others."""
         if len(record.value) > MAX_RECORD_BYTES:
-            raise _Unusual
-        wire = _decode(record.value)
+            raise Unusual
+        wire = decode_wire(record.value)
         append_s = record.timestamp / 1000.0
         if wire.metrics is UNSET:
             self._take(wire.service_name, wire, record.offset, 0, append_s, derived, given)
@@ -149,22 +114,22 @@ class RowReader:
         if (
             not 0 < len(wire.metrics) <= MAX_ITEMS
             or wire.metric_type
-            or wire.tags is not _NO_TAGS
+            or wire.tags is not NO_TAGS
             or wire.timestamp is not None
             or wire.id is not None
             or wire.value == wire.value
         ):
-            raise _Unusual
+            raise Unusual
         service = wire.service_name
         for index, item in enumerate(wire.metrics):
             if item.service_name is not None and item.service_name != service:
-                raise _Unusual
+                raise Unusual
             self._take(service, item, record.offset, index, append_s, derived, given)
 
     def _take(
         self,
         service: str,
-        item: _Wire | _Item,
+        item: Wire | Item,
         offset: int,
         index: int,
         append_s: float,
@@ -172,21 +137,17 @@ class RowReader:
         given: _Columns,
     ) -> None:
         tail = self._known[service, item.metric_type, bytes(item.tags)]
-        time_s: Any = item.timestamp
-        if time_s is None:
-            time_s = append_s
-        elif time_s.__class__ is str:
-            time_s = parse_time_s(time_s)
+        time_s = seconds(item.timestamp, append_s)
         value = item.value
         if (
             not append_s - self._max_age_s <= time_s <= append_s + MAX_FUTURE_S
             or value - value != 0.0  # infinite or not a number
         ):
-            raise _Unusual
+            raise Unusual
         if item.id is None:
             derived.add(self._digest(offset, index), value, time_s, tail)
         else:
-            given.add(_id_bytes(item.id), value, time_s, tail)
+            given.add(id_bytes(item.id), value, time_s, tail)
 
     def _digest(self, offset: int, index: int) -> bytes:
         state = self._hash.copy()
@@ -212,24 +173,13 @@ class RowReader:
     def _learn(self, value: bytes, tails: list[bytes]) -> None:
         """Remember the names as they are written in the record, for the quick way."""
         try:
-            wire = _decode(value)
+            wire = decode_wire(value)
         except msgspec.DecodeError:
             return
-        items: Sequence[_Wire | _Item] = [wire] if wire.metrics is UNSET else wire.metrics
+        items: Sequence[Wire | Item] = [wire] if wire.metrics is UNSET else wire.metrics
         for item, tail in zip(items, tails, strict=True):
             self._known[wire.service_name, item.metric_type, bytes(item.tags)] = tail
 
 
 def _packed(columns: _Columns, ids: raw_copy.Bytes2D) -> list[bytes]:
     return raw_copy.pack(ids, columns.values, columns.times_s, columns.tails)
-
-
-def _id_bytes(text: str) -> bytes:
-    """The 16 bytes of a UUID; raises _Unusual when it is not written the usual way."""
-    digits = text.replace("-", "")
-    if len(text) != 36 or len(digits) != 32:
-        raise _Unusual
-    identity = bytes.fromhex(digits)
-    if len(identity) != 16:
-        raise _Unusual
-    return identity
