@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from liveops.windows.state import MINUTE_S, PartitionState, SeriesId, ServiceState
+import numpy as np
+
+from liveops.windows.state import MINUTE_S, UNSEEN_S, PartitionState, SeriesId, ServiceState
 from tables.pending import Pending
 from tables.windows import (
     ID_BYTES,
@@ -65,7 +67,8 @@ def _names(partition: PartitionState, service: ServiceState, values: dict[str, b
     minute = 0
     if service.numbers and service.watermark_s > 0:
         minute = int(service.watermark_s // MINUTE_S) * MINUTE_S
-    service.last_minute = dict.fromkeys(service.numbers.values(), minute)
+    named = [UNSEEN_S if series is None else minute for series in service.series]
+    service.last_minute = np.array(named, np.int64)
 
 
 def _minutes(service: ServiceState, values: dict[str, bytes]) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 
 from liveops.windows.block import Block
+from liveops.windows.buckets import Ints
 from liveops.windows.state import (
     MINUTE_S,
     PartitionState,
@@ -52,8 +53,9 @@ class WindowStore:
         self._write_names(service)
         for start in sorted(service.minutes):
             block = service.minutes[start]
-            if block.dirty:
-                self._write_minute(service, start, block)
+            dirty = block.dirty()
+            if len(dirty):
+                self._write_minute(service, start, block, dirty)
         self._write_ids(service)
         self._write_pieces(service.name, pending)
         self._write_header(partition, service, pending)
@@ -102,10 +104,10 @@ class WindowStore:
             self._put(key_of(service.name, f"s{first}"), encode(names))
         service.new_series.clear()
 
-    def _write_minute(self, service: ServiceState, start: int, block: Block) -> None:
+    def _write_minute(self, service: ServiceState, start: int, block: Block, dirty: Ints) -> None:
         parts = service.parts.setdefault(start, set())
         narrow = [r for r in parts if r[1] - r[0] < _SERIES_PER_VALUE]
-        ranges = _ranges(narrow, block.dirty)
+        ranges = _ranges(narrow, dirty)
         while ranges:
             series = ranges.pop()
             offsets = _offsets(service, start, series)
@@ -120,7 +122,7 @@ class WindowStore:
             else:
                 self._put(minute_key(service.name, start, series), value)
                 parts.add(series)
-        block.dirty.clear()
+        block.stored()
 
     def _write_ids(self, service: ServiceState) -> None:
         for minute, number in sorted(service.seen.dirty):
@@ -167,13 +169,13 @@ class WindowStore:
         return found.pending
 
 
-def _ranges(narrow: list[Range], numbers: set[int]) -> set[Range]:
+def _ranges(narrow: list[Range], numbers: Ints) -> set[Range]:
     """The narrowest stored range of each series, else the usual one."""
     size = _SERIES_PER_VALUE
     if not narrow:
-        return {(low, low + size) for low in {number // size * size for number in numbers}}
+        return {(low, low + size) for low in {*(numbers // size * size).tolist()}}
     found: set[Range] = set()
-    for number in numbers:
+    for number in numbers.tolist():
         low = number // size * size
         holding = [r for r in narrow if r[0] <= number < r[1]]
         found.add(min(holding, key=lambda r: r[1] - r[0], default=(low, low + size)))
@@ -208,5 +210,5 @@ def _evict(service: ServiceState) -> None:
     """Closed minutes that are stored leave the memory."""
     for start in list(service.minutes):
         closed = start + MINUTE_S <= service.watermark_s
-        if closed and start not in service.corrections and not service.minutes[start].dirty:
+        if closed and start not in service.corrections and not len(service.minutes[start].dirty()):
             del service.minutes[start]

@@ -25,6 +25,8 @@ from liveops.windows.buckets import (
 #: Rows of the table; `APPEND_S` is the broker time of the newest record in it.
 COUNT, TOTAL, LOW, HIGH, MEAN, M2, APPEND_S = range(7)
 FIELDS = 7
+#: Rows of the marks.
+CHANGED, DIRTY = range(2)
 _FRACTIONS = np.array([0.5, 0.95, 0.99])
 #: What is given out of a series: the first five, deviation, quantiles and rate.
 _FIGURES = M2 + 1 + len(_FRACTIONS) + 1
@@ -34,22 +36,21 @@ _EMPTY = np.empty(0, np.int64)
 class Block:
     """Columns over series numbers 0, 1, …; a series without values has count 0."""
 
-    __slots__ = ("_counts", "_keys", "_staged", "_table", "changed", "dirty", "revisions")
+    __slots__ = ("_counts", "_keys", "_marks", "_staged", "_table", "revisions")
 
     def __init__(self, series: int = 0) -> None:
         self._table = _new_table(max(4, series))
+        #: Whether a series changed since the last emission, and since the last checkpoint.
+        self._marks = np.zeros((2, self._table.shape[1]), bool)
         self._keys = self._counts = _EMPTY
         self._staged: list[tuple[Ints, Ints]] = []
-        #: Series changed since the last emission, and since the last checkpoint.
-        self.changed: set[int] = set()
-        self.dirty: set[int] = set()
         #: Corrections sent of the windows that start here, by (size in s, series).
         self.revisions: dict[tuple[int, int], int] = {}
 
-    def add(self, series: Ints, values: Floats, append_s: Floats) -> list[int]:
+    def add(self, series: Ints, values: Floats, append_s: Floats) -> Ints:
         """Take in finite values; the three columns are of one length, in any order.
 
-        Returns the series that are in them.
+        Returns the series that are in them, ascending.
         """
         order = argsort_small(series)
         ordered, kept = series[order], values[order]
@@ -71,17 +72,15 @@ class Block:
         self._merge(rows, part)
         keys = (series << CODE_BITS) | codes_of(values)
         self._staged.append((keys, np.ones(len(keys), np.int64)))
-        numbers: list[int] = rows.tolist()
-        self.changed.update(numbers)
-        self.dirty.update(numbers)
-        return numbers
+        self._marks[:, _place(rows)] = True
+        return rows
 
     def merge(self, other: Block, series: Ints | None = None) -> None:
         """Take in all values of `other`, or of some of its series."""
         rows = other.series() if series is None else series
         if not len(rows):
             return
-        self._merge(rows, other._table[:, rows])
+        self._merge(rows, other._table[:, _place(rows)])
         keys, counts = other.buckets()
         if series is not None:
             is_wanted = np.zeros(other._table.shape[1], bool)
@@ -96,8 +95,9 @@ class Block:
         self._staged.append((keys, counts))
 
     def _merge(self, rows: Ints, part: Floats) -> None:
-        self._reserve(int(rows.max()) + 1)
-        mine = self._table[:, rows]
+        self._reserve(int(rows[-1]) + 1)
+        place = _place(rows)
+        mine = self._table[:, place]
         count = mine[COUNT] + part[COUNT]
         with np.errstate(over="ignore", invalid="ignore"):
             delta = part[MEAN] - mine[MEAN]
@@ -109,7 +109,7 @@ class Block:
         np.minimum(mine[LOW], part[LOW], out=mine[LOW])
         np.maximum(mine[HIGH], part[HIGH], out=mine[HIGH])
         np.maximum(mine[APPEND_S], part[APPEND_S], out=mine[APPEND_S])
-        self._table[:, rows] = mine
+        self._table[:, place] = mine
 
     def _reserve(self, series: int) -> None:
         size = self._table.shape[1]
@@ -117,6 +117,33 @@ class Block:
             grown = _new_table(max(series, 2 * size))
             grown[:, :size] = self._table
             self._table = grown
+            marks = np.zeros((2, grown.shape[1]), bool)
+            marks[:, :size] = self._marks
+            self._marks = marks
+
+    def changed(self) -> int:
+        """How many series changed since `take_changed`."""
+        return int(np.count_nonzero(self._marks[CHANGED]))
+
+    def take_changed(self) -> Ints:
+        """Series changed since the last call, ascending."""
+        found: Ints = self._marks[CHANGED].nonzero()[0]
+        self._marks[CHANGED] = False
+        return found
+
+    def dirty(self) -> Ints:
+        """Series to store, ascending."""
+        found: Ints = self._marks[DIRTY].nonzero()[0]
+        return found
+
+    def touch(self, series: int) -> None:
+        """Store this series with the next checkpoint, also if it has no values here."""
+        self._reserve(series + 1)
+        self._marks[DIRTY, series] = True
+
+    def stored(self) -> None:
+        """All that changed is safe."""
+        self._marks[DIRTY] = False
 
     def series(self) -> Ints:
         """Numbers of the series with values, ascending."""
@@ -131,7 +158,7 @@ class Block:
 
     def columns(self, series: Ints) -> Floats:
         """The summaries of some series, one column each."""
-        return np.asarray(self._table[:, series])
+        return np.asarray(self._table[:, _place(series)])
 
     def buckets(self) -> tuple[Ints, Ints]:
         """Sorted keys of all series with their counts."""
@@ -146,7 +173,7 @@ class Block:
         Each must have values; the rate is of `seconds`. Numbers that overflowed are the
         largest finite ones.
         """
-        part = self._table[:, series]
+        part = self._table[:, _place(series)]
         tails = quantiles(*self.buckets(), series, part[COUNT], _FRACTIONS)
         tails = np.minimum(np.maximum(tails, part[LOW]), part[HIGH])
         with np.errstate(over="ignore", invalid="ignore"):
@@ -159,6 +186,13 @@ class Block:
         counts = part[COUNT].astype(np.int64).tolist()
         figures = list(zip(counts, *rows[TOTAL:].tolist(), strict=True))
         return figures, part[APPEND_S].tolist()
+
+
+def _place(rows: Ints) -> Ints | slice:
+    """Ascending numbers as an index: without gaps a slice, which needs no copy."""
+    if not len(rows) or int(rows[-1]) - int(rows[0]) >= len(rows):
+        return rows
+    return slice(int(rows[0]), int(rows[-1]) + 1)
 
 
 def _new_table(series: int) -> Floats:

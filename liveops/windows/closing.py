@@ -85,7 +85,7 @@ def _close(
     for start in sorted(service.kept):
         if before_s < start + MINUTE_S <= service.watermark_s:
             block = minute_block(partition, service, start)
-            block.changed.clear()
+            block.take_changed()
             _give_out(service, block, ("1m", MINUTE_S, start), block.series(), 0, outputs)
             for _, size in SIZES[1:]:
                 closed_base(partition, service, size, start // size * size, start).merge(block)
@@ -165,7 +165,7 @@ def _correct_window(
     for number in whole.those_of(series).tolist():
         revision = first.revisions.get((size, number), 0) + 1
         first.revisions[(size, number)] = revision
-        first.dirty.add(number)
+        first.touch(number)
         by_revision.setdefault(revision, []).append(number)
     for revision, corrected in by_revision.items():
         _give_out(service, whole, window, np.array(corrected), revision, outputs)

@@ -26,12 +26,14 @@ _LARGER_EVERY = 4
 def emit_when_due(partition: PartitionState, limits: Limits, outputs: Outputs) -> None:
     """Give out changed open windows when T has passed a multiple of the interval."""
     now_s = partition.time_s()
-    if not _passed(partition.emitted_s, now_s, limits.emit_interval_s):
+    if not _passed(partition.emitted_s, now_s, _interval_s(partition, limits)):
         return
     flush(partition)
     changed = [(service, service.changed()) for service in partition.by_number]
-    many = sum(count for _, count in changed) > limits.stretch_above
-    interval_s = max(_STRETCHED_S, limits.emit_interval_s) if many else limits.emit_interval_s
+    # In the longer interval more series change.
+    most = limits.stretch_above * (2 if partition.stretched else 1)
+    many = partition.stretched = sum(count for _, count in changed) > most
+    interval_s = _interval_s(partition, limits)
     if not _passed(partition.emitted_s, now_s, interval_s):
         return
     larger = _passed(partition.emitted_larger_s, now_s, interval_s * _LARGER_EVERY)
@@ -46,33 +48,43 @@ def emit_when_due(partition: PartitionState, limits: Limits, outputs: Outputs) -
                 outputs.open.append((service.name, service.watermark_s, found))
 
 
+def _interval_s(partition: PartitionState, limits: Limits) -> float:
+    shortest_s = _STRETCHED_S if partition.stretched else 0.0
+    return max(shortest_s, limits.emit_interval_s)
+
+
 def _passed(before_s: float, now_s: float, interval_s: float) -> bool:
     return math.floor(now_s / interval_s) > math.floor(before_s / interval_s)
 
 
 def _touched(
     service: ServiceState, sizes: tuple[tuple[str, int], ...]
-) -> dict[tuple[str, int, int], set[int]]:
+) -> dict[tuple[str, int, int], Ints]:
     """Windows of these sizes changed since they were last given out, with their series."""
-    touched: dict[tuple[str, int, int], set[int]] = {}
+    touched: dict[tuple[str, int, int], Ints] = {}
     for minute, block in service.minutes.items():
-        if block.changed:
-            touched[(*sizes[0], minute)] = block.changed
-            service.unshown.setdefault(minute, set()).update(block.changed)
-            block.changed = set()
+        numbers = block.take_changed()
+        if len(numbers):
+            touched[(*sizes[0], minute)] = numbers
+            service.unshown[minute] = _union(service.unshown.get(minute), numbers)
     if len(sizes) > 1:
         for minute, numbers in service.unshown.items():
             for name, size in sizes[1:]:
                 window = (name, size, minute // size * size)
-                touched.setdefault(window, set()).update(numbers)
+                touched[window] = _union(touched.get(window), numbers)
         service.unshown = {}
     return touched
+
+
+def _union(some: Ints | None, others: Ints) -> Ints:
+    """The numbers of both, ascending as each of them is."""
+    return others if some is None else np.union1d(some, others)
 
 
 def _open_windows(
     partition: PartitionState,
     service: ServiceState,
-    windows: dict[tuple[str, int, int], set[int]],
+    windows: dict[tuple[str, int, int], Ints],
     now_s: float,
     *,
     sketches: bool,
@@ -81,10 +93,9 @@ def _open_windows(
     ahead_s = service.event_max_s - service.event_append_s
     event_now_s = min(now_s, now_s + ahead_s)
     found: list[Windows] = []
-    for window, numbers in sorted(windows.items(), key=lambda item: item[0][1:]):
+    for window, series in sorted(windows.items(), key=lambda item: item[0][1:]):
         _, size, start = window
         if start + size > service.watermark_s:
-            series = np.array(sorted(numbers))
             whole = _so_far(partition, service, size, start, series)
             elapsed_s = event_now_s - start
             given = points.windows(

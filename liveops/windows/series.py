@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from liveops.windows.buckets import Ints
 from liveops.windows.state import (
     FORGET_SERIES_S,
     MINUTE_S,
     OVERFLOW_TAGS,
+    UNSEEN_S,
     Limits,
     Outputs,
     PartitionState,
@@ -50,13 +54,24 @@ def _add(partition: PartitionState, service: ServiceState, series: SeriesId) -> 
     return number
 
 
+def note_seen(service: ServiceState, numbers: Ints, minute_s: int) -> None:
+    """Take the minute as the newest of these series, ascending, that have no newer one."""
+    size, known = int(numbers[-1]) + 1, service.last_minute
+    if size > len(known):
+        service.last_minute = np.full(max(size, 2 * len(known)), UNSEEN_S)
+        service.last_minute[: len(known)] = known
+    newest = np.maximum(service.last_minute[numbers], minute_s)
+    service.last_minute[numbers] = newest
+
+
 def forget_series(partition: PartitionState, service: ServiceState) -> bool:
     """Forget series unseen for an hour of the service's time; whether there were any.
 
     Their minutes are long dropped, so a number can be given to another series.
     """
     stale_s = service.watermark_s - FORGET_SERIES_S
-    gone = [n for n, minute in service.last_minute.items() if minute + MINUTE_S < stale_s]
+    known = service.last_minute
+    gone = np.flatnonzero((known != UNSEEN_S) & (known + MINUTE_S < stale_s)).tolist()
     for number in gone:
         series = service.series[number]
         if series is not None:
@@ -66,5 +81,5 @@ def forget_series(partition: PartitionState, service: ServiceState) -> bool:
             service.free.append(number)
             service.new_series.add(number)
             partition.series_count -= 1
-        del service.last_minute[number]
+        known[number] = UNSEEN_S
     return bool(gone)

@@ -8,6 +8,7 @@ import numpy as np
 
 from liveops.windows.buckets import Floats, Ints, group_starts
 from liveops.windows.closing import minute_block
+from liveops.windows.series import note_seen
 from liveops.windows.state import MINUTE_S, SERIES_BITS, SIZES, PartitionState, ServiceState
 
 SERIES_MASK = (1 << SERIES_BITS) - 1
@@ -43,9 +44,9 @@ def add_rows(
 ) -> None:
     """Add rows to a minute, and to the open larger windows when it is closed already."""
     numbers = series & SERIES_MASK
-    for number in minute_block(partition, service, start).add(numbers, values, append_s):
-        if service.last_minute.get(number, -1) < start:
-            service.last_minute[number] = start
+    note_seen(
+        service, minute_block(partition, service, start).add(numbers, values, append_s), start
+    )
     if start + MINUTE_S <= service.watermark_s:
         for _, size in SIZES[1:]:
             base = service.bases.get((size, start // size * size))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 
 from liveops.windows.block import Block
@@ -18,6 +19,7 @@ MINUTE_S = 60
 SIZES: tuple[tuple[str, int], ...] = (("1m", 60), ("5m", 300), ("15m", 900))
 LARGEST_S = 900
 NEVER_S = float("-inf")
+UNSEEN_S = int(np.iinfo(np.int64).min)
 #: How long ids given by clients are remembered.
 REMEMBER_IDS_S = 900.0
 #: A series unseen for this long leaves the count of the cardinality limits.
@@ -76,8 +78,8 @@ class ServiceState:
     free: list[int] = field(default_factory=list)
     #: Series as records name them, by number; put together when they are given out.
     names: dict[int, SeriesName] = field(default_factory=dict)
-    #: Newest minute by series number.
-    last_minute: dict[int, int] = field(default_factory=dict)
+    #: Newest minute by series number, UNSEEN_S where none is known.
+    last_minute: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     #: Minutes in memory, by start; the others of `kept` are in storage only.
     minutes: dict[int, Block] = field(default_factory=dict)
     kept: set[int] = field(default_factory=set)
@@ -86,7 +88,7 @@ class ServiceState:
     #: Closed minutes of open larger windows, merged, by (size, start).
     bases: dict[tuple[int, int], Block] = field(default_factory=dict)
     #: Series changed since larger windows were last given out, by minute start.
-    unshown: dict[int, set[int]] = field(default_factory=dict)
+    unshown: dict[int, Ints] = field(default_factory=dict)
     #: Closed windows to correct, coalesced: minute start → series.
     corrections: dict[int, set[int]] = field(default_factory=dict)
     seen: SeenIds = field(default_factory=SeenIds)
@@ -102,7 +104,7 @@ class ServiceState:
 
     def changed(self) -> int:
         """Series changed since the last emission, counted once a minute."""
-        return sum(len(block.changed) for block in self.minutes.values())
+        return sum(block.changed() for block in self.minutes.values())
 
 
 #: Bits of a series number within its service.
@@ -162,6 +164,8 @@ class PartitionState:
     #: Broker time of the last emission, and of the last with the larger windows.
     emitted_s: float = 0.0
     emitted_larger_s: float = 0.0
+    #: Whether too many series changed for the interval, so that the longer one is in force.
+    stretched: bool = False
     #: Rows accepted but not yet in their minutes: they are added many at a time.
     staged: list[Arrivals] = field(default_factory=list)
 
