@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import orjson
@@ -28,10 +30,15 @@ _MANY = 1000
 _STRETCHED_S = 1.0
 #: Metrics shown in one flush, of many services fewer each, but never less than a few.
 _MOST, _FEWEST = 1000, 10
+#: Work of one pipeline in fields of windows, and what a metric to decode and a pack of
+#: closed windows cost in them: about three milliseconds.
+_AT_ONCE, _METRIC_COST, _PACK_COST = 1000, 12, 30
+#: Puts commands into a pipeline.
+Write = Callable[[Any], None]
 
 
 class LiveFeed:
-    """Gathers what changed and writes it to Redis in pipelines, one a service."""
+    """Gathers what changed and writes it to Redis in pipelines."""
 
     def __init__(self, cache: Cache, *, max_age_s: float) -> None:
         self._cache = cache
@@ -88,10 +95,7 @@ class LiveFeed:
             return
         try:
             async with self._cache.guard() as client:
-                pipe = client.pipeline(transaction=False)
-                _write_metrics(pipe, metrics, self._max_age_s)
-                _write_windows(pipe, points, closed)
-                await pipe.execute()
+                await _send(client, _writes(metrics, points, closed, self._max_age_s))
         except Unavailable:
             log.debug("live data not written, redis is away")
 
@@ -100,28 +104,56 @@ def _no_metrics() -> dict[str, deque[Shown]]:
     return defaultdict(lambda: deque(maxlen=KEEP_LIVE))
 
 
-def _write_metrics(pipe: Any, metrics: dict[str, deque[Shown]], max_age_s: float) -> None:
+async def _send(client: Any, writes: Iterable[tuple[int, Write]]) -> None:
+    """In pipelines of some milliseconds' work each: nobody waits long for the loop."""
+    pipe, work = client.pipeline(transaction=False), 0
+    for cost, write in writes:
+        write(pipe)
+        work += cost
+        if work >= _AT_ONCE:
+            await pipe.execute()
+            pipe, work = client.pipeline(transaction=False), 0
+    await pipe.execute()
+
+
+def _writes(
+    metrics: dict[str, deque[Shown]],
+    points: dict[str, dict[str, bytes]],
+    closed: dict[str, dict[bytes, int]],
+    max_age_s: float,
+) -> Iterator[tuple[int, Write]]:
+    """What to write, each with what it costs: a window's field is 1."""
     most = max(_FEWEST, min(KEEP_LIVE, _MOST // max(1, len(metrics))))
     for service, shown in metrics.items():
-        items = metrics_of(shown, max_age_s, most)
-        if not items:
-            continue
-        public = [orjson.dumps(item.public()) for item in items]
-        key = keys.live(service)
-        pipe.lpush(key, *public)
-        pipe.ltrim(key, 0, KEEP_LIVE - 1)
-        message = {"service_name": service, "metrics": [orjson.Fragment(text) for text in public]}
-        pipe.publish(keys.LIVE_METRICS_CHANNEL, orjson.dumps(message))
-        pipe.zadd(keys.SERVICES, {service: max(item.timestamp_s for item in items)})
-
-
-def _write_windows(
-    pipe: Any, points: dict[str, dict[str, bytes]], closed: dict[str, dict[bytes, int]]
-) -> None:
+        cost = _METRIC_COST * min(most, len(shown))
+        yield cost, partial(_write_metrics, service, shown, max_age_s, most)
     for key, fields in points.items():
-        pipe.hset(key, mapping=fields)
-        pipe.expire(key, AGG_TTL_S)
+        yield len(fields), partial(_write_points, key, fields)
     for key, members in closed.items():
-        pipe.zadd(key, members)
-        pipe.zremrangebyscore(key, "-inf", max(members.values()) - 2 * KEEP_CLOSED_S)
-        pipe.expire(key, AGG_TTL_S)
+        yield _PACK_COST * len(members), partial(_write_closed, key, members)
+
+
+def _write_metrics(
+    service: str, shown: deque[Shown], max_age_s: float, most: int, pipe: Any
+) -> None:
+    items = metrics_of(shown, max_age_s, most)
+    if not items:
+        return
+    public = [orjson.dumps(item.public()) for item in items]
+    key = keys.live(service)
+    pipe.lpush(key, *public)
+    pipe.ltrim(key, 0, KEEP_LIVE - 1)
+    message = {"service_name": service, "metrics": [orjson.Fragment(text) for text in public]}
+    pipe.publish(keys.LIVE_METRICS_CHANNEL, orjson.dumps(message))
+    pipe.zadd(keys.SERVICES, {service: max(item.timestamp_s for item in items)})
+
+
+def _write_points(key: str, fields: dict[str, bytes], pipe: Any) -> None:
+    pipe.hset(key, mapping=fields)
+    pipe.expire(key, AGG_TTL_S)
+
+
+def _write_closed(key: str, members: dict[bytes, int], pipe: Any) -> None:
+    pipe.zadd(key, members)
+    pipe.zremrangebyscore(key, "-inf", max(members.values()) - 2 * KEEP_CLOSED_S)
+    pipe.expire(key, AGG_TTL_S)

@@ -76,6 +76,17 @@ async def test_windows_that_close_together_are_one_member(cache: Cache) -> None:
         assert await client.zcard(keys.closed(service, "1m")) == 1
 
 
+async def test_more_than_goes_into_one_pipeline_is_all_written(cache: Cache) -> None:
+    feed, services = LiveFeed(cache, max_age_s=1e9), [f"d{n}-{uuid4()}" for n in range(5)]
+    for service in services:
+        text = write_window(window(service, START_S, final=True))
+        feed.add_closed([Written(service, "1m", START_S, [(f"s{n}", text) for n in range(700)])])
+    await feed.flush()
+    for service in services:
+        assert len(await shown(cache, service)) == 700
+        assert len(await closed(cache, service)) == 700
+
+
 async def test_a_command_that_cannot_be_is_no_trouble_of_the_server(cache: Cache) -> None:
     with pytest.raises(DataError):
         async with cache.guard() as client:
