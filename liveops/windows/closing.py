@@ -8,6 +8,7 @@ import numpy as np
 
 from liveops.windows.block import Block
 from liveops.windows.buckets import Ints
+from liveops.windows.minutes import closed_base, merged, minute_block
 from liveops.windows.points import windows
 from liveops.windows.series import forget_series
 from liveops.windows.state import (
@@ -34,16 +35,6 @@ def watermark(service: ServiceState, clocks: dict[int, float], limits: Limits) -
     time_s = min(clocks.get(origin, 0.0) for origin in service.offsets)
     ahead_s = service.event_max_s - service.event_append_s
     return min(time_s, time_s + ahead_s) - limits.lateness_s
-
-
-def minute_block(partition: PartitionState, service: ServiceState, start: int) -> Block:
-    """The minute in memory: read from storage or made on first use."""
-    block = service.minutes.get(start)
-    if block is None:
-        block = partition.load(service, start) if start in service.kept else Block()
-        service.minutes[start] = block
-        service.kept.add(start)
-    return block
 
 
 def advance(
@@ -97,19 +88,6 @@ def _close(
                 _give_out(service, base, (name, size, start), base.series(), 0, outputs)
 
 
-def closed_base(
-    partition: PartitionState, service: ServiceState, size: int, start: int, upto: int
-) -> Block:
-    """Merged closed minutes of a window, those before `upto`."""
-    base = service.bases.get((size, start))
-    if base is None:
-        base = service.bases[(size, start)] = Block()
-        for minute in range(start, upto, MINUTE_S):
-            if minute in service.kept:
-                base.merge(minute_block(partition, service, minute))
-    return base
-
-
 def _give_out(
     service: ServiceState,
     block: Block,
@@ -156,11 +134,8 @@ def _correct_window(
     series = np.array(sorted(numbers))
     whole = first
     if size > MINUTE_S:
-        whole = Block()
-        for minute in range(start, start + size, MINUTE_S):
-            if minute in service.kept:
-                block = minute_block(partition, service, minute)
-                whole.merge(block, block.those_of(series))
+        minutes = [m for m in range(start, start + size, MINUTE_S) if m in service.kept]
+        whole = merged([minute_block(partition, service, m) for m in minutes], series)
     by_revision: dict[int, list[int]] = {}
     for number in whole.those_of(series).tolist():
         revision = first.revisions.get((size, number), 0) + 1

@@ -13,7 +13,7 @@ import numpy as np
 from liveops.windows import points
 from liveops.windows.block import Block
 from liveops.windows.buckets import Ints
-from liveops.windows.closing import closed_base, minute_block
+from liveops.windows.minutes import closed_base, merged, minute_block
 from liveops.windows.staging import flush
 from liveops.windows.state import MINUTE_S, SIZES, Limits, Outputs, PartitionState, ServiceState
 from schema.windows import Windows
@@ -120,9 +120,4 @@ def _so_far(
     ]
     if open_from > start:
         parts.append(closed_base(partition, service, size, start, open_from))
-    if len(parts) == 1:
-        return parts[0]
-    whole = Block()
-    for part in parts:
-        whole.merge(part, part.those_of(series))
-    return whole
+    return parts[0] if len(parts) == 1 else merged(parts, series)

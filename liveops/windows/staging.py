@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from liveops.windows.buckets import Floats, Ints, group_starts
-from liveops.windows.closing import minute_block
+from liveops.windows.minutes import minute_block
 from liveops.windows.series import note_seen
 from liveops.windows.state import MINUTE_S, SERIES_BITS, SIZES, PartitionState, ServiceState
 
