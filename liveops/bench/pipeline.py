@@ -6,10 +6,11 @@ import logging
 import os
 import platform
 import time
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
-from liveops.bench import age, fill, throughput
+from liveops.bench import age, archive, fill, throughput
 from liveops.bench.baselines import STOCK_METRICS
 from liveops.bench.plan import Plan, Scenario
 from liveops.bench.records import Load, Shape, span
@@ -20,6 +21,7 @@ from liveops.errors import StartError
 from liveops.settings import Settings
 
 PER_BATCH = 100
+ARCHIVE_EVENTS = 1_200_000
 SHAPE = Shape()
 FEW_SERIES = Shape(50, 2)
 MANY_SERIES = Shape(50, 200)
@@ -49,6 +51,10 @@ async def run(plan: Plan, say: Say) -> dict[str, Any]:
         figures.series = await _series(plan, say)
     if Scenario.age in plan.scenarios:
         figures.age_ms = await age.measure(plan, say)
+    if Scenario.archive in plan.scenarios:
+        say("archive: raw rows into PostgreSQL")
+        load = replace(_load(plan), events=min(plan.events, ARCHIVE_EVENTS))
+        figures.archive = await archive.measure(plan, load, say)
     return document(figures, _machine(), _settings(plan))
 
 

@@ -23,6 +23,7 @@ class Scenario(StrEnum):
     miskeyed = "miskeyed"
     series = "series"
     age = "age"
+    archive = "archive"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 FOLDED = "liveops_metrics_folded_total"
 FORWARDED = "liveops_records_forwarded_total"
+ARCHIVED = 'liveops_archived_rows_total{table="metrics"}'
 #: Of /proc/PID/stat, counted after the command's closing bracket: user and system ticks.
 _USER_TICKS, _SYSTEM_TICKS = 11, 12
 #: A checkpoint of 10,000 series may keep its output back for a while.
@@ -48,7 +49,7 @@ def resident_mb(pid: int) -> float | None:
 
 
 def counter(text: str, name: str) -> float:
-    """A counter without labels from Prometheus text; 0 when it is not there."""
+    """A counter from Prometheus text, by name and labels; 0 when it is not there."""
     for line in text.splitlines():
         if line.startswith(name + " "):
             return float(line.split()[1])

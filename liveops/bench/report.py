@@ -20,6 +20,8 @@ class Figures:
     #: By number of series.
     series: dict[int, Result] = field(default_factory=dict)
     age_ms: dict[str, dict[str, float]] = field(default_factory=dict)
+    #: Raw rows a second.
+    archive: float | None = None
 
 
 def mean(values: list[float]) -> float:
@@ -54,6 +56,8 @@ def document(figures: Figures, machine: dict[str, Any], settings: dict[str, Any]
     speeds: dict[str, Any] = {name: round(run.events_per_s) for name, run in runs.items()}
     speeds |= {f"{name}_raw": [round(each) for each in run.raw] for name, run in runs.items()}
     speeds |= _once(figures.single)
+    if figures.archive is not None:
+        speeds["archive"] = round(figures.archive)
     return {
         "ratios": ratios(figures),
         "events_per_s": speeds,

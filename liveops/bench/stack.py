@@ -1,4 +1,4 @@
-"""A private stack for one measurement: fresh servers on free ports, one metrics worker.
+"""A private stack for one measurement: fresh servers on free ports, one worker.
 
 The worker is started by the code, command and environment of `liveops up`, with default
 settings: neither our environment's settings nor a `faust.cfg` reach it.
@@ -56,14 +56,14 @@ class PrivateStack:
     def partitions(self) -> int:
         return self.settings.partitions
 
-    def spawn_worker(self) -> Running:
+    def spawn_worker(self, name: str = WORKER) -> Running:
         """Start the worker; returns at once."""
-        self.worker = spawn(self._part({}), self.layout)
+        self.worker = spawn(self._part(name, {}), self.layout)
         return self.worker
 
     async def start_worker(self, **settings: object) -> Running:
         """Start the worker, with settings that differ from the defaults; returns when ready."""
-        self.worker = await start(self._part(settings), self.layout)
+        self.worker = await start(self._part(WORKER, settings), self.layout)
         return self.worker
 
     def kill_worker(self) -> None:
@@ -79,9 +79,9 @@ class PrivateStack:
             await end(self.worker, self.layout)
             self.worker = None
 
-    def _part(self, settings: dict[str, object]) -> Part:
+    def _part(self, name: str, settings: dict[str, object]) -> Part:
         copies = workers.plan({}, AnyPort(HOST))
-        copy = next(item for item in copies if item.name == WORKER)
+        copy = next(item for item in copies if item.name == name)
         told = {
             "LIVEOPS_CONFIG": os.devnull,
             "LIVEOPS_DATA_DIR": str(self.layout.root),

@@ -68,6 +68,7 @@ def test_counters_are_read_from_prometheus_text() -> None:
     text = '# HELP a_total x\na_total 12.0\na_total_created 9\nb_total{x="1"} 3.0\n'
     assert counter(text, "a_total") == 12.0
     assert counter(text, "c_total") == 0.0
+    assert counter(text, 'b_total{x="1"}') == 3.0
 
 
 def test_our_own_use_can_be_read_where_there_is_proc() -> None:
@@ -121,6 +122,10 @@ def test_what_did_not_run_is_absent() -> None:
     assert found["events_per_s"] == {}
     assert found["age_ms"] == {"1s": {"window_p99": 900.0}}
     assert table(found).row_count == 1
+
+
+def test_the_archive_is_told_in_rows_a_second() -> None:
+    assert document(Figures(archive=61_234.4), {}, {})["events_per_s"] == {"archive": 61_234}
 
 
 def test_batch_brings_single_with_it() -> None:
