@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 from aiokafka import ConsumerRecord
 
-from agents.partition_windows import PartitionWindows
+from agents.windows.partition_windows import PartitionWindows
 from liveops.kafka.partitioning import partition_of
 from liveops.windows.state import Limits
 from schema.topics import AGGREGATED, RAW, RAW_KEYED, WINDOWS_DIRTY

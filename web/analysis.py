@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 from aiohttp.web import Request, StreamResponse
 
-from agents.analysis_jobs import AnalysisJobs, announce
-from agents.investigate import Investigator
+from agents.analysis.investigate import Investigator
+from agents.analysis.jobs import AnalysisJobs, announce
 from liveops.deps import Deps
 from liveops.errors import NotFound, Unavailable
 from liveops.postgres import analyses

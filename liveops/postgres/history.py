@@ -17,7 +17,7 @@ MAX_WINDOWS = 50_000
 async def read_windows(
     database: Database, service: str, metric: str | None, window: str, from_s: float, to_s: float
 ) -> list[dict[str, Any]]:
-    """Closed windows as points (see agents.live.point_json); raises Unavailable."""
+    """Closed windows as points (see agents.windows.live.point_json); raises Unavailable."""
     async with database.connection() as con:
         rows = await con.fetch(
             load("history")["windows"],

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from agents.analyse import AnalyseAgent
-from agents.analysis_jobs import AnalysisJobs
-from agents.investigate import Investigator
+from agents.analysis.analyse import AnalyseAgent
+from agents.analysis.investigate import Investigator
+from agents.analysis.jobs import AnalysisJobs
 from liveops.deps import make_deps
 from liveops.kafka.app import LiveOpsApp, Loop, create_app
 from liveops.llm.client import LlmClient

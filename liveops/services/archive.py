@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import structlog
 
-from agents.archive import ArchiveAgent, FaustFlow
-from agents.archive_sinks import Days, DirtySink, RawSink, WindowSink
-from agents.archive_writer import Sink
-from agents.backfill import BackfillAgent
+from agents.archive.agent import ArchiveAgent, FaustFlow
+from agents.archive.backfill import BackfillAgent
+from agents.archive.sinks import Days, DirtySink, RawSink, WindowSink
+from agents.archive.writer import Sink
 from liveops.deps import Deps, make_deps
 from liveops.errors import Unavailable
 from liveops.kafka.app import LiveOpsApp, Loop, create_app

@@ -8,9 +8,9 @@ from typing import Any, cast
 import structlog
 from faust.types import TP
 
-from agents.correlate import CorrelateAgent
-from agents.detect import DETECTIONS_KEY, DetectAgent
-from agents.detector_upkeep import DetectorUpkeep
+from agents.incidents.correlate import CorrelateAgent
+from agents.incidents.detect import DETECTIONS_KEY, DetectAgent
+from agents.incidents.upkeep import DetectorUpkeep
 from liveops.deps import Deps, make_deps
 from liveops.errors import Unavailable
 from liveops.kafka.app import LiveOpsApp, Loop, create_app

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, cast
 
-from agents.checkpoint import Checkpointer
-from agents.live import LiveFeed
-from agents.open_windows import OpenWindows
-from agents.window import WindowAgent
+from agents.windows.agent import WindowAgent
+from agents.windows.checkpoint import Checkpointer
+from agents.windows.live import LiveFeed
+from agents.windows.open_windows import OpenWindows
 from liveops.deps import Deps, make_deps
 from liveops.errors import Unavailable
 from liveops.kafka.app import LiveOpsApp, Loop, create_app

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from faust.types.app import AppT
 
-from agents.window import EXIT_LOST_STATE
+from agents.windows.agent import EXIT_LOST_STATE
 from liveops.errors import Unavailable
 from liveops.kafka.offsets import LogOffsets
 from tables.checkpointed import CheckpointedTable

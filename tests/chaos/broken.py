@@ -50,20 +50,20 @@ class Broken:
 BUILDS = (
     Broken(
         "offset check removed",
-        "agents/gather.py",
+        "agents/intake/gather.py",
         _SEEN,
         _SEEN.replace("fresh = ", "fresh = origin == self._partition.home or "),
     ),
     Broken(
         "origin check removed",
-        "agents/gather.py",
+        "agents/intake/gather.py",
         _SEEN,
         _SEEN.replace("fresh = ", "fresh = origin != self._partition.home or "),
     ),
-    Broken("output sent before state", "agents/checkpoint.py", _STORE, _SEND_FIRST),
+    Broken("output sent before state", "agents/windows/checkpoint.py", _STORE, _SEND_FIRST),
     Broken(
         "commit without changelog ack",
-        "agents/window.py",
+        "agents/windows/agent.py",
         "        owned.unacknowledged.append(event)\n",
         "        event.ack()\n",
     ),

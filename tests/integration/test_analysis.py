@@ -14,9 +14,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from msgspec import structs
 
-from agents.analyse import AnalyseAgent
-from agents.analysis_jobs import AnalysisJobs
-from agents.investigate import Investigator
+from agents.analysis.analyse import AnalyseAgent
+from agents.analysis.investigate import Investigator
+from agents.analysis.jobs import AnalysisJobs
 from liveops.clock import SystemClock
 from liveops.errors import NotFound
 from liveops.kafka.producer import Producer

@@ -12,7 +12,7 @@ import orjson
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from agents.decode import Place, decode_record
+from agents.intake.decode import Place, decode_record
 from liveops.kafka.topics import ensure_topics
 from liveops.postgres.database import set_codecs
 from liveops.postgres.migrate import migrate

@@ -12,8 +12,8 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from agents.archive_writer import SINK
-from agents.backfill import BackfillAgent
+from agents.archive.backfill import BackfillAgent
+from agents.archive.writer import SINK
 from liveops.kafka.offsets import Bounds
 from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Outgoing, Producer
@@ -95,8 +95,8 @@ class Case:
 
 @pytest.fixture
 async def case(servers: TestServers, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Case]:
-    monkeypatch.setattr("agents.backfill._POLL_S", 0.01)
-    monkeypatch.setattr("agents.backfill._PATIENCE_S", 0.05)
+    monkeypatch.setattr("agents.archive.backfill._POLL_S", 0.01)
+    monkeypatch.setattr("agents.archive.backfill._PATIENCE_S", 0.05)
     await migrate(servers.database_url)
     database, topic = Database(servers.database_url), Topic()
     async with database.connection() as con:

@@ -10,8 +10,8 @@ import orjson
 import pytest
 from redis.exceptions import DataError
 
-from agents.live import LiveFeed
-from agents.partition_windows import Written
+from agents.windows.live import LiveFeed
+from agents.windows.partition_windows import Written
 from liveops.redis import keys
 from liveops.redis.cache import Cache
 from schema.metrics import Aggregate

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agents import gather
-from agents.batches import read_batches
-from agents.gather import Gatherer
+from agents.intake import gather
+from agents.intake.batches import read_batches
+from agents.intake.gather import Gatherer
 from liveops.kafka.partitioning import partition_of
 from liveops.windows.state import Limits, Outputs, PartitionState
 from schema.times import format_time

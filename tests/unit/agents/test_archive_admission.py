@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from faust.types import TP
 
-from agents.archive import ArchiveAgent, FaustFlow, refusal
+from agents.archive.agent import ArchiveAgent, FaustFlow, refusal
 from liveops.kafka.offsets import Bounds
 from liveops.postgres.database import Database
 from tests.unit.agents.archive_doubles import TOPIC, Ends, Event, Flow, Offsets, Store, until
@@ -17,7 +17,7 @@ from web import actuator
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agents.archive._RETRY_S", 0.001)
+    monkeypatch.setattr("agents.archive.agent._RETRY_S", 0.001)
 
 
 def test_an_end_below_the_stored_offset_is_a_refusal_in_one_line() -> None:

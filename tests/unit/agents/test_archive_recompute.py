@@ -8,8 +8,8 @@ import numpy as np
 import orjson
 import pytest
 
-from agents.archive_sinks import DirtySink, read_dirty
-from agents.recompute import recompute, spans
+from agents.archive.recompute import recompute, spans
+from agents.archive.sinks import DirtySink, read_dirty
 from liveops.postgres.backfill import Dirty, RawSpan, StoredSpan, StoredWindow
 from liveops.windows.state import OVERFLOW_TAGS, SeriesId
 from schema.metrics import Aggregate

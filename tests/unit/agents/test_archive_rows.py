@@ -12,8 +12,8 @@ from uuid import UUID
 import orjson
 import pytest
 
-from agents.archive_rows import RawRows, RowReader
-from agents.decode import Place, decode_record
+from agents.archive.rows import RawRows, RowReader
+from agents.intake.decode import Place, decode_record
 from schema.ids import raw_metric_hash, raw_metric_id
 from schema.times import to_datetime
 from schema.topics import RAW

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from agents.archive_writer import PartitionWriter
+from agents.archive.writer import PartitionWriter
 from liveops.errors import Unavailable
 from liveops.postgres.database import Database
 from tests.unit.agents.archive_doubles import TOPIC, Event, Flow, Offsets, Store, until
@@ -15,9 +15,9 @@ from tests.unit.agents.archive_doubles import TOPIC, Event, Flow, Offsets, Store
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agents.archive_writer._FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr("agents.archive_writer._LONGEST_PAUSE_S", 0.001)
-    monkeypatch.setattr("agents.archive._RETRY_S", 0.001)
+    monkeypatch.setattr("agents.archive.writer._FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr("agents.archive.writer._LONGEST_PAUSE_S", 0.001)
+    monkeypatch.setattr("agents.archive.agent._RETRY_S", 0.001)
 
 
 def writer(store: Store, flow: Flow) -> PartitionWriter:

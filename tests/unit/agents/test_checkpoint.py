@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from agents import window
-from agents.checkpoint import Checkpointer
-from agents.window import WindowAgent
+from agents.windows import agent as window_agent
+from agents.windows.agent import WindowAgent
+from agents.windows.checkpoint import Checkpointer
 from liveops.clock import FakeClock
 from liveops.errors import Unavailable
 from liveops.kafka.chunks import Chunk
@@ -141,7 +141,7 @@ async def test_a_lost_changelog_weighs_more_than_an_absent_broker() -> None:
 async def test_reading_waits_until_a_checkpoint_makes_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(window, "_MOST_UNSTORED", 3)
+    monkeypatch.setattr(window_agent, "_MOST_UNSTORED", 3)
     world = World()
     for number in range(2):
         await world.agent.take(world.event(0, *[START_S + number] * 2))
@@ -158,7 +158,7 @@ async def test_reading_waits_until_a_checkpoint_makes_room(
 async def test_a_chunk_that_waited_is_let_go_when_its_partition_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(window, "_MOST_UNSTORED", 1)
+    monkeypatch.setattr(window_agent, "_MOST_UNSTORED", 1)
     world = World()
     await world.agent.take(world.event(0, START_S, START_S))
     late = world.event(1, START_S)

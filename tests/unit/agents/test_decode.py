@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from agents.decode import Decoded, Place, decode_record
+from agents.intake.decode import Decoded, Place, decode_record
 from schema.ids import raw_metric_id
 
 PLACE = Place("metrics.raw", 3, 42, 1_700_000_000.0)

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from agents import pace
-from agents.pace import HOLD_S, Pace
+from agents.windows import pace
+from agents.windows.pace import HOLD_S, Pace
 
 
 def steps(pace: Pace, records: int, each_s: float) -> list[int]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
-from agents.window import WindowAgent
+from agents.windows.agent import WindowAgent
 from liveops.kafka.chunks import Chunk
 from liveops.kafka.producer import Outgoing
 from liveops.windows.state import Limits

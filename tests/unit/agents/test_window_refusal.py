@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from agents.window import WindowAgent
+from agents.windows.agent import WindowAgent
 from liveops.windows.state import Limits
 from schema.topics import RAW, RAW_KEYED
 from tests.windows_model import Log, right_partition

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from agents import pace
-from agents.window import WindowAgent
+from agents.windows import pace
+from agents.windows.agent import WindowAgent
 from liveops.kafka.chunks import Chunk
 from liveops.windows.staging import flush
 from liveops.windows.state import Limits

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agents.decode import Fault, Place
-from agents.origin import HEADER, Origins
+from agents.intake.decode import Fault, Place
+from agents.intake.origin import HEADER, Origins
 from liveops.kafka.producer import Outgoing
 from liveops.windows.buckets import Floats, Ints
 from liveops.windows.state import Arrivals

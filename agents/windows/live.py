@@ -15,8 +15,8 @@ from typing import Any
 import orjson
 import structlog
 
-from agents.partition_windows import Written
-from agents.shown import KEEP_LIVE, Shown, metrics_of
+from agents.windows.partition_windows import Written
+from agents.windows.shown import KEEP_LIVE, Shown, metrics_of
 from liveops.errors import Unavailable
 from liveops.redis import keys
 from liveops.redis.cache import Cache

@@ -1,7 +1,7 @@
 """metrics.raw and metrics.aggregated → PostgreSQL, exactly once.
 
 An app of its own, so that a slow database never slows the windows. Each partition has a
-writer (agents/archive_writer.py) from its assignment to its revocation; before it writes,
+writer (agents/archive/writer.py) from its assignment to its revocation; before it writes,
 PostgreSQL's offset is compared with the log.
 """
 
@@ -18,7 +18,7 @@ from faust.types import TP
 from faust.types.app import AppT
 from faust.types.events import EventT
 
-from agents.archive_writer import SINK, PartitionWriter, Sink
+from agents.archive.writer import SINK, PartitionWriter, Sink
 from liveops.errors import Unavailable
 from liveops.kafka.offsets import Bounds, Log
 from liveops.kafka.progress import committed_offsets, let_go, must_let_go

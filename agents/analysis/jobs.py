@@ -9,7 +9,7 @@ import orjson
 import structlog
 from msgspec import structs
 
-from agents.investigate import Case, Investigator
+from agents.analysis.investigate import Case, Investigator
 from liveops.clock import Clock
 from liveops.errors import LiveOpsError, NotFound, Unavailable
 from liveops.llm.client import LlmClient

@@ -14,9 +14,9 @@ import os
 import structlog
 from prometheus_async.aio import time
 
-from agents.live import LiveFeed
-from agents.partition_windows import PartitionWindows
-from agents.window import EXIT_LOST_STATE, OwnedPartition, WindowAgent
+from agents.windows.agent import EXIT_LOST_STATE, OwnedPartition, WindowAgent
+from agents.windows.live import LiveFeed
+from agents.windows.partition_windows import PartitionWindows
 from liveops.clock import Clock
 from liveops.errors import Unavailable
 from liveops.kafka.producer import Outgoing, Producer

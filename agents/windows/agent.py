@@ -1,7 +1,7 @@
 """metrics.raw → windows. Chunks are decoded and folded at once, stored at checkpoints.
 
 Reads `metrics.raw` and `liveops.raw.keyed`. A record whose service belongs to another
-partition is forwarded once; the checkpoint (agents/checkpoint.py) acknowledges.
+partition is forwarded once; the checkpoint (agents/windows/checkpoint.py) acknowledges.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import structlog
 from faust import Stream
 from faust.types.events import EventT
 
-from agents.decode import Fault
-from agents.forward import ForOthers, Forwarder
-from agents.live import LiveFeed
-from agents.origin import origins_of, place_of
-from agents.pace import Pace
-from agents.partition_windows import PartitionWindows
-from agents.rows import Gathered
-from agents.shown import newest
+from agents.intake.decode import Fault
+from agents.intake.origin import origins_of, place_of
+from agents.intake.rows import Gathered
+from agents.windows.forward import ForOthers, Forwarder
+from agents.windows.live import LiveFeed
+from agents.windows.pace import Pace
+from agents.windows.partition_windows import PartitionWindows
+from agents.windows.shown import newest
 from liveops.kafka.chunks import Record, chunk_of
 from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Producer

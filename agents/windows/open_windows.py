@@ -1,6 +1,6 @@
 """Open windows out to their topic, as soon as the fold gives them; and the ticks.
 
-Apart from the checkpoints (agents/checkpoint.py): a long one must not make them old.
+Apart from the checkpoints (agents/windows/checkpoint.py): a long one must not make them old.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import structlog
 from faust.types import TP
 from faust.types.app import AppT
 
-from agents.live import LiveFeed
-from agents.partition_windows import OpenRecord
-from agents.window import EXIT_LOST_STATE, WindowAgent
+from agents.windows.agent import EXIT_LOST_STATE, WindowAgent
+from agents.windows.live import LiveFeed
+from agents.windows.partition_windows import OpenRecord
 from liveops.clock import Clock
 from liveops.errors import Unavailable
 from liveops.kafka.producer import Outgoing, Producer

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from agents.deadletter import bury
-from agents.decode import Fault, Place
-from agents.rows import Gathered
+from agents.intake.decode import Fault, Place
+from agents.intake.rows import Gathered
+from agents.windows.deadletter import bury
 from liveops.errors import Unavailable
 from liveops.kafka.producer import Outgoing, Producer
 from liveops.metrics import FORWARDED

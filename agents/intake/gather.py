@@ -2,7 +2,7 @@
 
 A series seen before is known by the bytes of its names and tags, so most records are
 read in columns: all decoded, all looked up, all checked. What is unusual about a record,
-or new, is left to `agents.careful`.
+or new, is left to `agents.intake.careful`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from msgspec import UNSET
 
-from agents.batches import Batches, read_batches
-from agents.careful import UNKNOWN, CarefulReader
-from agents.origin import origins_of
-from agents.rows import Columns, Gathered, Rows, in_bounds
-from agents.times import seconds_of
-from agents.wire import Wire, decode_all
+from agents.intake.batches import Batches, read_batches
+from agents.intake.careful import UNKNOWN, CarefulReader
+from agents.intake.origin import origins_of
+from agents.intake.rows import Columns, Gathered, Rows, in_bounds
+from agents.intake.times import seconds_of
+from agents.intake.wire import Wire, decode_all
 from liveops.windows.buckets import Floats, argsort_small, group_starts
 from liveops.windows.state import SERIES_BITS, Limits, Outputs, PartitionState
 from schema.topics import RAW_KEYED

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from agents.gather import Gatherer
-from agents.rows import Gathered
+from agents.intake.gather import Gatherer
+from agents.intake.rows import Gathered
 from liveops.metrics import (
     DUPLICATES_SKIPPED,
     METRICS_FOLDED,

@@ -1,7 +1,7 @@
 """From records of `metrics.raw` to packed rows of the archive, as fast as Python can.
 
 A series seen before is known by the bytes of its names and tags, so only its first
-metric goes through the full check of `agents.decode`; so does whatever looks unusual.
+metric goes through the full check of `agents.intake.decode`; so does whatever looks unusual.
 Both ways give the same rows.
 """
 
@@ -15,8 +15,17 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET
 
-from agents.decode import MAX_ITEMS, MAX_RECORD_BYTES, Place, decode_record
-from agents.wire import NO_TAGS, NOT_QUICK, Item, Unusual, Wire, decode_wire, id_bytes, seconds
+from agents.intake.decode import MAX_ITEMS, MAX_RECORD_BYTES, Place, decode_record
+from agents.intake.wire import (
+    NO_TAGS,
+    NOT_QUICK,
+    Item,
+    Unusual,
+    Wire,
+    decode_wire,
+    id_bytes,
+    seconds,
+)
 from liveops.postgres import raw_copy
 from schema.ids import raw_metric_hash
 from schema.metrics import MAX_FUTURE_S

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.decode import Place
+from agents.intake.decode import Place
 from liveops.windows.buckets import Floats, Ints
 from schema.topics import RAW, RAW_KEYED
 

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from msgspec import UNSET
 
-from agents.careful import UNKNOWN, Names
-from agents.decode import MAX_ITEMS, MAX_RECORD_BYTES
-from agents.rows import Columns, in_bounds
-from agents.times import seconds_of
-from agents.wire import NO_TAGS, Item, Wire
+from agents.intake.careful import UNKNOWN, Names
+from agents.intake.decode import MAX_ITEMS, MAX_RECORD_BYTES
+from agents.intake.rows import Columns, in_bounds
+from agents.intake.times import seconds_of
+from agents.intake.wire import NO_TAGS, Item, Wire
 from liveops.windows.buckets import Floats
 
 

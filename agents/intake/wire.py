@@ -1,6 +1,6 @@
 """Metrics as they are written in a record, read without looking at every name. Pure.
 
-Times stay text: agents/times.py reads those of many records at once.
+Times stay text: agents/intake/times.py reads those of many records at once.
 """
 
 from __future__ import annotations

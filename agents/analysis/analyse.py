@@ -8,8 +8,8 @@ import orjson
 import structlog
 from faust.types import StreamT
 
-from agents.analysis_jobs import AnalysisJobs, announce
-from agents.investigate import Investigator
+from agents.analysis.investigate import Investigator
+from agents.analysis.jobs import AnalysisJobs, announce
 from liveops.clock import Clock
 from liveops.errors import LiveOpsError
 from liveops.redis.cache import Cache

@@ -1,7 +1,7 @@
 """Dirty minutes → windows recomputed from the archive → metrics.aggregated.
 
 Values too late for the stream are in the archive like all others. The archive keeps the
-minutes named on `liveops.windows.dirty` in PostgreSQL (agents/archive_sinks.py). Once it
+minutes named on `liveops.windows.dirty` in PostgreSQL (agents/archive/sinks.py). Once it
 has stored the records in question, their windows are computed again from the raw rows
 and published with the next revision and `"backfill": true`. Doing it twice changes nothing.
 """
@@ -13,8 +13,8 @@ from collections.abc import Iterable
 
 import structlog
 
-from agents.archive_writer import SINK
-from agents.recompute import recompute, spans
+from agents.archive.recompute import recompute, spans
+from agents.archive.writer import SINK
 from liveops.errors import Unavailable
 from liveops.kafka.offsets import Log
 from liveops.kafka.partitioning import partition_of

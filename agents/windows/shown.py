@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from agents.decode import Place, decode_record
-from agents.rows import Gathered
+from agents.intake.decode import Place, decode_record
+from agents.intake.rows import Gathered
 from liveops.windows.buckets import argsort_small, group_starts
 from liveops.windows.state import SERIES_BITS, PartitionState
 from schema.metrics import Metric

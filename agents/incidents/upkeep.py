@@ -8,7 +8,7 @@ import os
 import structlog
 from faust.types.app import AppT
 
-from agents.detect import DetectAgent
+from agents.incidents.detect import DetectAgent
 from liveops.clock import Clock
 from liveops.detection.codec import encode_presence, encode_series
 from liveops.detection.no_data import is_live

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from agents.decode import Fault, Place
+from agents.intake.decode import Fault, Place
 from liveops.kafka.producer import Producer
 from liveops.metrics import DEAD_LETTERS
 from schema.topics import DEADLETTER

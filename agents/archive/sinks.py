@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import structlog
 
-from agents.archive_rows import DAY_S, RawRows, RowReader
+from agents.archive.rows import DAY_S, RawRows, RowReader
 from liveops.clock import Clock
 from liveops.metrics import ARCHIVE_EXPIRED, BAD_INTERNAL_RECORDS
 from liveops.postgres import archive
@@ -127,7 +127,7 @@ class WindowSink:
 
 
 class DirtySink:
-    """`liveops.windows.dirty` → `dirty_minutes`, which agents/backfill.py works off."""
+    """`liveops.windows.dirty` → `dirty_minutes`, which agents/archive/backfill.py works off."""
 
     table = "dirty_minutes"
 

@@ -1,7 +1,7 @@
 """metrics.aggregated and liveops.windows.open → detectors → liveops.detections.
 
 A detection is on the broker before the state that remembers it is stored, and the state
-is stored before its records are acknowledged (agents/detector_upkeep.py): a crash at any
+is stored before its records are acknowledged (agents/incidents/upkeep.py): a crash at any
 point repeats detections with the same ids and loses none.
 """
 

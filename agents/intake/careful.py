@@ -1,6 +1,6 @@
 """Records that are read with care: batches, given ids, first sights, bad input.
 
-What the quick way of `agents.gather` does not take comes here; both give the same
+What the quick way of `agents.intake.gather` does not take comes here; both give the same
 metrics, faults and ids.
 """
 
@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from msgspec import UNSET
 
-from agents.decode import MAX_ITEMS, MAX_RECORD_BYTES, Decoded, Fault, decode_record
-from agents.origin import place_of
-from agents.rows import Gathered, Rows
-from agents.wire import NO_TAGS, UNREADABLE, Item, Unusual, Wire, id_bytes, seconds
+from agents.intake.decode import MAX_ITEMS, MAX_RECORD_BYTES, Decoded, Fault, decode_record
+from agents.intake.origin import place_of
+from agents.intake.rows import Gathered, Rows
+from agents.intake.wire import NO_TAGS, UNREADABLE, Item, Unusual, Wire, id_bytes, seconds
 from liveops.kafka.partitioning import partition_of
 from liveops.windows.series import number_of
 from liveops.windows.state import SERIES_BITS, Limits, Outputs, PartitionState, SeriesId

@@ -1,0 +1,1 @@
+"""Incidents → analyses: the analysis worker."""

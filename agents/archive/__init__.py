@@ -1,0 +1,1 @@
+"""`metrics.raw` and closed windows → PostgreSQL: the archive worker."""

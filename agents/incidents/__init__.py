@@ -1,0 +1,1 @@
+"""Windows → detections → incidents: the incidents worker."""

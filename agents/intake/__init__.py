@@ -1,0 +1,1 @@
+"""From records of `metrics.raw` to rows."""

@@ -1,0 +1,1 @@
+"""`metrics.raw` → windows: the metrics worker."""
