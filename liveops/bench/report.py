@@ -17,8 +17,8 @@ class Figures:
     single: Result | None = None
     batch: Result | None = None
     miskeyed: Result | None = None
-    #: By number of series.
-    series: dict[int, Result] = field(default_factory=dict)
+    #: By number of series; few are measured before and after many.
+    series: dict[int, list[Result]] = field(default_factory=dict)
     age_ms: dict[str, dict[str, float]] = field(default_factory=dict)
     #: Raw rows a second.
     archive: float | None = None
@@ -44,7 +44,9 @@ def ratios(figures: Figures) -> dict[str, float]:
     if miskeyed is not None:
         found["miskeyed"] = miskeyed.events_per_s / mean(miskeyed.raw)
     if len(figures.series) > 1:
-        few, many = (figures.series[count].cpu_s_per_million for count in sorted(figures.series))
+        few, many = (
+            _mean_of(figures.series[n], "cpu_s_per_million") for n in sorted(figures.series)
+        )
         if few and many:
             found["series_cpu"] = many / few
     return {name: round(value, 3) for name, value in found.items()}
@@ -79,9 +81,16 @@ def _once(single: Result | None) -> dict[str, int]:
 
 def _each(figures: Figures, name: str, places: int) -> dict[str, float]:
     """One figure of each run that has it, those by number of series included."""
-    runs = _runs(figures) | {f"{count}_series": run for count, run in figures.series.items()}
-    values = {run: getattr(result, name) for run, result in runs.items()}
+    runs = {run: [result] for run, result in _runs(figures).items()}
+    runs |= {f"{count}_series": found for count, found in figures.series.items()}
+    values = {run: _mean_of(results, name) for run, results in runs.items()}
     return {run: round(value, places) for run, value in values.items() if value is not None}
+
+
+def _mean_of(results: list[Result], name: str) -> float | None:
+    """Mean of a figure over several runs; None when one has none."""
+    values = [getattr(result, name) for result in results]
+    return None if None in values else mean(values)
 
 
 def _runs(figures: Figures) -> dict[str, Result]:

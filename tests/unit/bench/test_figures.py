@@ -94,8 +94,8 @@ def test_ratios_are_against_the_mean_of_the_baselines_around_the_worker() -> Non
         batch=result(180.0, raw=[1.0, 1.0]),
         miskeyed=result(30.0, raw=[90.0, 110.0]),
         series={
-            100: result(9.0, cpu_s_per_million=8.0),
-            10_000: result(5.0, cpu_s_per_million=12.0),
+            100: [result(9.0, cpu_s_per_million=7.0), result(9.0, cpu_s_per_million=9.0)],
+            10_000: [result(5.0, cpu_s_per_million=12.0)],
         },
     )
     assert ratios(figures) == {
@@ -109,7 +109,7 @@ def test_ratios_are_against_the_mean_of_the_baselines_around_the_worker() -> Non
 
 
 def test_memory_and_restart_are_told_of_each_run() -> None:
-    figures = Figures(batch=result(9.0, raw=[1.0]), series={100: result(5.0, resident_mb=None)})
+    figures = Figures(batch=result(9.0, raw=[1.0]), series={100: [result(5.0, resident_mb=None)]})
     found = document(figures, {}, {})
     assert found["restart_s"] == {"batch": 4.2, "100_series": 4.2}
     assert found["resident_mb"] == {"batch": 150}
