@@ -7,7 +7,7 @@ an ordinary Faust event otherwise; every other topic behaves as in stock Faust.
 
 To use it in an app of your own:
 
-    register()
+    register()  # an installed package is known without it
     app = faust.App("name", broker="batched://localhost:9092", ...)
     app.batched_topics = frozenset({"measurements"})
 
@@ -193,5 +193,5 @@ class Transport(driver.Transport):
 
 
 def register() -> None:
-    """Make `batched://` known to Faust; a checkout needs no installed entry point."""
+    """Make `batched://` known to Faust where the package is not installed."""
     drivers.TRANSPORTS.aliases[SCHEME] = f"{__name__}:Transport"

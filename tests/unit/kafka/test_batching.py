@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import tomllib
 from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import EntryPoint, version
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import AsyncMock, Mock
@@ -445,3 +447,10 @@ async def test_a_fetch_waits_at_the_broker_only_shortly(consumer: Any) -> None:
     assert found._fetch_max_wait_ms == fetching.FETCH_WAIT_MS
     names = AIOKafkaConsumer.start.__code__.co_names
     assert "_fetch_max_wait_ms" in names  # read when the fetcher is made, after this
+
+
+def test_an_installed_package_makes_the_scheme_known_without_a_call() -> None:
+    group = "faust.transports"
+    project = tomllib.loads((Path(batching.__file__).parents[2] / "pyproject.toml").read_text())
+    target = project["project"]["entry-points"][group][batching.SCHEME]
+    assert EntryPoint(batching.SCHEME, target, group).load() is batching.Transport
