@@ -86,8 +86,13 @@ FORWARDED = Counter(
 )
 DEAD_LETTERS = Counter(
     "liveops_dead_letters_total",
-    "Inputs set aside on metrics.deadletter, by reason.",
+    "Bad inputs by reason; most are set aside on metrics.deadletter, one by one.",
     ["reason"],
+    registry=REGISTRY,
+)
+DEAD_LETTERS_CUT = Counter(
+    "liveops_dead_letters_cut_total",
+    "Bad inputs that are not on metrics.deadletter because too many came at once.",
     registry=REGISTRY,
 )
 TOMBSTONES = Counter(
@@ -97,7 +102,15 @@ TOMBSTONES = Counter(
 )
 OVERFLOWED = Counter(
     "liveops_series_overflow_total",
-    "Metrics counted in a service's overflow series because it has too many series.",
+    "Metrics counted in overflow series, because there were too many series, and services "
+    "taken for liveops_overflow/<partition>, once a slice, because there were too many of them.",
+    ["kind"],
+    registry=REGISTRY,
+)
+READERS_SILENT = Counter(
+    "liveops_silent_readers_total",
+    "Times the reader of another partition said nothing for 30 s, so that no window waits "
+    "for it any more; what it hands on later corrects windows.",
     registry=REGISTRY,
 )
 WINDOWS_EMITTED = Counter(

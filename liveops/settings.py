@@ -61,6 +61,7 @@ class Settings(BaseModel):
     checkpoint_interval_s: float = Field(default=0.25, gt=0)
     max_series_per_service: int = Field(default=5000, ge=1)
     max_series: int = Field(default=200_000, ge=1)
+    max_services: int = Field(default=20_000, ge=1)
     raw_retention_days: int = Field(default=7, ge=1)
     window_retention_days: int = Field(default=90, ge=1)
     openai_api_key: str | None = Field(default=None, repr=False)

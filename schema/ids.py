@@ -37,16 +37,6 @@ def idempotent_metric_id(subject: str, key: str, index: int) -> str:
     return derived_id("post", subject, key, index)
 
 
-def series_key(metric_type: str, tags: dict[str, str]) -> str:
-    """Name of a series within its service: metric type and sorted tags."""
-    if not tags:
-        return metric_type
-    if len(tags) == 1:  # as most have; nothing to sort
-        [(name, value)] = tags.items()
-        return f"{metric_type}{{{name}={value}}}"
-    return metric_type + "{" + ",".join(f"{k}={tags[k]}" for k in sorted(tags)) + "}"
-
-
 def detection_id(rule_id: str, service: str, series: str, onset_s: float) -> str:
     """Id of one excursion of one series under one rule."""
     return derived_id("detection", rule_id, service, series, round(onset_s * 1000))

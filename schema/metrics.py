@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct
 
-from schema.ids import series_key
+from schema.series import series_key
 from schema.times import format_time, parse_time_s
 
 MAX_TAGS = 16

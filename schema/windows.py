@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Raw, Struct
 
-from schema.ids import series_key
 from schema.metrics import Aggregate
+from schema.series import SeriesId, series_id
 from schema.times import format_edge, format_time, parse_edge, parse_time_s
 
 
@@ -94,10 +94,10 @@ _decode_window = msgspec.json.Decoder(_Window).decode
 _decode_open = msgspec.json.Decoder(_OpenWindows).decode
 
 
-def name_series(service: str, metric_type: str, tags: dict[str, str]) -> SeriesName:
+def name_series(series: SeriesId) -> SeriesName:
     """Both names of a series."""
-    names = {"service_name": service, "metric_type": metric_type, "tags": tags}
-    return SeriesName(series_key(metric_type, tags), _encode(names)[:-1])
+    names = series._asdict() | {"tags": dict(series.tags)}
+    return SeriesName(series.key, _encode(names)[:-1])
 
 
 def write_windows(got: Windows, *, backfill: bool = False) -> list[bytes]:
@@ -127,7 +127,7 @@ def _place(window: str, start_s: int, end_s: int) -> bytes:
 
 def write_window(got: Aggregate) -> bytes:
     """The record of a window."""
-    name = name_series(got.service_name, got.metric_type, got.tags)
+    name = name_series(series_id(got.service_name, got.metric_type, got.tags))
     figures = (got.count, got.sum, got.min, got.max, got.mean, got.stddev, got.p50, got.p95,
                got.p99, got.rate)  # fmt: skip
     (record,) = write_windows(

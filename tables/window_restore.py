@@ -11,7 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from liveops.windows.state import MINUTE_S, UNSEEN_S, PartitionState, SeriesId, ServiceState
+from liveops.windows.admission import note_seen, stale_series
+from liveops.windows.buckets import Ints
+from liveops.windows.state import MINUTE_S, UNSEEN_S, PartitionState, ServiceWindows
+from schema.series import OVERFLOW_TAGS, SeriesId
 from tables.pending import Pending
 from tables.windows import (
     ID_BYTES,
@@ -20,7 +23,7 @@ from tables.windows import (
     decode_names,
     decode_piece,
     minute_part_of,
-    offsets_of,
+    outline_of,
 )
 
 
@@ -40,38 +43,54 @@ def restore(partition: PartitionState, name: str, values: dict[str, bytes]) -> R
     service.event_max_s, service.event_append_s = header.event_max_s, header.event_append_s
     service.watermark_s = service.loaded_s = header.watermark_s
     service.offsets = header.offsets
+    service.heard_s = header.heard_s or {o: header.clocks.get(o, 0.0) for o in header.offsets}
     service.corrections = {start: set(n) for start, n in header.corrections.items()}
     for origin, clock_s in header.clocks.items():
         partition.clocks[origin] = max(clock_s, partition.clocks.get(origin, 0.0))
     for origin, offset in header.offsets.items():
         until = partition.replay_until.get(origin, -1)
         partition.replay_until[origin] = max(offset, until)
-    _names(partition, service, values)
+    _names(service, values)
     _minutes(service, values)
+    _count(partition, service)
     _ids(service, values, header)
     return _pieces(values, header)
 
 
-def _names(partition: PartitionState, service: ServiceState, values: dict[str, bytes]) -> None:
+def _names(service: ServiceWindows, values: dict[str, bytes]) -> None:
+    minutes: list[int] = []
+    watermark_s = max(service.watermark_s, 0.0)
     for first in sorted(int(part[1:]) for part in values if part[0] == "s"):
-        names = decode_names(values[f"s{first}"])
-        service.series += [None] * (first - len(service.series))
-        for name in names:
-            series = None
-            if name is not None:
-                series = SeriesId(name[0], tuple((k, v) for k, v in name[1]))
+        missing = first - len(service.series)
+        service.series += [None] * missing
+        minutes += [UNSEEN_S] * missing
+        for stored in decode_names(values[f"s{first}"]):
+            series, minute = None, UNSEEN_S
+            if stored is not None:
+                tags = tuple((name, text) for name, text in stored.tags)
+                series = SeriesId(service.name, stored.metric_type, tags)
                 service.numbers[series] = len(service.series)
+                minute = int(watermark_s // MINUTE_S) * MINUTE_S  # not told before form 2
+                if stored.last_minute is not None:
+                    minute = stored.last_minute
             service.series.append(series)
+            minutes.append(minute)
     service.free = [n for n, series in enumerate(service.series) if series is None]
-    partition.series_count += len(service.numbers)
-    minute = 0
-    if service.numbers and service.watermark_s > 0:
-        minute = int(service.watermark_s // MINUTE_S) * MINUTE_S
-    named = [UNSEEN_S if series is None else minute for series in service.series]
-    service.last_minute = np.array(named, np.int64)
+    service.last_minute = np.array(minutes, np.int64)
 
 
-def _minutes(service: ServiceState, values: dict[str, bytes]) -> None:
+def _count(partition: PartitionState, service: ServiceWindows) -> None:
+    """Which series are in the count: those that have left keep their numbers for a while."""
+    service.dormant = {*stale_series(service, service.watermark_s)}
+    counted = {series: n for series, n in service.numbers.items() if n not in service.dormant}
+    service.overflow = {n for series, n in counted.items() if series.tags == OVERFLOW_TAGS}
+    service.counted = len(counted) - len(service.overflow)
+    partition.counted += service.counted
+    partition.overflow_series += len(service.overflow)
+    partition.dormant += len(service.dormant)
+
+
+def _minutes(service: ServiceWindows, values: dict[str, bytes]) -> None:
     for part in values:
         if part[0] == "m":
             start, series = minute_part_of(part)
@@ -79,16 +98,24 @@ def _minutes(service: ServiceState, values: dict[str, bytes]) -> None:
             service.parts.setdefault(start, set()).add(series)
     for start, ranges in service.parts.items():
         for series in sorted(ranges, key=lambda r: r[1] - r[0]):
-            offsets = offsets_of(values[f"m{start}/{series[0]}-{series[1]}"])
+            offsets, present = outline_of(values[f"m{start}/{series[0]}-{series[1]}"])
+            _note_present(service, present, start)
             if any(o > service.offsets.get(origin, -1) for origin, o in offsets.items()):
-                service.floors.setdefault(start, {})[series] = offsets
+                service.replay_floors.setdefault(start, {})[series] = offsets
 
 
-def _ids(service: ServiceState, values: dict[str, bytes], header: Header) -> None:
+def _note_present(service: ServiceWindows, present: Ints, start: int) -> None:
+    """Series with values in a minute were seen in it; the numbers of forgotten ones were not."""
+    known = [n for n in present.tolist() if n < len(service.series) and service.series[n]]
+    if known:
+        note_seen(service, np.array(known), start)
+
+
+def _ids(service: ServiceWindows, values: dict[str, bytes], header: Header) -> None:
     for minute, number, count in header.ids:
         value = values[f"i{minute}/{number}"][: count * ID_BYTES]
         ids = [value[at : at + ID_BYTES] for at in range(0, len(value), ID_BYTES)]
-        service.seen.restore((minute, number), ids)
+        service.dedup.restore((minute, number), ids)
 
 
 def _pieces(values: dict[str, bytes], header: Header) -> Restored:

@@ -17,15 +17,20 @@ from liveops.windows.state import (
     MINUTE_S,
     PartitionState,
     Range,
-    ServiceState,
+    ServiceWindows,
 )
+from schema.series import OVERFLOW_SERVICE
+from tables.checkpointed import SEPARATOR
 from tables.pending import Pending
 from tables.window_restore import restore
 from tables.windows import (
+    FORM,
     MAX_VALUE_BYTES,
     NAMES_PER_VALUE,
     Header,
     Names,
+    StoredSeries,
+    decode_forwards,
     decode_minute,
     encode,
     encode_minute,
@@ -37,25 +42,30 @@ from tables.windows import (
 Table = MutableMapping[bytes, bytes]
 #: Series in one value of a minute, halved where that is too much.
 _SERIES_PER_VALUE = 64
+#: Forwards are noted for so long ahead that few of them have to be.
+_FORWARDS_AHEAD_S = 600.0
 
 
 class WindowStore:
     """The values of one partition's services in a table."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, partition: int) -> None:
         self._table = table
+        self._forwards_key = key_of(f"{OVERFLOW_SERVICE}{partition}", "f")
+        #: Until when each partition is to be sent marks, as it is stored.
+        self._stored_forwards: dict[int, float] = {}
         #: Keys to delete once the header written before is safe.
         self._trash: set[bytes] = set()
         self._stored_pieces: dict[str, set[int]] = {}
 
-    def write(self, partition: PartitionState, service: ServiceState, pending: Pending) -> None:
+    def write(self, partition: PartitionState, service: ServiceWindows, pending: Pending) -> None:
         """Write what changed of a service; the order is the point."""
         self._write_names(service)
         for start in sorted(service.minutes):
             block = service.minutes[start]
-            dirty = block.dirty()
-            if len(dirty):
-                self._write_minute(service, start, block, dirty)
+            unstored = block.unstored()
+            if len(unstored):
+                self._write_minute(service, start, block, unstored)
         self._write_ids(service)
         self._write_pieces(service.name, pending)
         self._write_header(partition, service, pending)
@@ -63,9 +73,30 @@ class WindowStore:
             ranges = service.parts.pop(start, set())
             self._trash.update(minute_key(service.name, start, series) for series in ranges)
         service.dropped.clear()
-        service.dirty = False
-        _forget_floors(service)
+        service.unstored = False
+        _forget_replay_floors(service)
         _evict(service)
+
+    def forget(self, partition: PartitionState) -> None:
+        """Delete the values of services that were forgotten; a header of theirs comes anew."""
+        forgotten, partition.forgotten = partition.forgotten, set()
+        if not forgotten:
+            return
+        for key in list(self._table):
+            owner = key.split(SEPARATOR, 1)[0].decode()
+            if owner in forgotten:
+                self._trash.add(key)
+        for name in forgotten:
+            self._stored_pieces.pop(name, None)
+
+    def write_forwards(self, partition: PartitionState) -> None:
+        """Remember for how long which partitions are to be sent marks."""
+        stored = self._stored_forwards
+        if all(stored.get(home, 0.0) >= s for home, s in partition.forwarded_s.items()):
+            return
+        until_s = {home: s + _FORWARDS_AHEAD_S for home, s in partition.forwarded_s.items()}
+        self._stored_forwards = until_s
+        self._put(self._forwards_key, encode(until_s))
 
     def clean(self) -> None:
         """Delete what the headers written before no longer need; they must be safe."""
@@ -79,7 +110,7 @@ class WindowStore:
         self._trash.discard(key)
 
     def _write_header(
-        self, partition: PartitionState, service: ServiceState, pending: Pending
+        self, partition: PartitionState, service: ServiceWindows, pending: Pending
     ) -> None:
         header = Header(
             service.event_max_s,
@@ -90,24 +121,32 @@ class WindowStore:
             {start: sorted(numbers) for start, numbers in service.corrections.items()},
             sorted(pending.pieces),
             pending.next_piece,
-            [(*part, len(ids)) for part, ids in service.seen.parts.items()],
+            [(*part, len(ids)) for part, ids in service.dedup.parts.items()],
+            service.heard_s,
+            FORM,
         )
         self._put(header_key(service.name), encode(header))
 
-    def _write_names(self, service: ServiceState) -> None:
-        for number in sorted({n // NAMES_PER_VALUE for n in service.new_series}):
+    def _write_names(self, service: ServiceWindows) -> None:
+        for number in sorted({n // NAMES_PER_VALUE for n in service.unstored_series}):
             first = number * NAMES_PER_VALUE
             names: Names = [
-                None if series is None else (series.metric_type, list(series.tags))
-                for series in service.series[first : first + NAMES_PER_VALUE]
+                None
+                if series is None
+                else StoredSeries(
+                    series.metric_type, list(series.tags), int(service.last_minute[first + at])
+                )
+                for at, series in enumerate(service.series[first : first + NAMES_PER_VALUE])
             ]
             self._put(key_of(service.name, f"s{first}"), encode(names))
-        service.new_series.clear()
+        service.unstored_series.clear()
 
-    def _write_minute(self, service: ServiceState, start: int, block: Block, dirty: Ints) -> None:
+    def _write_minute(
+        self, service: ServiceWindows, start: int, block: Block, unstored: Ints
+    ) -> None:
         parts = service.parts.setdefault(start, set())
         narrow = [r for r in parts if r[1] - r[0] < _SERIES_PER_VALUE]
-        ranges = _ranges(narrow, dirty)
+        ranges = _ranges(narrow, unstored)
         while ranges:
             series = ranges.pop()
             offsets = _offsets(service, start, series)
@@ -124,14 +163,14 @@ class WindowStore:
                 parts.add(series)
         block.stored()
 
-    def _write_ids(self, service: ServiceState) -> None:
-        for minute, number in sorted(service.seen.dirty):
+    def _write_ids(self, service: ServiceWindows) -> None:
+        for minute, number in sorted(service.dedup.unstored):
             key = key_of(service.name, f"i{minute}/{number}")
-            self._put(key, b"".join(service.seen.parts[minute, number]))
-        service.seen.dirty.clear()
-        for minute, number in service.seen.dropped:
+            self._put(key, b"".join(service.dedup.parts[minute, number]))
+        service.dedup.unstored.clear()
+        for minute, number in service.dedup.dropped:
             self._trash.add(key_of(service.name, f"i{minute}/{number}"))
-        service.seen.dropped.clear()
+        service.dedup.dropped.clear()
 
     def _write_pieces(self, service: str, pending: Pending) -> None:
         stored = self._stored_pieces.setdefault(service, set())
@@ -143,7 +182,7 @@ class WindowStore:
             self._trash.add(key_of(service, f"p{number}"))
             stored.discard(number)
 
-    def load_minute(self, service: ServiceState, start: int) -> Block:
+    def load_minute(self, service: ServiceWindows, start: int) -> Block:
         """A kept minute from its parts; narrow ranges win over the wide ones they came from."""
         block = Block()
         covered: set[int] = set()
@@ -162,6 +201,9 @@ class WindowStore:
 
         None when there is no header: nothing of the service was ever safe.
         """
+        if self._forwards_key == key_of(name, "f") and "f" in values:
+            self._stored_forwards = decode_forwards(values.pop("f"))
+            partition.forwarded_s = dict(self._stored_forwards)
         found = restore(partition, name, values)
         self._trash.update(key_of(name, part) for part in found.needless)
         if found.pending is not None:
@@ -182,20 +224,20 @@ def _ranges(narrow: list[Range], numbers: Ints) -> set[Range]:
     return found
 
 
-def _offsets(service: ServiceState, start: int, series: Range) -> dict[int, int]:
+def _offsets(service: ServiceWindows, start: int, series: Range) -> dict[int, int]:
     """Up to where records are in a part: it may hold more than the service has replayed."""
     offsets = dict(service.offsets)
-    for stored, floor in service.floors.get(start, {}).items():
+    for stored, floor in service.replay_floors.get(start, {}).items():
         if stored[0] <= series[0] < stored[1]:
             for origin, offset in floor.items():
                 offsets[origin] = max(offset, offsets.get(origin, -1))
     return offsets
 
 
-def _forget_floors(service: ServiceState) -> None:
+def _forget_replay_floors(service: ServiceWindows) -> None:
     """Drop floors that the service has replayed past."""
-    for start in list(service.floors):
-        ranges = service.floors[start]
+    for start in list(service.replay_floors):
+        ranges = service.replay_floors[start]
         for series in [
             series
             for series, floor in ranges.items()
@@ -203,12 +245,16 @@ def _forget_floors(service: ServiceState) -> None:
         ]:
             del ranges[series]
         if not ranges:
-            del service.floors[start]
+            del service.replay_floors[start]
 
 
-def _evict(service: ServiceState) -> None:
+def _evict(service: ServiceWindows) -> None:
     """Closed minutes that are stored leave the memory."""
     for start in list(service.minutes):
         closed = start + MINUTE_S <= service.watermark_s
-        if closed and start not in service.corrections and not len(service.minutes[start].dirty()):
+        if (
+            closed
+            and start not in service.corrections
+            and not len(service.minutes[start].unstored())
+        ):
             del service.minutes[start]

@@ -8,6 +8,9 @@ of series is many values; `tables/window_store.py` says in which order they are 
     m<start>/<low>-<high>   one minute of the series low ≤ n < high, with its offsets
     i<minute>/<n>           ids given by clients, by the minute they were seen in
     p<n>         a piece of finished output, not known to be sent
+    f            of `liveops_overflow/<partition>`: partitions that were forwarded records
+
+Header and names carry the form they are written in; forms before are read.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from faust.types.app import AppT
 
 from liveops.kafka.producer import Producer
 from liveops.windows.block import FIELDS, Block
-from liveops.windows.buckets import CODE_BITS
+from liveops.windows.buckets import CODE_BITS, Ints
 from liveops.windows.state import Range
 from tables.checkpointed import SEPARATOR, CheckpointedTable, declare
 
@@ -45,6 +48,9 @@ class Header(msgspec.Struct, array_like=True):
     next_piece: int
     #: (minute, part, how many): ids beyond these were stored by a checkpoint that tore.
     ids: list[tuple[int, int, int]]
+    #: Broker time of the newest record by origin; before form 2 not told.
+    heard_s: dict[int, float] = {}
+    form: int = 1
 
 
 class MinutePart(msgspec.Struct, array_like=True):
@@ -58,12 +64,24 @@ class MinutePart(msgspec.Struct, array_like=True):
     revisions: list[tuple[int, int, int]]
 
 
-#: Names in order of their numbers; None where a forgotten series was.
-Names = list[tuple[str, list[tuple[str, str]]] | None]
+class StoredSeries(msgspec.Struct, array_like=True):
+    """A series of a service; its newest minute, as far as no stored minute tells it."""
+
+    metric_type: str
+    tags: list[tuple[str, str]]
+    #: Before form 2 not told.
+    last_minute: int | None = None
+
+
+#: Series in order of their numbers; None where a forgotten one was.
+Names = list[StoredSeries | None]
+#: Form of the headers written now.
+FORM = 2
 
 encode = msgspec.msgpack.encode
 decode_header = msgspec.msgpack.Decoder(Header).decode
 decode_names = msgspec.msgpack.Decoder(Names).decode
+decode_forwards = msgspec.msgpack.Decoder(dict[int, float]).decode
 decode_piece = msgspec.msgpack.Decoder(list[Output]).decode
 _decode_part = msgspec.msgpack.Decoder(MinutePart).decode
 
@@ -119,9 +137,10 @@ def encode_minute(block: Block, series: Range, offsets: dict[int, int]) -> bytes
     )
 
 
-def offsets_of(value: bytes) -> dict[int, int]:
-    """Up to where records are in a stored part, by origin."""
-    return _decode_part(value).offsets
+def outline_of(value: bytes) -> tuple[dict[int, int], Ints]:
+    """Of a stored part: up to where records are in it, by origin, and the series with values."""
+    part = _decode_part(value)
+    return part.offsets, np.frombuffer(part.series, "<i4").astype(np.int64)
 
 
 def decode_minute(

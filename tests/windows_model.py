@@ -18,7 +18,7 @@ from aiokafka import ConsumerRecord
 
 from agents.windows.partition_windows import PartitionWindows
 from liveops.kafka.partitioning import partition_of
-from liveops.windows.state import Limits
+from liveops.windows.state import WindowLimits
 from schema.topics import AGGREGATED, RAW, RAW_KEYED, WINDOWS_DIRTY
 from tables.checkpointed import SEPARATOR
 
@@ -66,7 +66,9 @@ class Owner:
 class Log:
     """`metrics.raw` and `liveops.raw.keyed` of a few partitions, and their owners."""
 
-    def __init__(self, partitions: int, limits: Limits) -> None:
+    topics = (RAW, RAW_KEYED)
+
+    def __init__(self, partitions: int, limits: WindowLimits) -> None:
         self._limits = limits
         self.records: dict[tuple[str, int], list[ConsumerRecord]] = defaultdict(list)
         self.published: list[dict[str, Any]] = []
@@ -104,14 +106,14 @@ class Log:
         topic: str,
         partition: int,
         append_s: float,
-        value: bytes,
+        value: bytes | None,
         headers: tuple[tuple[str, bytes], ...],
     ) -> None:
         log = self.records[(topic, partition)]
         log.append(
             ConsumerRecord(
                 topic, partition, len(log), round(append_s * 1000), 1, None, value,
-                None, -1, len(value), headers,
+                None, -1, len(value or b""), headers,
             )
         )  # fmt: skip
 
@@ -122,14 +124,23 @@ class Log:
         chunk = self.records[(topic, number)][first : first + count]
         if not chunk:
             return
-        gathered = owner.windows.take(topic, chunk)
+        found = owner.windows.take(topic, chunk)
         when_s = chunk[-1].timestamp / 1000
-        for home, forwards in gathered.forwards.items():
+        for home, forwards in found.forwards.items():
             for item in forwards:
                 self._put(RAW_KEYED, home, when_s, item.value or b"", item.headers)
-        self.faults += [fault.reason for fault, _, _ in gathered.faults]
+        self.faults += [fault.reason for fault, _, _ in found.faults]
         self.open += [orjson.loads(item.value) for item in owner.windows.open_records()]
         owner.position[topic] = first + len(chunk)
+
+    def tick(self, number: int, now_s: float) -> None:
+        """The wall clock, where the owner has read to the end; its marks go to the others."""
+        owner = self.owners[number]
+        if any(len(self.records[(topic, number)]) > owner.position[topic] for topic in self.topics):
+            return
+        owner.windows.tick(now_s)
+        for home, mark in owner.windows.marks(now_s).items():
+            self._put(RAW_KEYED, home, now_s, mark.value, mark.headers)
 
     def checkpoint(self, number: int) -> None:
         """All of it: state, outputs, offsets, deletions."""
@@ -178,9 +189,13 @@ class Log:
         for topic in (RAW, RAW_KEYED):
             for number in range(len(self.owners)):
                 self.read(number, topic, 1_000_000)
-        for number, owner in enumerate(self.owners):
+        for owner in self.owners:
             owner.windows.settle()
-            owner.windows.tick(now_s)
+        for number in range(len(self.owners)):
+            self.read(number, RAW_KEYED, 1_000_000)  # marks of those that ticked before
+            self.tick(number, now_s)
+        for number, owner in enumerate(self.owners):
+            self.read(number, RAW_KEYED, 1_000_000)
             owner.windows.settle()
             self.checkpoint(number)
 

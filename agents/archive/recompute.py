@@ -15,13 +15,11 @@ from liveops.windows.points import aggregates
 from liveops.windows.state import (
     LARGEST_S,
     MINUTE_S,
-    OVERFLOW_TAGS,
     SIZES,
-    SeriesId,
-    ServiceState,
+    ServiceWindows,
 )
-from schema.ids import series_key
 from schema.metrics import Aggregate
+from schema.series import OVERFLOW_METRIC, OVERFLOW_TAGS, SeriesId
 
 log = structlog.get_logger(__name__)
 #: Sums of the same values in another order differ by less than this.
@@ -51,13 +49,13 @@ def _window(
     service: str, window: tuple[str, int, int], values: RawSpan, stored: StoredSpan
 ) -> list[Aggregate]:
     name, size, start = window
-    state = ServiceState(service, 0)
+    state = ServiceWindows(service, 0)
     block = Block()
     for series, by_minute in sorted(values.items()):
         found = [by_minute[m] for m in range(start, start + size, MINUTE_S) if m in by_minute]
         if not found:
             continue
-        number = _number(state, _home(series, name, start, stored))
+        number = _number(state, _counted_as(series, name, start, stored))
         numbers = np.concatenate(found)
         rows = np.full(len(numbers), number, np.int64)
         block.add(rows, numbers, np.zeros(len(numbers)))
@@ -73,7 +71,7 @@ def _window(
     return changed
 
 
-def _number(state: ServiceState, series: SeriesId) -> int:
+def _number(state: ServiceWindows, series: SeriesId) -> int:
     number = state.numbers.get(series)
     if number is None:
         number = state.numbers[series] = len(state.series)
@@ -81,16 +79,16 @@ def _number(state: ServiceState, series: SeriesId) -> int:
     return number
 
 
-def _home(series: SeriesId, name: str, start: int, stored: StoredSpan) -> SeriesId:
+def _counted_as(series: SeriesId, name: str, start: int, stored: StoredSpan) -> SeriesId:
     """The series itself, or the overflow series the window was counted in."""
-    overflow = SeriesId(series.metric_type, OVERFLOW_TAGS)
-    if (name, start, _key(series)) in stored or (name, start, _key(overflow)) not in stored:
-        return series
-    return overflow
-
-
-def _key(series: SeriesId) -> str:
-    return series_key(series.metric_type, dict(series.tags))
+    for found in (
+        series,
+        SeriesId(series.service_name, series.metric_type, OVERFLOW_TAGS),
+        SeriesId(series.service_name, OVERFLOW_METRIC, OVERFLOW_TAGS),
+    ):
+        if (name, start, found.key) in stored:
+            return found
+    return series
 
 
 def _differs(got: Aggregate, known: StoredWindow) -> bool:

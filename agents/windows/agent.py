@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,19 +16,18 @@ import structlog
 from faust import Stream
 from faust.types.events import EventT
 
-from agents.intake.decode import Fault
-from agents.intake.origin import origins_of, place_of
-from agents.intake.rows import Gathered
 from agents.windows.forward import ForOthers, Forwarder
-from agents.windows.live import LiveFeed
-from agents.windows.pace import Pace
+from agents.windows.live_feed import LiveFeed
 from agents.windows.partition_windows import PartitionWindows
-from agents.windows.shown import newest
-from liveops.kafka.chunks import Record, chunk_of
+from agents.windows.taken import Taken
+from agents.windows.time_slicer import TimeSlicer
+from liveops.intake.faults import Fault
+from liveops.intake.source_position import place_of, positions_of
+from liveops.kafka.chunks import chunk_of
 from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Producer
 from liveops.metrics import RECORDS_READ, TOMBSTONES
-from liveops.windows.state import Limits
+from liveops.windows.state import WindowLimits
 from schema.topics import RAW
 from tables.checkpointed import SEPARATOR, CheckpointedTable
 
@@ -62,17 +61,17 @@ class WindowAgent:
         table: CheckpointedTable,
         producer: Producer,
         live: LiveFeed,
-        limits: Limits,
+        limits: WindowLimits,
         *,
         partitions: int,
         max_age_s: float,
-        let_go: Callable[[EventT[Any]], None],
+        release: Callable[[EventT[Any]], None],
     ) -> None:
         self.table = table
-        self._let_go = let_go
+        self._release = release
         self.owned: dict[int, OwnedPartition] = {}
         self._forwarder = Forwarder(producer)
-        self._pace = Pace()
+        self._slicer = TimeSlicer()
         self._live = live
         self._limits = limits
         self._partitions = partitions
@@ -97,44 +96,44 @@ class WindowAgent:
                 os._exit(EXIT_LOST_STATE)
 
     async def take(self, event: EventT[Any]) -> None:
-        """Fold a chunk, forward what belongs elsewhere, bury what is bad."""
+        """Fold a chunk, forward what belongs elsewhere, set aside what is bad."""
         while sum(owned.unstored for owned in self.owned.values()) > _MOST_UNSTORED:
             self._room.clear()
             await self._room.wait()
         message = event.message
         if message.partition not in self.owned:
-            self._let_go(event)
+            self._release(event)
             return
         chunk, owned = chunk_of(event), self.owned[message.partition]
         RECORDS_READ.labels(message.topic).inc(len(chunk.records))
         for_others = ForOthers()
-        for part in self._pace.slices(len(chunk.records)):
+        for part in self._slicer.slices(len(chunk.records)):
             if self.owned.get(message.partition) is not owned:  # revoked in between
-                self._let_go(event)
+                self._release(event)
                 return
             records = chunk.records[part]
             try:
-                gathered = owned.windows.take(message.topic, records, chunk.append_ms[part])
+                found = owned.windows.take(message.topic, records, chunk.append_ms[part])
             except Exception:
                 log.exception("the fold failed; looking for the record", topic=message.topic)
                 await self._fold_singly(message.partition, event)
                 return
-            self._note(owned, message.topic, records, gathered)
-            for_others.add(gathered)
-            await self._pace.rest()
+            self._note(owned, message.topic, found)
+            for_others.add(found, self._forwarder.budget)
+            await self._slicer.rest()
         if for_others:
-            owned.sending = await self._forwarder.send_after(owned.sending, for_others)
+            owned.sending = await self._forwarder.send_after(
+                message.partition, owned.sending, for_others
+            )
         owned.unacknowledged.append(event)
 
-    def _note(
-        self, owned: OwnedPartition, topic: str, records: Sequence[Record], gathered: Gathered
-    ) -> None:
+    def _note(self, owned: OwnedPartition, topic: str, found: Taken) -> None:
         """What a slice of a chunk has for counters, open windows and the live view."""
-        TOMBSTONES.inc(gathered.tombstones)
+        TOMBSTONES.inc(found.chunk.tombstones)
         if owned.windows.emitted:
             self.emitted.set()
         if topic == RAW:
-            self._live.show(newest(owned.windows.state, records, gathered))
+            self._live.show(found.chunk)
 
     def stored(self, owned: OwnedPartition, events: list[EventT[Any]]) -> None:
         """Acknowledge the first chunks of a partition: all that they caused is safe."""
@@ -168,18 +167,20 @@ class WindowAgent:
             if mark in self._culprits:
                 continue
             try:
-                gathered = windows.take(message.topic, [record])
+                found = windows.take(message.topic, [record])
             except Exception as error:
                 log.exception("record set aside as internal", offset=record.offset)
                 self._culprits.add(mark)
-                origins = origins_of(message.topic, message.partition, [record])
-                place = place_of(origins.at(0), message.partition)
+                positions = positions_of(message.topic, message.partition, [record])
+                place = place_of(positions.at(0), message.partition)
                 fault = Fault("internal", None, str(error))
-                await self._forwarder.bury(fault, place, record.value)
+                await self._forwarder.send(
+                    message.partition, ForOthers(faults=[(fault, place, record.value)])
+                )
                 return False
             for_others = ForOthers()
-            for_others.add(gathered)
-            await self._forwarder.send(for_others)
+            for_others.add(found, self._forwarder.budget)
+            await self._forwarder.send(message.partition, for_others)
         return True
 
     def _windows(self, number: int) -> PartitionWindows:

@@ -15,13 +15,13 @@ import structlog
 from prometheus_async.aio import time
 
 from agents.windows.agent import EXIT_LOST_STATE, OwnedPartition, WindowAgent
-from agents.windows.live import LiveFeed
+from agents.windows.live_feed import LiveFeed
 from agents.windows.partition_windows import PartitionWindows
 from liveops.clock import Clock
 from liveops.errors import Unavailable
 from liveops.kafka.producer import Outgoing, Producer
 from liveops.metrics import CHECKPOINT_SECONDS, WINDOWS_EMITTED
-from liveops.windows.state import ServiceState
+from liveops.windows.state import ServiceWindows
 from schema.topics import AGGREGATED
 
 log = structlog.get_logger(__name__)
@@ -122,7 +122,7 @@ class Checkpointer:
         self._agent.stored(owned, events)
 
     async def _send_pending(
-        self, number: int, windows: PartitionWindows, waiting: list[ServiceState]
+        self, number: int, windows: PartitionWindows, waiting: list[ServiceWindows]
     ) -> None:
         """Send finished outputs by topic, then forget them with the next write."""
         pieces = {s.name: dict(windows.pending[s.name].pieces) for s in waiting}

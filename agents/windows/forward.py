@@ -7,16 +7,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from agents.intake.decode import Fault, Place
-from agents.intake.rows import Gathered
-from agents.windows.deadletter import bury
+from agents.windows.dead_letter import LetterBudget, dead_letter
+from agents.windows.taken import Taken
 from liveops.errors import Unavailable
+from liveops.intake.faults import Fault, Place
 from liveops.kafka.producer import Outgoing, Producer
 from liveops.metrics import FORWARDED
-from schema.topics import RAW_KEYED
+from schema.topics import DEADLETTER, RAW_KEYED
 
 #: Chunks that may be read on while what they hold for others is still being sent.
 _CHUNKS_AHEAD = 8
+
+
+Faults = list[tuple[Fault, Place, bytes | None]]
 
 
 @dataclass(slots=True)
@@ -24,57 +27,62 @@ class ForOthers:
     """Forwards by partition and faults of a chunk, in the order they were read."""
 
     forwards: dict[int, list[Outgoing]] = field(default_factory=dict)
-    faults: list[tuple[Fault, Place, bytes | None]] = field(default_factory=list)
+    faults: Faults = field(default_factory=list)
 
-    def add(self, gathered: Gathered) -> None:
-        """What the next records of the chunk hold."""
-        for home, records in gathered.forwards.items():
+    def add(self, found: Taken, budget: LetterBudget) -> None:
+        """What the next records of the chunk hold; of bad input what the budget allows."""
+        for home, records in found.forwards.items():
             self.forwards.setdefault(home, []).extend(records)
-        self.faults += gathered.faults
+        self.faults += [item for item in found.faults if budget.allows(item[0], item[2])]
 
     def __bool__(self) -> bool:
         return bool(self.forwards or self.faults)
 
 
 class Forwarder:
-    """Sends in the order of the chunks, while later ones are read."""
+    """Sends in the order of a partition's chunks, while later ones are read."""
 
     def __init__(self, producer: Producer) -> None:
         self._producer = producer
-        self._ahead = asyncio.Semaphore(_CHUNKS_AHEAD)
+        self._ahead: dict[int, asyncio.Semaphore] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self.budget = LetterBudget()
 
     async def send_after(
-        self, before: asyncio.Task[None] | None, found: ForOthers
+        self, partition: int, before: asyncio.Task[None] | None, found: ForOthers
     ) -> asyncio.Task[None]:
         """Begin to send when the chunk before has been; the task ends when all is out.
 
-        Waits first while too many chunks are on their way.
+        Waits first while too many chunks of the partition are on their way.
         """
-        await self._ahead.acquire()
-        sending = asyncio.create_task(self._send_after(before, found))
+        ahead = self._ahead.setdefault(partition, asyncio.Semaphore(_CHUNKS_AHEAD))
+        await ahead.acquire()
+        sending = asyncio.create_task(self._send_after(ahead, before, partition, found))
         self._tasks.add(sending)
         sending.add_done_callback(self._tasks.discard)
         return sending
 
-    async def _send_after(self, before: asyncio.Task[None] | None, found: ForOthers) -> None:
+    async def _send_after(
+        self,
+        ahead: asyncio.Semaphore,
+        before: asyncio.Task[None] | None,
+        partition: int,
+        found: ForOthers,
+    ) -> None:
         try:
             if before is not None:
                 await before
-            await self.send(found)
+            await self.send(partition, found)
         finally:
-            self._ahead.release()
+            ahead.release()
 
-    async def send(self, found: ForOthers) -> None:
-        """Forward and bury, until the broker has all of it."""
+    async def send(self, partition: int, found: ForOthers) -> None:
+        """Forward and set aside, until the broker has all of it."""
         if found.forwards:
             await self._forward(found.forwards)
-        for fault, place, value in found.faults:
-            await self.bury(fault, place, value)
-
-    async def bury(self, fault: Fault, place: Place, value: bytes | None) -> None:
-        """Send a dead letter, until the broker has it."""
-        await _until_sent(partial(bury, self._producer, fault, place, value))
+        if found.faults:
+            letters = [dead_letter(*item) for item in found.faults]
+            await _until_sent(partial(self._producer.send_in_order, DEADLETTER, partition, letters))
 
     async def _forward(self, forwards: dict[int, list[Outgoing]]) -> None:
         """Send on what belongs elsewhere, in order.

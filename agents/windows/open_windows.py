@@ -15,16 +15,18 @@ from faust.types import TP
 from faust.types.app import AppT
 
 from agents.windows.agent import EXIT_LOST_STATE, WindowAgent
-from agents.windows.live import LiveFeed
+from agents.windows.live_feed import LiveFeed
 from agents.windows.partition_windows import OpenRecord
 from liveops.clock import Clock
 from liveops.errors import Unavailable
 from liveops.kafka.producer import Outgoing, Producer
-from liveops.kafka.progress import read_to_end, unacknowledged
+from liveops.kafka.progress import holds_lease, read_to_end, unacknowledged
 from liveops.metrics import EMISSION_DELAY_SECONDS, WATERMARK_DELAY_SECONDS, WINDOWS_EMITTED
 from schema.topics import RAW, RAW_KEYED, WINDOWS_OPEN
 
 log = structlog.get_logger(__name__)
+#: How often a partition read to its end says so to those it forwards to.
+_MARK_S = 1.0
 #: A service that spoke within this time counts for the watermark's delay.
 _LIVE_S = 300.0
 
@@ -51,6 +53,7 @@ class OpenWindows:
         self._in_force = in_force
         self._interval_s = interval_s
         self._next_tick_s = 0.0
+        self._next_mark_s = 0.0
 
     async def run(self) -> None:
         """Send when there is something to send; tick each interval."""
@@ -60,32 +63,54 @@ class OpenWindows:
                     await self._agent.emitted.wait()
             self._agent.emitted.clear()
             if self._in_force():
-                self._tick_when_due()
+                marks = self._tick_when_due()
                 await self._send_all()
+                await self._send_marks(marks)
 
-    def _tick_when_due(self) -> None:
+    def _tick_when_due(self) -> list[tuple[int, Outgoing]]:
+        """Tick; marks of this worker's partitions with where they go, when they are due."""
         now_s = self._clock.monotonic_s()
         if now_s < self._next_tick_s:
-            return
+            return []
         self._next_tick_s = now_s + self._interval_s
         try:
-            self._tick(self._clock.now_s())
+            marks = self._tick(self._clock.now_s())
         except Exception:
             log.exception("a tick left the windows half done; stopping, to begin from the state")
             os._exit(EXIT_LOST_STATE)
         self._measure(self._clock.now_s())
+        return marks
 
-    def _tick(self, now_s: float) -> None:
+    def _tick(self, now_s: float) -> list[tuple[int, Outgoing]]:
+        is_due = self._clock.monotonic_s() >= self._next_mark_s and holds_lease(self._app)
+        if is_due:
+            self._next_mark_s = self._clock.monotonic_s() + _MARK_S
+        marks: list[tuple[int, Outgoing]] = []
         for number, owned in self._agent.owned.items():
             if self._caught_up(number):
                 owned.windows.tick(now_s)
+                if is_due and (owned.sending is None or owned.sending.done()):
+                    marks += owned.windows.marks(now_s).items()
+        return marks
+
+    async def _send_marks(self, marks: list[tuple[int, Outgoing]]) -> None:
+        """Tell other partitions that all for them is handed on; the next marks say it again."""
+        by_home: dict[int, list[Outgoing]] = {}
+        for home, mark in marks:
+            by_home.setdefault(home, []).append(mark)
+        sends = [self._producer.send_in_order(RAW_KEYED, h, found) for h, found in by_home.items()]
+        for failed in await asyncio.gather(*sends, return_exceptions=True):
+            if isinstance(failed, Unavailable):
+                log.warning("marks were not sent", error=str(failed))
+            elif failed is not None:
+                raise failed
 
     def _measure(self, now_s: float) -> None:
         """How far the slowest service that lately spoke is behind."""
         marks = [
             service.watermark_s
             for owned in self._agent.owned.values()
-            for service in owned.windows.state.by_number
+            for service in owned.windows.state.services.values()
             if service.event_append_s > now_s - _LIVE_S
         ]
         WATERMARK_DELAY_SECONDS.set(max(0.0, now_s - min(marks, default=now_s)))

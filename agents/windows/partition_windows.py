@@ -7,28 +7,35 @@ revoked. Pure but for the counters: sending and storing is the window agent's pa
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
 
-from agents.intake.gather import Gatherer
-from agents.intake.rows import Gathered
+from agents.windows.taken import Taken, taken
+from liveops.intake.decoder import Decoder
+from liveops.intake.source_position import mark_header
+from liveops.kafka.partitioning import partition_of
+from liveops.kafka.producer import Outgoing
 from liveops.metrics import (
     DUPLICATES_SKIPPED,
     METRICS_FOLDED,
     METRICS_LATE,
     OUTPUTS_RESENT,
     OVERFLOWED,
+    READERS_SILENT,
 )
-from liveops.windows.closing import correct
-from liveops.windows.fold import fold, tick
-from liveops.windows.staging import flush
-from liveops.windows.state import Limits, Outputs, PartitionState, ServiceState
-from schema.topics import AGGREGATED, WINDOWS_DIRTY
+from liveops.windows.partition import PartitionFold
+from liveops.windows.row_buffer import flush
+from liveops.windows.state import HEARD_S, Outputs, PartitionState, ServiceWindows, WindowLimits
+from schema.topics import AGGREGATED, RAW_KEYED, WINDOWS_DIRTY
 from schema.windows import Windows, read_window, write_open, write_windows
 from tables.pending import Pending
 from tables.window_store import Table, WindowStore
 from tables.windows import Output
+
+#: For so long after an hour without forwards marks go on: one of them must arrive.
+_MARKS_BEYOND_S = 10.0
 
 
 class Written(NamedTuple):
@@ -57,14 +64,16 @@ class PartitionWindows:
     """State of all services of one partition, and what it has to say."""
 
     def __init__(
-        self, home: int, table: Table, limits: Limits, *, partitions: int, max_age_s: float
+        self, home: int, table: Table, limits: WindowLimits, *, partitions: int, max_age_s: float
     ) -> None:
-        self.store = WindowStore(table)
+        self.store = WindowStore(table, home)
         self.state = PartitionState(home, self.store.load_minute)
         #: Finished output by service, until the broker has it.
         self.pending: dict[str, Pending] = {}
-        self._limits = limits
-        self._gatherer = Gatherer(self.state, limits, partitions, max_age_s)
+        self._decoder = Decoder(home, max_age_s, partial(partition_of, partitions=partitions))
+        self._fold = PartitionFold(self.state, self._decoder.table, limits)
+        #: Time of the last mark for each other partition.
+        self._marked_s: dict[int, float] = {}
         self._fresh: dict[str, list[Output]] = {}
         self._open: list[OpenRecord] = []
         self._closed: list[Written] = []
@@ -78,27 +87,40 @@ class PartitionWindows:
             self.pending[name] = pending
             self.recovered.update((name, number) for number in pending.pieces)
 
-    def take(self, topic: str, records: Sequence[Any], append_ms: Sequence[int] = ()) -> Gathered:
+    def take(self, topic: str, records: Sequence[Any], append_ms: Sequence[int] = ()) -> Taken:
         """Fold a chunk of records of one topic, in log order; their times if known."""
-        outputs = Outputs()
-        gathered = self._gatherer.gather(topic, records, append_ms, outputs)
-        fold(self.state, gathered.rows.arrivals(), self._limits, outputs)
+        outputs, keyed = Outputs(), topic == RAW_KEYED
+        chunk = self._decoder.decode(topic, records, append_ms)
+        foreign = self._fold.take(chunk, outputs, keyed=keyed)
         self._keep(outputs)
-        return gathered
+        return taken(self.state, chunk, foreign, keyed=keyed)
 
     def tick(self, now_s: float) -> None:
         """Move T to the wall clock; only for a partition that has been read to its end."""
         outputs = Outputs()
-        tick(self.state, now_s, self._limits, outputs)
+        self._fold.tick(now_s, outputs)
         self._keep(outputs)
+
+    def marks(self, now_s: float) -> dict[int, Outgoing]:
+        """A mark for each partition that was forwarded records within the last hour.
+
+        And some that tell it that the hour is over. Only for a partition that has been read to
+        its end, its forwards sent.
+        """
+        mark = Outgoing(self.state.overflow_service, None, (mark_header(self.state.home, now_s),))
+        until_s = HEARD_S + _MARKS_BEYOND_S
+        homes = [
+            home
+            for home, forwarded_s in self.state.forwarded_s.items()
+            if self._marked_s.get(home, 0.0) <= forwarded_s + until_s
+        ]
+        self._marked_s |= dict.fromkeys(homes, now_s)
+        return dict.fromkeys(homes, mark)
 
     def settle(self) -> None:
         """Turn gathered corrections into outputs."""
         outputs = Outputs()
-        flush(self.state)
-        for service in self.state.by_number:
-            if service.corrections:
-                correct(self.state, service, outputs, service.watermark_s)
+        self._fold.settle(outputs)
         self._keep(outputs)
 
     @property
@@ -111,22 +133,24 @@ class PartitionWindows:
         found, self._open = self._open, []
         return found
 
-    def write(self) -> list[ServiceState]:
+    def write(self) -> list[ServiceWindows]:
         """Put everything changed into the table; the services that have output to send."""
         flush(self.state)
         for name, outputs in self._fresh.items():
             self.pending.setdefault(name, Pending()).add(outputs)
         self._fresh = {}
-        waiting: list[ServiceState] = []
-        for service in self.state.by_number:
+        self.store.forget(self.state)
+        self.store.write_forwards(self.state)
+        waiting: list[ServiceWindows] = []
+        for service in self.state.services.values():
             pending = self.pending.get(service.name) or Pending()
-            if service.dirty:
+            if service.unstored:
                 self.store.write(self.state, service, pending)
             if pending.pieces:
                 waiting.append(service)
         return waiting
 
-    def sent(self, service: ServiceState, numbers: list[int]) -> None:
+    def sent(self, service: ServiceWindows, numbers: list[int]) -> None:
         """The broker has these pieces of output."""
         for number in numbers:
             outputs = self.pending[service.name].pieces.pop(number)
@@ -134,7 +158,7 @@ class PartitionWindows:
                 self.recovered.discard((service.name, number))
                 OUTPUTS_RESENT.inc(len(outputs))
                 self._closed += [_found(value) for topic, value in outputs if topic == AGGREGATED]
-        service.dirty = True
+        service.unstored = True
 
     def closed_windows(self) -> list[Written]:
         """Windows closed since the last call; given out once."""
@@ -147,14 +171,18 @@ class PartitionWindows:
         METRICS_LATE.labels("archived").inc(outputs.too_late)
         DUPLICATES_SKIPPED.labels("record").inc(outputs.replayed)
         DUPLICATES_SKIPPED.labels("metric").inc(outputs.duplicates)
-        OVERFLOWED.inc(outputs.overflowed)
+        OVERFLOWED.labels("series").inc(outputs.overflowed)
+        OVERFLOWED.labels("service").inc(outputs.overflowed_services)
+        READERS_SILENT.inc(outputs.silent_readers)
         for closed in outputs.closed:
             written = _written(closed)
             fresh = self._fresh.setdefault(written.service, [])
             fresh += [(AGGREGATED, value) for _, value in written.records]
             self._closed.append(written)
-        for name, minutes in outputs.dirty.items():
-            self._fresh.setdefault(name, []).append((WINDOWS_DIRTY, _dirty_record(name, minutes)))
+        for name, minutes in outputs.recompute.items():
+            self._fresh.setdefault(name, []).append(
+                (WINDOWS_DIRTY, _recompute_record(name, minutes))
+            )
         for name, watermark_s, windows in outputs.open:
             open_now = [_written(item) for item in windows]
             values = [value for item in open_now for _, value in item.records]
@@ -176,7 +204,7 @@ def _found(value: bytes) -> Written:
     return Written(item.service_name, item.window, item.start_s, [(item.series, value)])
 
 
-def _dirty_record(service: str, minutes: dict[int, dict[int, int]]) -> bytes:
+def _recompute_record(service: str, minutes: dict[int, dict[int, int]]) -> bytes:
     """Minutes to recompute, each with the offset by origin that the archive must have."""
     plain = {
         str(start): {str(o): n for o, n in origins.items()} for start, origins in minutes.items()

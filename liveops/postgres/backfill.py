@@ -11,7 +11,7 @@ import numpy as np
 from liveops.postgres.archive import Connection
 from liveops.postgres.queries import load
 from liveops.windows.buckets import Floats
-from liveops.windows.state import SeriesId
+from schema.series import SeriesId, series_id
 from schema.times import to_datetime
 from schema.topics import RAW
 
@@ -77,7 +77,7 @@ async def raw_of_span(con: Connection, service: str, start_s: int, end_s: int) -
     span: RawSpan = {}
     query = load("backfill")["raw_of_span"]
     for row in await con.fetch(query, service, to_datetime(start_s), to_datetime(end_s)):
-        series = SeriesId(row["metric_type"], tuple(sorted(row["tags"].items())))
+        series = series_id(service, row["metric_type"], row["tags"])
         span.setdefault(series, {})[row["minute"]] = np.array(row["values"], np.float64)
     return span
 

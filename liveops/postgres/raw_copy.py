@@ -58,7 +58,10 @@ def plain_ids(ids: Sequence[bytes]) -> Bytes2D:
 
 
 def pack(
-    ids: Bytes2D, values: Sequence[float], times_s: Sequence[float], tails: Sequence[bytes]
+    ids: Bytes2D,
+    values: npt.NDArray[np.float64],
+    times_s: npt.NDArray[np.float64],
+    tails: Sequence[bytes],
 ) -> list[bytes]:
     """One packed row for each position of the columns."""
     heads = np.empty(len(values), _HEAD)
@@ -66,7 +69,7 @@ def pack(
     heads["id_size"], heads["value_size"], heads["time_size"] = 16, 8, 8
     heads["id"] = ids
     heads["value"] = values
-    heads["time"] = _microseconds(np.array(times_s, np.float64))
+    heads["time"] = _microseconds(times_s)
     data, size = heads.tobytes(), _HEAD.itemsize
     return [
         data[start : start + size] + rest

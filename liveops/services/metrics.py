@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from agents.windows.agent import WindowAgent
 from agents.windows.checkpoint import Checkpointer
-from agents.windows.live import LiveFeed
+from agents.windows.live_feed import LiveFeed
 from agents.windows.open_windows import OpenWindows
 from liveops.deps import Deps, make_deps
 from liveops.errors import Unavailable
@@ -19,7 +19,7 @@ from liveops.redis.fanout import Fanout
 from liveops.services import port_of
 from liveops.services.recovery import Takeover
 from liveops.settings import Settings, load_settings
-from liveops.windows.state import Limits
+from liveops.windows.state import WindowLimits
 from schema.topics import RAW, RAW_KEYED
 from tables import windows
 from web import aggregated, ingest, live, raw, services, topology
@@ -64,14 +64,16 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> WindowAgent:
     offsets = LogOffsets(settings)
     takeover = Takeover(app, table, offsets)
     max_age_s = settings.raw_retention_days * 86_400.0
-    feed = LiveFeed(deps.cache, max_age_s=max_age_s)
-    limits = Limits(
+    feed = LiveFeed(deps.cache)
+    limits = WindowLimits(
         lateness_s=settings.lateness_s,
         allowed_lateness_s=settings.allowed_lateness_s,
         emit_interval_s=settings.emit_interval_s,
         stretch_above=max(1, _STRETCH_ABOVE // settings.partitions),
         max_series=settings.max_series_per_service,
         max_series_partition=max(1, settings.max_series // settings.partitions),
+        max_services=max(1, settings.max_services // settings.partitions),
+        forget_service_s=max_age_s + 86_400.0,
     )
     agent = WindowAgent(
         table,
@@ -80,7 +82,7 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> WindowAgent:
         limits,
         partitions=settings.partitions,
         max_age_s=max_age_s,
-        let_go=lambda event: let_go(app, event.message),
+        release=lambda event: let_go(app, event.message),
     )
     checkpointer = Checkpointer(
         agent, deps.producer, feed, deps.clock, interval_s=settings.checkpoint_interval_s

@@ -26,7 +26,7 @@ from liveops.windows.buckets import (
 COUNT, TOTAL, LOW, HIGH, MEAN, M2, APPEND_S = range(7)
 FIELDS = 7
 #: Rows of the marks.
-CHANGED, DIRTY = range(2)
+CHANGED, UNSTORED = range(2)
 _FRACTIONS = np.array([0.5, 0.95, 0.99])
 #: What is given out of a series: the first five, deviation, quantiles and rate.
 _FIGURES = M2 + 1 + len(_FRACTIONS) + 1
@@ -65,7 +65,7 @@ class Block:
             part[TOTAL] = np.add.reduceat(kept, starts)
             part[LOW] = np.minimum.reduceat(kept, starts)
             part[HIGH] = np.maximum.reduceat(kept, starts)
-            part[MEAN] = part[TOTAL] / counts
+            part[MEAN] = _means(kept, starts, part[TOTAL], counts)
             deviation = kept - np.repeat(part[MEAN], counts)
             part[M2] = np.add.reduceat(deviation * deviation, starts)
         part[APPEND_S] = np.maximum.reduceat(append_s[order], starts)
@@ -99,11 +99,17 @@ class Block:
         place = _place(rows)
         mine = self._table[:, place]
         count = mine[COUNT] + part[COUNT]
+        empty = mine[COUNT] == 0
         with np.errstate(over="ignore", invalid="ignore"):
             delta = part[MEAN] - mine[MEAN]
             share = part[COUNT] / count
-            mine[M2] += part[M2] + delta * delta * mine[COUNT] * share
-            mine[MEAN] = np.where(mine[COUNT] == 0, part[MEAN], mine[MEAN] + delta * share)
+            between = delta * delta * mine[COUNT] * share
+            between[empty] = 0.0  # a mean that nothing is compared with may be huge
+            mine[M2] += part[M2] + between
+            means = mine[MEAN] + delta * share
+            if not np.isfinite(delta).all():
+                means = mine[MEAN] * (1 - share) + part[MEAN] * share
+            mine[MEAN] = np.where(empty, part[MEAN], means)
             mine[TOTAL] += part[TOTAL]
         mine[COUNT] = count
         np.minimum(mine[LOW], part[LOW], out=mine[LOW])
@@ -131,19 +137,19 @@ class Block:
         self._marks[CHANGED] = False
         return found
 
-    def dirty(self) -> Ints:
+    def unstored(self) -> Ints:
         """Series to store, ascending."""
-        found: Ints = self._marks[DIRTY].nonzero()[0]
+        found: Ints = self._marks[UNSTORED].nonzero()[0]
         return found
 
     def touch(self, series: int) -> None:
         """Store this series with the next checkpoint, also if it has no values here."""
         self._reserve(series + 1)
-        self._marks[DIRTY, series] = True
+        self._marks[UNSTORED, series] = True
 
     def stored(self) -> None:
-        """All that changed is safe."""
-        self._marks[DIRTY] = False
+        """All that changed is stored."""
+        self._marks[UNSTORED] = False
 
     def series(self) -> Ints:
         """Numbers of the series with values, ascending."""
@@ -178,6 +184,8 @@ class Block:
         tails = np.minimum(np.maximum(tails, part[LOW]), part[HIGH])
         with np.errstate(over="ignore", invalid="ignore"):
             deviation = np.sqrt(np.maximum(part[M2], 0.0) / part[COUNT])
+            if not np.isfinite(deviation).all():  # no deviation is more than half the range
+                np.minimum(deviation, part[HIGH] / 2 - part[LOW] / 2, out=deviation)
         rows = np.empty((_FIGURES, len(series)))
         rows[:M2], rows[M2], rows[M2 + 1 : -1] = part[:M2], deviation, tails
         rows[-1] = part[COUNT] / seconds
@@ -186,6 +194,13 @@ class Block:
         counts = part[COUNT].astype(np.int64).tolist()
         figures = list(zip(counts, *rows[TOTAL:].tolist(), strict=True))
         return figures, part[APPEND_S].tolist()
+
+
+def _means(ordered: Floats, starts: Ints, totals: Floats, counts: Ints) -> Floats:
+    """The mean of each run; a sum beyond the doubles does not spoil it."""
+    if np.isfinite(totals).all():
+        return np.asarray(totals / counts)
+    return np.add.reduceat(ordered / np.repeat(counts, counts), starts)
 
 
 def _place(rows: Ints) -> Ints | slice:

@@ -8,55 +8,26 @@ import numpy as np
 
 from liveops.windows.block import Block
 from liveops.windows.buckets import Ints
-from liveops.windows.minutes import closed_base, merged, minute_block
+from liveops.windows.panes import closed_rollup, merged, minute_block
 from liveops.windows.points import windows
-from liveops.windows.series import forget_series
 from liveops.windows.state import (
     LARGEST_S,
     MINUTE_S,
     NEVER_S,
     REMEMBER_IDS_S,
     SIZES,
-    Limits,
     Outputs,
     PartitionState,
-    ServiceState,
+    ServiceWindows,
+    WindowLimits,
 )
-
-
-def watermark(service: ServiceState, clocks: dict[int, float], limits: Limits) -> float:
-    """W = min(T, E + (T − A)) − lateness, in epoch seconds.
-
-    E is the service's greatest event time, A the broker time of that record, T the
-    greatest broker time read; of several origins the one that is furthest behind, so
-    that a backlog closes nothing early. A silent service's clock runs on from its own
-    last record; a clock ahead of the broker's closes nothing early.
-    """
-    time_s = min(clocks.get(origin, 0.0) for origin in service.offsets)
-    ahead_s = service.event_max_s - service.event_append_s
-    return min(time_s, time_s + ahead_s) - limits.lateness_s
-
-
-def advance(
-    partition: PartitionState,
-    service: ServiceState,
-    clocks: dict[int, float],
-    limits: Limits,
-    outputs: Outputs,
-) -> None:
-    """Move the service's watermark, never backwards, and close what it passed."""
-    if service.event_max_s == NEVER_S:
-        return
-    mark_s = watermark(service, clocks, limits)
-    if mark_s > service.watermark_s:
-        move_watermark(partition, service, mark_s, limits, outputs)
 
 
 def move_watermark(
     partition: PartitionState,
-    service: ServiceState,
+    service: ServiceWindows,
     mark_s: float,
-    limits: Limits,
+    limits: WindowLimits,
     outputs: Outputs,
 ) -> None:
     """Set the watermark, not before the present one, and close the windows it passed."""
@@ -67,10 +38,10 @@ def move_watermark(
 
 
 def _close(
-    partition: PartitionState, service: ServiceState, before_s: float, outputs: Outputs
+    partition: PartitionState, service: ServiceWindows, before_s: float, outputs: Outputs
 ) -> None:
     """Give out every window whose end the watermark passed since `before_s`."""
-    service.dirty = True
+    service.unstored = True
     # What is late in a window that closes now is in it; only others need a correction.
     correct(partition, service, outputs, before_s)
     for start in sorted(service.kept):
@@ -79,17 +50,17 @@ def _close(
             block.take_changed()
             _give_out(service, block, ("1m", MINUTE_S, start), block.series(), 0, outputs)
             for _, size in SIZES[1:]:
-                closed_base(partition, service, size, start // size * size, start).merge(block)
+                closed_rollup(partition, service, size, start // size * size, start).merge(block)
     for name, size in SIZES[1:]:
         for start in sorted({minute // size * size for minute in service.kept}):
             if before_s < start + size <= service.watermark_s:
-                base = closed_base(partition, service, size, start, start + size)
-                del service.bases[(size, start)]
-                _give_out(service, base, (name, size, start), base.series(), 0, outputs)
+                rollup = closed_rollup(partition, service, size, start, start + size)
+                del service.rollups[(size, start)]
+                _give_out(service, rollup, (name, size, start), rollup.series(), 0, outputs)
 
 
 def _give_out(
-    service: ServiceState,
+    service: ServiceWindows,
     block: Block,
     window: tuple[str, int, int],
     series: Ints,
@@ -103,7 +74,7 @@ def _give_out(
 
 
 def correct(
-    partition: PartitionState, service: ServiceState, outputs: Outputs, closed_s: float
+    partition: PartitionState, service: ServiceWindows, outputs: Outputs, closed_s: float
 ) -> None:
     """Give out the corrections gathered since the last call: once a window.
 
@@ -119,12 +90,12 @@ def correct(
         for start, numbers in sorted(touched.items()):
             _correct_window(partition, service, (name, size, start), numbers, outputs)
     if corrections:
-        service.dirty = True
+        service.unstored = True
 
 
 def _correct_window(
     partition: PartitionState,
-    service: ServiceState,
+    service: ServiceWindows,
     window: tuple[str, int, int],
     numbers: set[int],
     outputs: Outputs,
@@ -146,15 +117,21 @@ def _correct_window(
         _give_out(service, whole, window, np.array(corrected), revision, outputs)
 
 
-def _forget(partition: PartitionState, service: ServiceState, limits: Limits) -> None:
-    """Drop minutes past the allowed lateness, old ids and series long unseen."""
+def _forget(partition: PartitionState, service: ServiceWindows, limits: WindowLimits) -> None:
+    """Drop minutes past the allowed lateness, and old ids."""
     horizon_s = service.watermark_s - limits.allowed_lateness_s
     gone = [s for s in service.kept if s // LARGEST_S * LARGEST_S + LARGEST_S <= horizon_s]
     for start in gone:
         service.kept.discard(start)
         service.minutes.pop(start, None)
-        service.floors.pop(start, None)
+        service.replay_floors.pop(start, None)
         service.dropped.add(start)
-    service.seen.forget(partition.time_s() - REMEMBER_IDS_S)
-    if forget_series(partition, service):
-        partition.generation += 1
+    if gone:
+        _keep_last_minutes(service, gone)
+    service.dedup.forget(partition.time_s() - REMEMBER_IDS_S)
+
+
+def _keep_last_minutes(service: ServiceWindows, gone: list[int]) -> None:
+    """Store when series were last seen whose newest minute is dropped: no minute tells it."""
+    silent = np.flatnonzero(np.isin(service.last_minute, gone)).tolist()
+    service.unstored_series.update(n for n in silent if service.series[n] is not None)

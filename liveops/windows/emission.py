@@ -13,9 +13,16 @@ import numpy as np
 from liveops.windows import points
 from liveops.windows.block import Block
 from liveops.windows.buckets import Ints
-from liveops.windows.minutes import closed_base, merged, minute_block
-from liveops.windows.staging import flush
-from liveops.windows.state import MINUTE_S, SIZES, Limits, Outputs, PartitionState, ServiceState
+from liveops.windows.panes import closed_rollup, merged, minute_block
+from liveops.windows.row_buffer import flush
+from liveops.windows.state import (
+    MINUTE_S,
+    SIZES,
+    Outputs,
+    PartitionState,
+    ServiceWindows,
+    WindowLimits,
+)
 from schema.windows import Windows
 
 _STRETCHED_S = 1.0
@@ -23,13 +30,13 @@ _STRETCHED_S = 1.0
 _LARGER_EVERY = 4
 
 
-def emit_when_due(partition: PartitionState, limits: Limits, outputs: Outputs) -> None:
+def emit_when_due(partition: PartitionState, limits: WindowLimits, outputs: Outputs) -> None:
     """Give out changed open windows when T has passed a multiple of the interval."""
     now_s = partition.time_s()
     if not _passed(partition.emitted_s, now_s, _interval_s(partition, limits)):
         return
     flush(partition)
-    changed = [(service, service.changed()) for service in partition.by_number]
+    changed = [(service, service.changed()) for service in partition.services.values()]
     # In the longer interval more series change.
     most = limits.stretch_above * (2 if partition.stretched else 1)
     many = partition.stretched = sum(count for _, count in changed) > most
@@ -48,7 +55,7 @@ def emit_when_due(partition: PartitionState, limits: Limits, outputs: Outputs) -
                 outputs.open.append((service.name, service.watermark_s, found))
 
 
-def _interval_s(partition: PartitionState, limits: Limits) -> float:
+def _interval_s(partition: PartitionState, limits: WindowLimits) -> float:
     shortest_s = _STRETCHED_S if partition.stretched else 0.0
     return max(shortest_s, limits.emit_interval_s)
 
@@ -58,7 +65,7 @@ def _passed(before_s: float, now_s: float, interval_s: float) -> bool:
 
 
 def _touched(
-    service: ServiceState, sizes: tuple[tuple[str, int], ...]
+    service: ServiceWindows, sizes: tuple[tuple[str, int], ...]
 ) -> dict[tuple[str, int, int], Ints]:
     """Windows of these sizes changed since they were last given out, with their series."""
     touched: dict[tuple[str, int, int], Ints] = {}
@@ -83,7 +90,7 @@ def _union(some: Ints | None, others: Ints) -> Ints:
 
 def _open_windows(
     partition: PartitionState,
-    service: ServiceState,
+    service: ServiceWindows,
     windows: dict[tuple[str, int, int], Ints],
     now_s: float,
     *,
@@ -107,7 +114,7 @@ def _open_windows(
 
 
 def _so_far(
-    partition: PartitionState, service: ServiceState, size: int, start: int, series: Ints
+    partition: PartitionState, service: ServiceWindows, size: int, start: int, series: Ints
 ) -> Block:
     """What a window holds until now of some series."""
     if size == MINUTE_S:
@@ -119,5 +126,5 @@ def _so_far(
         if open_from <= minute < start + size
     ]
     if open_from > start:
-        parts.append(closed_base(partition, service, size, start, open_from))
+        parts.append(closed_rollup(partition, service, size, start, open_from))
     return parts[0] if len(parts) == 1 else merged(parts, series)

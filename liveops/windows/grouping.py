@@ -10,8 +10,9 @@ import numpy as np
 from liveops.windows.block import Block
 from liveops.windows.buckets import Floats, Ints, keys_of, unpack
 from liveops.windows.points import aggregates
-from liveops.windows.state import SeriesId, ServiceState
+from liveops.windows.state import ServiceWindows
 from schema.metrics import POINT_FIELDS
+from schema.series import series_id
 from schema.times import parse_time_s
 
 Point = dict[str, Any]
@@ -56,7 +57,7 @@ def _merged(members: list[Point], tags: dict[str, str], window_s: int) -> Point:
         whole.put(_ONE, _columns(point), *_buckets(point))
     first = members[0]
     elapsed_s = max(point["count"] / point["rate"] for point in members)
-    service = ServiceState("", 0, series=[SeriesId(first["metric_type"], tuple(tags.items()))])
+    service = ServiceWindows("", 0, series=[series_id("", first["metric_type"], tags)])
     start_s = int(parse_time_s(first["start"]))
     final = all(point["final"] for point in members)
     window = ("", window_s, start_s)
@@ -71,7 +72,8 @@ _ONE = np.zeros(1, np.int64)
 
 def _columns(point: Point) -> Floats:
     """The point as one column of a block's table."""
-    m2 = point["stddev"] ** 2 * point["count"]
+    with np.errstate(over="ignore"):
+        m2 = np.float64(point["stddev"]) ** 2 * point["count"]
     numbers = [point[name] for name in ("count", "sum", "min", "max", "mean")]
     return np.array([*numbers, m2, 0.0]).reshape(-1, 1)
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from liveops.windows.block import Block
 from liveops.windows.buckets import Ints, histograms, packs
-from liveops.windows.state import ServiceState
+from liveops.windows.state import ServiceWindows
 from schema.metrics import Aggregate
 from schema.windows import SeriesName, Windows, name_series, read_window, write_windows
 
 
 def windows(
-    service: ServiceState,
+    service: ServiceWindows,
     block: Block,
     window: tuple[str, int, int],
     series: Ints,
@@ -44,7 +44,7 @@ def windows(
 
 
 def aggregates(
-    service: ServiceState, block: Block, window: tuple[str, int, int], series: Ints, *,
+    service: ServiceWindows, block: Block, window: tuple[str, int, int], series: Ints, *,
     elapsed_s: float, final: bool = True,
 ) -> list[Aggregate]:  # fmt: skip
     """The same, one by one."""
@@ -52,7 +52,7 @@ def aggregates(
     return [read_window(record) for record in write_windows(found)]
 
 
-def _names(service: ServiceState, numbers: list[int]) -> list[SeriesName | None]:
+def _names(service: ServiceWindows, numbers: list[int]) -> list[SeriesName | None]:
     """How these series are named; each is put together once."""
     try:
         return [service.names[number] for number in numbers]
@@ -60,6 +60,5 @@ def _names(service: ServiceState, numbers: list[int]) -> list[SeriesName | None]
         for number in numbers:
             identity = service.series[number]
             if identity is not None and number not in service.names:
-                metric_type, tags = identity
-                service.names[number] = name_series(service.name, metric_type, dict(tags))
+                service.names[number] = name_series(identity)
         return [service.names.get(number) for number in numbers]

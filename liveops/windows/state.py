@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from liveops.windows.block import Block
 from liveops.windows.buckets import Floats, Ints
-from liveops.windows.seen import SeenIds
+from liveops.windows.dedup_index import DedupIndex
+from schema.series import OVERFLOW_SERVICE, SeriesId
 from schema.windows import SeriesName, Windows
 
 MINUTE_S = 60
@@ -23,26 +24,20 @@ UNSEEN_S = int(np.iinfo(np.int64).min)
 #: How long ids given by clients are remembered.
 REMEMBER_IDS_S = 900.0
 #: A series unseen for this long leaves the count of the cardinality limits.
-FORGET_SERIES_S = 3600.0
-
-
-class SeriesId(NamedTuple):
-    """A series within its service; tags as sorted pairs."""
-
-    metric_type: str
-    tags: tuple[tuple[str, str], ...]
-
-
-#: Where values go when there are more series than there may be.
-OVERFLOW_TAGS = (("liveops_overflow", "true"),)
+FORGET_SERIES_S = 3600
+#: A service waits for an origin it was read from within this time of the origin's own clock.
+HEARD_S = 3600.0
+#: The reader of an origin that says nothing for this long holds nobody up any more.
+SILENT_READER_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Lateness and intervals in seconds; cardinality in series.
+class WindowLimits:
+    """Lateness and intervals in seconds; cardinality in series and services.
 
     Open windows go out every `emit_interval_s`, every second when more than
-    `stretch_above` series of the partition changed.
+    `stretch_above` series of the partition changed. Beyond the limits on series values go to
+    at most `max_overflow_series` overflow series by metric, then to one a service.
     """
 
     lateness_s: float = 10.0
@@ -51,14 +46,18 @@ class Limits:
     stretch_above: int = 250
     max_series: int = 5000
     max_series_partition: int = 25_000
+    max_services: int = 2500
+    max_overflow_series: int = 100
+    #: A service silent for this long may make room for another.
+    forget_service_s: float = 8 * 86_400.0
 
 
 #: Series numbers low ≤ n < high.
 Range = tuple[int, int]
 
 
-@dataclass(slots=True)
-class ServiceState:
+@dataclass(slots=True, eq=False)
+class ServiceWindows:
     """Windows of one service.
 
     `event_max_s` (E) is the greatest event time, `event_append_s` (A) that record's
@@ -72,10 +71,17 @@ class ServiceState:
     watermark_s: float = NEVER_S
     #: Last applied offset by origin: the partition of `metrics.raw` a record was sent to.
     offsets: dict[int, int] = field(default_factory=dict)
-    #: Series by number; None where a forgotten one was. A number is reused after an hour.
+    #: Broker time of the newest record by origin.
+    heard_s: dict[int, float] = field(default_factory=dict)
+    #: Series by number; None where a forgotten one was, whose number is free.
     series: list[SeriesId | None] = field(default_factory=list)
     numbers: dict[SeriesId, int] = field(default_factory=dict)
     free: list[int] = field(default_factory=list)
+    #: Series in the count, without the overflow series, which are beside the limits.
+    counted: int = 0
+    overflow: set[int] = field(default_factory=set)
+    #: Numbers that left the count: theirs again when they are back, until they are released.
+    dormant: set[int] = field(default_factory=set)
     #: Series as records name them, by number; put together when they are given out.
     names: dict[int, SeriesName] = field(default_factory=dict)
     #: Newest minute by series number, UNSEEN_S where none is known.
@@ -85,21 +91,21 @@ class ServiceState:
     kept: set[int] = field(default_factory=set)
     #: Ranges of series a kept minute is stored in, by start.
     parts: dict[int, set[Range]] = field(default_factory=dict)
-    #: Closed minutes of open larger windows, merged, by (size, start).
-    bases: dict[tuple[int, int], Block] = field(default_factory=dict)
+    #: Closed minutes of open larger windows, rolled up, by (size, start).
+    rollups: dict[tuple[int, int], Block] = field(default_factory=dict)
     #: Series changed since larger windows were last given out, by minute start.
     unshown: dict[int, Ints] = field(default_factory=dict)
     #: Closed windows to correct, coalesced: minute start → series.
     corrections: dict[int, set[int]] = field(default_factory=dict)
-    seen: SeenIds = field(default_factory=SeenIds)
+    dedup: DedupIndex = field(default_factory=DedupIndex)
     #: Watermark found in storage: windows that end later close with what is stored.
     loaded_s: float = NEVER_S
     #: After a torn checkpoint: offsets by origin that a stored range of a minute holds
     #: already, narrow ranges first.
-    floors: dict[int, dict[Range, dict[int, int]]] = field(default_factory=dict)
+    replay_floors: dict[int, dict[Range, dict[int, int]]] = field(default_factory=dict)
     #: What the next checkpoint has to do: write at all, store series, delete minutes.
-    dirty: bool = False
-    new_series: set[int] = field(default_factory=set)
+    unstored: bool = False
+    unstored_series: set[int] = field(default_factory=set)
     dropped: set[int] = field(default_factory=set)
 
     def changed(self) -> int:
@@ -109,15 +115,19 @@ class ServiceState:
 
 #: Bits of a series number within its service.
 SERIES_BITS = 24
+SERIES_MASK = (1 << SERIES_BITS) - 1
+#: In the place of a series' number: it is not admitted yet.
+WAITING = SERIES_MASK
 
 
 @dataclass(frozen=True, slots=True)
-class Arrivals:
+class Rows:
     """Metrics of one partition in log order, as columns of one length.
 
-    `series` is the service's number above `SERIES_BITS` of the series' number;
-    `offsets` and `origins` say where the record lies in `metrics.raw`; times are in
-    epoch seconds. `ids` holds the ids given by clients, by position.
+    `series` is the service's number above `SERIES_BITS` of the series' number, or of
+    `WAITING`: then `table_numbers` says which series of the decoder's table it is. `offsets`
+    and `origins` say where the record lies in `metrics.raw`; times are in epoch seconds.
+    `ids` holds the ids given by clients, by position.
     """
 
     series: Ints
@@ -126,22 +136,42 @@ class Arrivals:
     append_s: Floats
     offsets: Ints
     origins: Ints
+    table_numbers: Ints
     ids: dict[int, bytes] = field(default_factory=dict)
 
-    def only(self, rows: npt.NDArray[Any]) -> Arrivals:
-        """Some rows, by mask or position, without ids."""
-        return Arrivals(
+    def waiting(self) -> Ints:
+        """Series of the decoder's table whose rows wait to be admitted."""
+        is_waiting = (self.series & SERIES_MASK) == WAITING
+        return np.asarray(self.table_numbers[is_waiting])
+
+    def only_with_ids(self, keep: npt.NDArray[Any]) -> Rows:
+        """Some rows, by mask, with their ids."""
+        place = np.cumsum(keep) - 1
+        ids = {int(place[row]): found for row, found in self.ids.items() if keep[row]}
+        return replace(self.only(keep), ids=ids)
+
+    def only(self, rows: npt.NDArray[Any] | slice) -> Rows:
+        """Some rows, by mask, position or slice, without ids."""
+        return Rows(
             self.series[rows],
             self.values[rows],
             self.times_s[rows],
             self.append_s[rows],
             self.offsets[rows],
             self.origins[rows],
+            self.table_numbers[rows],
         )
 
 
 #: Reads a kept minute back into a block; empty when nothing is stored.
-Load = Callable[[ServiceState, int], Block]
+Load = Callable[[ServiceWindows, int], Block]
+
+
+class Mark(NamedTuple):
+    """The reader of an origin has handed on everything that the broker took by `time_s`."""
+
+    origin: int
+    time_s: float
 
 
 @dataclass(slots=True)
@@ -154,28 +184,49 @@ class PartitionState:
     home: int
     load: Load
     clocks: dict[int, float] = field(default_factory=dict)
-    services: dict[str, ServiceState] = field(default_factory=dict)
-    by_number: list[ServiceState] = field(default_factory=list)
-    series_count: int = 0
+    services: dict[str, ServiceWindows] = field(default_factory=dict)
+    #: Services by their number; a number whose service was forgotten is in `free`.
+    by_number: list[ServiceWindows] = field(default_factory=list)
+    free: list[int] = field(default_factory=list)
+    #: Services forgotten since the last checkpoint, whose values are to be deleted.
+    forgotten: set[str] = field(default_factory=set)
+    #: No service was read last before this broker time.
+    oldest_heard_s: float = NEVER_S
+    #: Series in the count, overflow series, and series that have left it, of all services.
+    counted: int = 0
+    overflow_series: int = 0
+    dormant: int = 0
     #: Records at or below this offset of an origin may have been applied before.
     replay_until: dict[int, int] = field(default_factory=dict)
-    #: Rises when series were forgotten: numbers looked up before may be wrong.
-    generation: int = 0
+    #: When each foreign origin's reader last said anything, by this worker's clock; and
+    #: those that have since the last tick.
+    spoke_s: dict[int, float] = field(default_factory=dict)
+    spoken: set[int] = field(default_factory=set)
+    #: Foreign origins whose readers are silent: nobody waits for them.
+    silent: set[int] = field(default_factory=set)
+    #: Broker time of the newest record forwarded to each other partition.
+    forwarded_s: dict[int, float] = field(default_factory=dict)
     #: Broker time of the last emission, and of the last with the larger windows.
     emitted_s: float = 0.0
     emitted_larger_s: float = 0.0
     #: Whether too many series changed for the interval, so that the longer one is in force.
     stretched: bool = False
     #: Rows accepted but not yet in their minutes: they are added many at a time.
-    staged: list[Arrivals] = field(default_factory=list)
+    buffer: list[Rows] = field(default_factory=list)
 
-    def service(self, name: str) -> ServiceState:
+    def service(self, name: str) -> ServiceWindows:
         """The service's state, made on first sight."""
         state = self.services.get(name)
         if state is None:
-            state = self.services[name] = ServiceState(name, len(self.by_number))
-            self.by_number.append(state)
+            number = self.free.pop() if self.free else len(self.by_number)
+            state = self.services[name] = ServiceWindows(name, number)
+            self.by_number[number : number + 1] = [state]
         return state
+
+    @property
+    def overflow_service(self) -> str:
+        """Name of the service that takes the values of services beyond the limit."""
+        return f"{OVERFLOW_SERVICE}{self.home}"
 
     def time_s(self) -> float:
         """The newest broker time of any origin."""
@@ -184,7 +235,7 @@ class PartitionState:
 
 @dataclass(slots=True)
 class Outputs:
-    """What a fold gives: closed and open windows, dirty minutes, and what it counted.
+    """What a fold gives: closed and open windows, minutes to recompute, and what it counted.
 
     Open windows come with their service and its watermark.
     """
@@ -192,10 +243,13 @@ class Outputs:
     closed: list[Windows] = field(default_factory=list)
     open: list[tuple[str, float, list[Windows]]] = field(default_factory=list)
     #: Minutes with values too late for the stream: service → minute → offset by origin.
-    dirty: dict[str, dict[int, dict[int, int]]] = field(default_factory=dict)
+    recompute: dict[str, dict[int, dict[int, int]]] = field(default_factory=dict)
     folded: int = 0
     replayed: int = 0
     duplicates: int = 0
     corrected: int = 0
     too_late: int = 0
+    #: Values in overflow series, and in the overflow service.
     overflowed: int = 0
+    overflowed_services: int = 0
+    silent_readers: int = 0

@@ -17,7 +17,7 @@ from pathlib import Path
 
 TREE = Path(__file__).resolve().parents[2]
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", "*.egg-info")
-_SEEN = "fresh = offset > offsets.get(origin, -1)\n"
+_SEEN = "            is_fresh = offset > known\n"
 _STORE = """        waiting = owned.windows.write()
         async with asyncio.timeout(_CHANGELOG_DEADLINE_S):
             await self._agent.table.written([number])
@@ -29,7 +29,7 @@ _SEND_FIRST = """        from tables.pending import Pending
             windows.pending.setdefault(name, Pending()).add(outputs)
         windows._fresh = {}
         named = {name for name, pending in windows.pending.items() if pending.pieces}
-        ready = [s for s in windows.state.by_number if s.name in named]
+        ready = [s for s in windows.state.services.values() if s.name in named]
         await self._send_pending(number, windows, ready)
         await asyncio.sleep(0.5)  # a kill finds the wrong order in ten kills, not in hundreds
         windows.write()
@@ -53,15 +53,15 @@ class Broken:
 BUILDS = (
     Broken(
         "offset check removed",
-        "agents/intake/gather.py",
+        "liveops/windows/replay.py",
         _SEEN,
-        _SEEN.replace("fresh = ", "fresh = origin == self._partition.home or "),
+        _SEEN.replace("fresh = ", "fresh = origin == partition.home or "),
     ),
     Broken(
         "origin check removed",
-        "agents/intake/gather.py",
+        "liveops/windows/replay.py",
         _SEEN,
-        _SEEN.replace("fresh = ", "fresh = origin != self._partition.home or "),
+        _SEEN.replace("fresh = ", "fresh = origin != partition.home or "),
     ),
     Broken("output sent before state", "agents/windows/checkpoint.py", _STORE, _SEND_FIRST),
     Broken(

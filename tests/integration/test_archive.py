@@ -12,11 +12,12 @@ import orjson
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from agents.intake.decode import Place, decode_record
+from liveops.intake.record import decode_record
 from liveops.kafka.topics import ensure_topics
 from liveops.postgres.database import set_codecs
 from liveops.postgres.migrate import migrate
 from liveops.settings import Settings
+from schema.ids import raw_metric_id
 from schema.metrics import Aggregate
 from schema.times import format_time, to_datetime
 from schema.topics import AGGREGATED, RAW
@@ -63,10 +64,11 @@ def expected(places: list[Any], values: list[bytes | None]) -> dict[UUID, Any]:
     """The rows of records, by the careful decoder."""
     rows: dict[UUID, Any] = {}
     for place, value in zip(places, values, strict=True):
-        where = Place(RAW, place.partition, place.offset, place.timestamp / 1000.0)
-        for m in decode_record(value, where, WEEK_S).metrics:
+        found = decode_record(value or b"", place.timestamp / 1000.0, WEEK_S)
+        for m, item in zip(found.metrics, found.items, strict=True):
             row = (m.metric_type, m.value, m.tags, to_datetime(m.timestamp_s))
-            rows.setdefault(UUID(m.id), row)
+            identity = m.id or raw_metric_id(RAW, place.partition, place.offset, item)
+            rows.setdefault(UUID(identity), row)
     return rows
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, cast
 from uuid import uuid4
 
+import numpy as np
 import orjson
 import pytest
 
@@ -65,7 +66,9 @@ class Case:
     async def archive(self, *values: float) -> None:
         tail = raw_copy.tail(self.service, "cpu", {"az": "a"})
         ids = raw_copy.plain_ids([uuid4().bytes for _ in values])
-        rows = raw_copy.pack(ids, values, [self.minute + 5.0] * len(values), [tail] * len(values))
+        rows = raw_copy.pack(
+            ids, np.array(values), np.full(len(values), self.minute + 5.0), [tail] * len(values)
+        )
         async with self.database.transaction() as con:
             await archive.copy_rows(con, rows)
 

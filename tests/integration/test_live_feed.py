@@ -10,7 +10,7 @@ import orjson
 import pytest
 from redis.exceptions import DataError
 
-from agents.windows.live import LiveFeed
+from agents.windows.live_feed import LiveFeed
 from agents.windows.partition_windows import Written
 from liveops.redis import keys
 from liveops.redis.cache import Cache
@@ -53,7 +53,7 @@ async def closed(cache: Cache, service: str) -> list[str]:
 
 
 async def test_an_older_window_that_closes_is_kept_and_the_newer_stays_shown(cache: Cache) -> None:
-    feed, service, other = LiveFeed(cache, max_age_s=1e9), f"a-{uuid4()}", f"b-{uuid4()}"
+    feed, service, other = LiveFeed(cache), f"a-{uuid4()}", f"b-{uuid4()}"
     newer = window(service, START_S + 60, final=False)
     feed.show_windows([written(newer)])
     await feed.flush()
@@ -67,7 +67,7 @@ async def test_an_older_window_that_closes_is_kept_and_the_newer_stays_shown(cac
 
 
 async def test_windows_that_close_together_are_one_member(cache: Cache) -> None:
-    feed, service = LiveFeed(cache, max_age_s=1e9), f"c-{uuid4()}"
+    feed, service = LiveFeed(cache), f"c-{uuid4()}"
     texts = [write_window(window(service, START_S, final=True)) for _ in range(3)]
     feed.add_closed([Written(service, "1m", START_S, [(f"s{n}", t) for n, t in enumerate(texts)])])
     await feed.flush()
@@ -77,7 +77,7 @@ async def test_windows_that_close_together_are_one_member(cache: Cache) -> None:
 
 
 async def test_more_than_goes_into_one_pipeline_is_all_written(cache: Cache) -> None:
-    feed, services = LiveFeed(cache, max_age_s=1e9), [f"d{n}-{uuid4()}" for n in range(5)]
+    feed, services = LiveFeed(cache), [f"d{n}-{uuid4()}" for n in range(5)]
     for service in services:
         text = write_window(window(service, START_S, final=True))
         feed.add_closed([Written(service, "1m", START_S, [(f"s{n}", text) for n in range(700)])])

@@ -11,12 +11,12 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liveops.windows.state import Limits
+from liveops.windows.state import WindowLimits
 from schema.times import format_time
 from schema.topics import RAW, RAW_KEYED
 from tests.windows_model import Log, WindowKey, assert_equals, right_partition
 
-LIMITS = Limits(lateness_s=30.0, allowed_lateness_s=3600.0)
+LIMITS = WindowLimits(lateness_s=30.0, allowed_lateness_s=3600.0)
 START_S = 1_700_000_100.0
 PARTITIONS = 2
 SERVICES = ("shop", "cart", "search")

@@ -11,12 +11,12 @@ import pytest
 from agents.archive.recompute import recompute, spans
 from agents.archive.sinks import DirtySink, read_dirty
 from liveops.postgres.backfill import Dirty, RawSpan, StoredSpan, StoredWindow
-from liveops.windows.state import OVERFLOW_TAGS, SeriesId
 from schema.metrics import Aggregate
+from schema.series import OVERFLOW_TAGS, SeriesId
 
 QUARTER_S = 1_700_000_100 // 900 * 900
-CPU = SeriesId("cpu", ())
-TAGGED = SeriesId("cpu", (("az", "a"),))
+CPU = SeriesId("shop", "cpu", ())
+TAGGED = SeriesId("shop", "cpu", (("az", "a"),))
 
 
 def values(**by_minute: list[float]) -> dict[int, Any]:
@@ -72,7 +72,7 @@ def test_an_archive_with_fewer_values_does_not_make_a_window_smaller() -> None:
 
 
 def test_series_counted_in_the_overflow_stay_in_it() -> None:
-    overflow = SeriesId("cpu", OVERFLOW_TAGS)
+    overflow = SeriesId("shop", "cpu", OVERFLOW_TAGS)
     known = stored(
         recompute("shop", {QUARTER_S}, {overflow: values(m0=[1.0]), CPU: values(m0=[2.0])}, {})
     )

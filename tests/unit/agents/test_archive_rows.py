@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from agents.archive.rows import RawRows, RowReader
-from agents.intake.decode import Place, decode_record
+from liveops.intake.record import decode_record
 from schema.ids import raw_metric_hash, raw_metric_id
 from schema.times import to_datetime
 from schema.topics import RAW
@@ -28,7 +28,7 @@ Row = tuple[UUID, str, str, float, dict[str, str], datetime]
 
 def record(value: Any, offset: int = 7) -> Any:
     raw = value if isinstance(value, bytes | None) else orjson.dumps(value)
-    return SimpleNamespace(value=raw, offset=offset, timestamp=APPEND_MS)
+    return SimpleNamespace(value=raw, offset=offset, timestamp=APPEND_MS, headers=())
 
 
 def unpacked(row: bytes) -> Row:
@@ -61,10 +61,11 @@ def expected(*records: Any) -> list[Row]:
     """What the careful decoder says, each id once."""
     rows: dict[str, Row] = {}
     for item in records:
-        place = Place(RAW, PARTITION, item.offset, item.timestamp / 1000.0)
-        for m in decode_record(item.value, place, WEEK_S).metrics:
-            row = (UUID(m.id), m.service_name, m.metric_type, m.value, m.tags)
-            rows.setdefault(m.id, (*row, to_datetime(m.timestamp_s)))
+        found = decode_record(item.value or b"", item.timestamp / 1000.0, WEEK_S)
+        for m, index in zip(found.metrics, found.items, strict=True):
+            identity = m.id or raw_metric_id(RAW, PARTITION, item.offset, index)
+            row = (UUID(identity), m.service_name, m.metric_type, m.value, m.tags)
+            rows.setdefault(identity, (*row, to_datetime(m.timestamp_s)))
     return sorted(rows.values())
 
 

@@ -17,7 +17,7 @@ from liveops.errors import Unavailable
 from liveops.kafka.chunks import Chunk
 from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Outgoing
-from liveops.windows.state import Limits
+from liveops.windows.state import WindowLimits
 from schema.topics import AGGREGATED, RAW
 from tests.windows_model import Log, LoggedTable
 
@@ -71,17 +71,17 @@ class World:
             cast(Any, self.table),
             cast(Any, self.broker),
             live,
-            Limits(),
+            WindowLimits(),
             partitions=PARTITIONS,
             max_age_s=1e9,
-            let_go=self.let_go.append,
+            release=self.let_go.append,
         )
         self.agent.load(set(range(PARTITIONS)))
         self.checkpointer = Checkpointer(
             self.agent, cast(Any, self.broker), live, FakeClock(), interval_s=0.0
         )
         self.acked: list[tuple[int, int]] = []
-        self._log = Log(PARTITIONS, Limits())
+        self._log = Log(PARTITIONS, WindowLimits())
 
     def event(self, partition: int, *times_s: float) -> Any:
         """A chunk of the partition's service, one record for each event time."""

@@ -10,7 +10,7 @@ from typing import Any, cast
 from agents.windows.agent import WindowAgent
 from liveops.kafka.chunks import Chunk
 from liveops.kafka.producer import Outgoing
-from liveops.windows.state import Limits
+from liveops.windows.state import WindowLimits
 from schema.topics import RAW, RAW_KEYED
 from tests.windows_model import Log, right_partition
 
@@ -33,7 +33,7 @@ class Broker:
 
 def chunks(count: int) -> list[Any]:
     """Events of one record each on the wrong partition."""
-    log = Log(2, Limits())
+    log = Log(2, WindowLimits())
     for n in range(count):
         log.append(
             WRONG, 1_700_000_100.0, {"service_name": SERVICE, "metric_type": "cpu", "value": n}
@@ -54,10 +54,10 @@ async def test_reading_goes_on_and_the_order_stays() -> None:
         cast(Any, SimpleNamespace(data={})),
         cast(Any, broker),
         cast(Any, shown),
-        Limits(),
+        WindowLimits(),
         partitions=2,
         max_age_s=1e9,
-        let_go=lambda event: None,
+        release=lambda event: None,
     )
     agent.load({0, 1})
     events = chunks(5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from agents.windows.agent import WindowAgent
-from liveops.windows.state import Limits
+from liveops.windows.state import WindowLimits
 from schema.topics import RAW, RAW_KEYED
 from tests.windows_model import Log, right_partition
 
@@ -28,17 +28,17 @@ def agent_of(log: Log, let_go: list[Any]) -> WindowAgent:
         cast(Any, Table(stored)),
         nothing,
         nothing,
-        Limits(),
+        WindowLimits(),
         partitions=2,
         max_age_s=1e9,
-        let_go=let_go.append,
+        release=let_go.append,
     )
     agent.load({0, 1})
     return agent
 
 
 def stored_log(records: int) -> Log:
-    log = Log(2, Limits())
+    log = Log(2, WindowLimits())
     for n in range(records):
         item = {"service_name": SERVICE, "metric_type": "cpu", "value": n}
         log.append(HOME, 1_700_000_100.0, item)
@@ -73,7 +73,7 @@ async def test_a_recreated_topic_is_refused_with_one_line_and_its_chunks_let_go(
 
 
 def test_a_partition_that_holds_forwards_of_a_recreated_one_is_refused_too() -> None:
-    log, wrong = Log(2, Limits()), 1 - HOME
+    log, wrong = Log(2, WindowLimits()), 1 - HOME
     for n in range(5):
         item = {"service_name": SERVICE, "metric_type": "cpu", "value": n}
         log.append(wrong, 1_700_000_100.0, item)

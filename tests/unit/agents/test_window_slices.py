@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from agents.windows import pace
+from agents.windows import time_slicer
 from agents.windows.agent import WindowAgent
 from liveops.kafka.chunks import Chunk
-from liveops.windows.staging import flush
-from liveops.windows.state import Limits
+from liveops.windows.row_buffer import flush
+from liveops.windows.state import WindowLimits
 from schema.topics import RAW
 from tests.windows_model import Log, right_partition
 
@@ -24,8 +24,8 @@ COUNT = 1000
 @pytest.fixture
 def event(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A chunk of many slices."""
-    monkeypatch.setattr(pace, "thread_time", lambda: 0.0)
-    log = Log(2, Limits())
+    monkeypatch.setattr(time_slicer, "thread_time", lambda: 0.0)
+    log = Log(2, WindowLimits())
     for n in range(COUNT):
         item = {"service_name": SERVICE, "metric_type": "cpu", "value": n}
         log.append(HOME, 1_700_000_100.0, item)
@@ -38,10 +38,10 @@ def agent_of(let_go: list[Any]) -> WindowAgent:
         cast(Any, SimpleNamespace(data={})),
         cast(Any, None),
         cast(Any, SimpleNamespace(show=lambda records: None)),
-        Limits(),
+        WindowLimits(),
         partitions=2,
         max_age_s=1e9,
-        let_go=let_go.append,
+        release=let_go.append,
     )
     agent.load({0, 1})
     return agent
@@ -50,7 +50,7 @@ def agent_of(let_go: list[Any]) -> WindowAgent:
 def folded(agent: WindowAgent) -> float:
     state = agent.owned[HOME].windows.state
     flush(state)
-    (service,) = state.by_number
+    (service,) = state.services.values()
     (block,) = service.minutes.values()
     return float(block.columns(block.series())[0, 0])
 
@@ -84,4 +84,4 @@ async def test_a_partition_lost_and_won_between_two_slices_gets_nothing_of_the_r
     await taking
     assert let_go == [event]
     assert agent.owned[HOME].unacknowledged == []
-    assert agent.owned[HOME].windows.state.by_number == []
+    assert agent.owned[HOME].windows.state.services == {}

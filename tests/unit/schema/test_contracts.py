@@ -8,15 +8,16 @@ from msgspec import structs
 
 from liveops.windows.block import Block
 from liveops.windows.points import aggregates
-from liveops.windows.state import SeriesId, ServiceState
-from schema.ids import derived_id, series_key
+from liveops.windows.state import ServiceWindows
+from schema.ids import derived_id
+from schema.series import SeriesId, series_key
 from schema.times import format_time, parse_time_s
 from schema.topics import TOPICS
 from schema.windows import read_window, write_window
 
 
 def test_an_aggregate_survives_its_record() -> None:
-    service = ServiceState("shop", 0, series=[SeriesId("cpu", (("a", "1"), ("b", "2")))])
+    service = ServiceWindows("shop", 0, series=[SeriesId("shop", "cpu", (("a", "1"), ("b", "2")))])
     block = Block()
     values = np.array([1.0, -2.5, 0.0])
     block.add(np.zeros(3, np.int64), values, np.full(3, 1_700_000_001.5))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from liveops.windows.block import Block
-from liveops.windows.state import PartitionState, SeriesId, ServiceState
+from liveops.windows.state import PartitionState, ServiceWindows
+from schema.series import SeriesId
 from tables.pending import Pending
 from tables.window_store import WindowStore
-from tables.windows import header_key, key_of, minute_key, offsets_of
+from tables.windows import header_key, key_of, minute_key, outline_of
 from tests.windows_model import LoggedTable
 
 SERVICE, START, ALL = "shop", 60, (0, 64)
+CPU = SeriesId(SERVICE, "cpu", ())
 
 
 def block_of(*values: float) -> Block:
@@ -21,10 +23,11 @@ def block_of(*values: float) -> Block:
     return block
 
 
-def state(store: WindowStore) -> tuple[PartitionState, ServiceState]:
+def state(store: WindowStore) -> tuple[PartitionState, ServiceWindows]:
     partition = PartitionState(0, store.load_minute)
     service = partition.service(SERVICE)
-    service.series, service.numbers = [SeriesId("cpu", ())], {SeriesId("cpu", ()): 0}
+    service.series, service.numbers = [CPU], {CPU: 0}
+    service.last_minute = np.array([START])
     return partition, service
 
 
@@ -35,7 +38,7 @@ def values_of(table: LoggedTable) -> dict[str, bytes]:
 def torn() -> LoggedTable:
     """A checkpoint at offset 5, and of the next, at 10, the minute but not the header."""
     table = LoggedTable()
-    store = WindowStore(table)
+    store = WindowStore(table, 0)
     partition, service = state(store)
     service.kept, service.minutes = {START}, {START: block_of(1.0)}
     service.offsets = {0: 5}
@@ -50,38 +53,40 @@ def torn() -> LoggedTable:
 
 def test_a_minute_newer_than_the_header_says_so_until_the_replay_has_passed_it() -> None:
     table = torn()
-    store = WindowStore(table)
+    store = WindowStore(table, 0)
     partition = PartitionState(0, store.load_minute)
     store.load(partition, SERVICE, values_of(table))
     service = partition.services[SERVICE]
     assert service.offsets == {0: 5}
-    assert service.floors == {START: {ALL: {0: 10}}}
+    assert service.replay_floors == {START: {ALL: {0: 10}}}
 
     # A value that was late is added meanwhile; a second crash must find both offsets.
     service.minutes[START] = store.load_minute(service, START)
     service.minutes[START].add(np.zeros(1, np.int64), np.array([3.0]), np.zeros(1))
     service.offsets = {0: 7}
     store.write(partition, service, Pending())
-    assert offsets_of(table[minute_key(SERVICE, START, ALL)]) == {0: 10}
-    assert service.floors == {START: {ALL: {0: 10}}}
+    assert outline_of(table[minute_key(SERVICE, START, ALL)])[0] == {0: 10}
+    assert service.replay_floors == {START: {ALL: {0: 10}}}
 
     service.offsets = {0: 10}
     store.write(partition, service, Pending())
-    assert service.floors == {}
+    assert service.replay_floors == {}
 
 
 def test_a_piece_of_a_torn_checkpoint_is_forgotten_and_its_number_used_again() -> None:
     table = torn()
     orphan = key_of(SERVICE, "p0")
     table[orphan] = b"of no header"
-    store = WindowStore(table)
+    store = WindowStore(table, 0)
     partition = PartitionState(0, store.load_minute)
     pending = store.load(partition, SERVICE, values_of(table))
     assert pending == Pending()
     pending.add([("topic", b"value")])
     store.write(partition, partition.services[SERVICE], pending)
     store.clean()  # must not take the new piece for the old one
-    again = WindowStore(table).load(PartitionState(0, store.load_minute), SERVICE, values_of(table))
+    again = WindowStore(table, 0).load(
+        PartitionState(0, store.load_minute), SERVICE, values_of(table)
+    )
     assert again is not None
     assert again.pieces == {0: [("topic", b"value")]}
     pending.pieces.clear()
@@ -93,7 +98,7 @@ def test_a_piece_of_a_torn_checkpoint_is_forgotten_and_its_number_used_again() -
 def test_an_orphaned_piece_is_deleted_at_the_next_checkpoint() -> None:
     table = torn()
     table[key_of(SERVICE, "p0")] = b"of no header"
-    store = WindowStore(table)
+    store = WindowStore(table, 0)
     partition = PartitionState(0, store.load_minute)
     store.load(partition, SERVICE, values_of(table))
     store.write(partition, partition.services[SERVICE], Pending())

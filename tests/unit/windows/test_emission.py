@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from liveops.windows.state import Limits
+from liveops.windows.state import WindowLimits
 from schema.topics import RAW
 from tests.windows_model import Log
 
 BEGAN_S = 1_700_000_040.0
-LIMITS = Limits(emit_interval_s=0.25, stretch_above=3)
+LIMITS = WindowLimits(emit_interval_s=0.25, stretch_above=3)
 MANY, FEW = 8, 1
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from liveops.windows.state import Limits
+from liveops.windows.state import WindowLimits
 from schema.topics import RAW
 from tests.windows_model import Log
 
-LIMITS = Limits(lateness_s=10.0, allowed_lateness_s=300.0, max_series=2)
+LIMITS = WindowLimits(lateness_s=10.0, allowed_lateness_s=300.0, max_series=2)
 MINUTE = 1_700_000_100.0  # start of a quarter of an hour, UTC
 HOUR_S, DAY_S = 3600.0, 86_400.0
 
@@ -118,7 +118,7 @@ def test_a_given_id_counts_once_also_in_one_record() -> None:
 def test_an_id_is_forgotten_after_a_quarter_of_an_hour() -> None:
     one = "6f1f6a0e-7a55-5e0b-9a59-3c1d0f3b7a11"
     log = fed((metric(MINUTE, id=one), MINUTE), *at(MINUTE + HOUR_S))
-    assert not state(log).seen.known
+    assert not state(log).dedup.known
 
 
 def test_too_many_series_are_counted_in_a_visible_overflow_series() -> None:
@@ -147,7 +147,7 @@ def test_open_windows_are_told_once_and_divide_the_rate_by_the_time_elapsed() ->
 
 
 def test_a_service_with_thousands_of_series_is_stored_in_small_values() -> None:
-    log = Log(1, Limits(lateness_s=10.0))
+    log = Log(1, WindowLimits(lateness_s=10.0))
     names = [f"m{n}" for n in range(5000)]
     for n, name in enumerate(names):
         item = metric(MINUTE + n / 1000, n / 4, metric_type=name, tags={"host": "h" * 200})
@@ -164,7 +164,7 @@ def test_a_service_with_thousands_of_series_is_stored_in_small_values() -> None:
 
 
 def test_a_minute_too_large_for_one_value_is_split_and_read_back() -> None:
-    log = Log(1, Limits(lateness_s=10.0))
+    log = Log(1, WindowLimits(lateness_s=10.0))
     for n in range(60_000):
         item = {"metric_type": f"m{n % 8}", "value": 1.02 ** (n // 8 % 7000 - 3500)}
         log.append(0, MINUTE + 10, {"service_name": "shop", "timestamp": MINUTE, **item})

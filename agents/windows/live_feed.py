@@ -7,7 +7,7 @@ windows never wait for it.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
@@ -15,9 +15,10 @@ from typing import Any
 import orjson
 import structlog
 
+from agents.windows.live_tail import KEEP_LIVE, LiveRow, LiveTail, metric_of
 from agents.windows.partition_windows import Written
-from agents.windows.shown import KEEP_LIVE, Shown, metrics_of
 from liveops.errors import Unavailable
+from liveops.intake.chunk import DecodedChunk
 from liveops.redis import keys
 from liveops.redis.cache import Cache
 
@@ -40,20 +41,18 @@ Write = Callable[[Any], None]
 class LiveFeed:
     """Gathers what changed and writes it to Redis in pipelines."""
 
-    def __init__(self, cache: Cache, *, max_age_s: float) -> None:
+    def __init__(self, cache: Cache) -> None:
         self._cache = cache
-        self._max_age_s = max_age_s
         self._next_s = 0.0
-        self._metrics: dict[str, deque[Shown]] = _no_metrics()
+        self._tail = LiveTail()
         self._points: dict[str, dict[str, bytes]] = defaultdict(dict)
         self._closed: dict[str, dict[bytes, int]] = defaultdict(dict)
         #: Start of the newest window shown, by key and series.
         self._newest: dict[str, dict[str, int]] = defaultdict(dict)
 
-    def show(self, records: dict[str, list[Shown]]) -> None:
-        """Show the metrics of these records: of each service the newest until the next flush."""
-        for service, newest in records.items():
-            self._metrics[service].extend(newest)
+    def show(self, chunk: DecodedChunk) -> None:
+        """Show the metrics of a chunk: of each service the newest until the next flush."""
+        self._tail.add(chunk)
 
     def show_windows(self, windows: list[Written]) -> None:
         """Newest state of windows."""
@@ -86,22 +85,17 @@ class LiveFeed:
         now_s = asyncio.get_running_loop().time()
         if now_s < self._next_s:
             return
-        shown = sum(map(len, self._metrics.values()))
-        self._next_s = now_s + (_STRETCHED_S if shown > _MANY else 0.0)
-        metrics, self._metrics = self._metrics, _no_metrics()
+        self._next_s = now_s + (_STRETCHED_S if len(self._tail) > _MANY else 0.0)
+        tail, self._tail = self._tail, LiveTail()
         points, self._points = self._points, defaultdict(dict)
         closed, self._closed = self._closed, defaultdict(dict)
-        if not (metrics or points or closed):
+        if not (tail or points or closed):
             return
         try:
             async with self._cache.guard() as client:
-                await _send(client, _writes(metrics, points, closed, self._max_age_s))
+                await _send(client, _writes(tail, points, closed))
         except Unavailable:
             log.debug("live data not written, redis is away")
-
-
-def _no_metrics() -> dict[str, deque[Shown]]:
-    return defaultdict(lambda: deque(maxlen=KEEP_LIVE))
 
 
 async def _send(client: Any, writes: Iterable[tuple[int, Write]]) -> None:
@@ -117,33 +111,32 @@ async def _send(client: Any, writes: Iterable[tuple[int, Write]]) -> None:
 
 
 def _writes(
-    metrics: dict[str, deque[Shown]],
-    points: dict[str, dict[str, bytes]],
-    closed: dict[str, dict[bytes, int]],
-    max_age_s: float,
+    tail: LiveTail, points: dict[str, dict[str, bytes]], closed: dict[str, dict[bytes, int]]
 ) -> Iterator[tuple[int, Write]]:
     """What to write, each with what it costs: a window's field is 1."""
-    most = max(_FEWEST, min(KEEP_LIVE, _MOST // max(1, len(metrics))))
-    for service, shown in metrics.items():
-        cost = _METRIC_COST * min(most, len(shown))
-        yield cost, partial(_write_metrics, service, shown, max_age_s, most)
+    most = max(_FEWEST, min(KEEP_LIVE, _MOST // max(1, len(tail.rows))))
+    for service, rows in tail.rows.items():
+        newest = list(rows)[-most:]
+        left_out = tail.left_out.get(service, 0) + len(rows) - len(newest)
+        yield _METRIC_COST * len(newest), partial(_write_metrics, service, newest, left_out)
     for key, fields in points.items():
         yield len(fields), partial(_write_points, key, fields)
     for key, members in closed.items():
         yield _PACK_COST * len(members), partial(_write_closed, key, members)
 
 
-def _write_metrics(
-    service: str, shown: deque[Shown], max_age_s: float, most: int, pipe: Any
-) -> None:
-    items = metrics_of(shown, max_age_s, most)
-    if not items:
-        return
+def _write_metrics(service: str, newest: list[LiveRow], left_out: int, pipe: Any) -> None:
+    """Into the service's list and out to its watchers, who are told how many they do not see."""
+    items = [metric_of(row) for row in newest]
     public = [orjson.dumps(item.public()) for item in items]
     key = keys.live(service)
     pipe.lpush(key, *public)
     pipe.ltrim(key, 0, KEEP_LIVE - 1)
-    message = {"service_name": service, "metrics": [orjson.Fragment(text) for text in public]}
+    message = {
+        "service_name": service,
+        "metrics": [orjson.Fragment(text) for text in public],
+        "dropped": left_out,
+    }
     pipe.publish(keys.LIVE_METRICS_CHANNEL, orjson.dumps(message))
     pipe.zadd(keys.SERVICES, {service: max(item.timestamp_s for item in items)})
 

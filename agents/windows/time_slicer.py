@@ -11,7 +11,7 @@ HOLD_S = 0.004
 _FEWEST, _MOST = 8, 4000
 
 
-class Pace:
+class TimeSlicer:
     """Learns from each slice how large the next may be: records differ in what they hold."""
 
     def __init__(self) -> None:

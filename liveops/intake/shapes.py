@@ -1,18 +1,19 @@
 """Metrics as they are written in a record, read without looking at every name. Pure.
 
-Times stay text: agents/intake/times.py reads those of many records at once.
+Times stay text: liveops/intake/times.py reads those of many records at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from schema.times import TimeReader
-
+MAX_RECORD_BYTES = 1_000_000
+MAX_ITEMS = 10_000
 NO_TAGS = Raw(b"{}")
 
 
@@ -42,15 +43,8 @@ class Wire(Struct, forbid_unknown_fields=True, gc=False):
 decode_wire: Callable[[bytes], Wire] = msgspec.json.Decoder(Wire).decode
 
 
-_reader = TimeReader()
-
-
-class Unusual(Exception):
-    """The record needs the full check."""
-
-
 #: What decoding anything at all may raise: a tombstone is a TypeError.
-NOT_QUICK = (TypeError, ValueError, OverflowError, RecursionError, msgspec.DecodeError)
+_UNREADABLE = (TypeError, ValueError, OverflowError, RecursionError, msgspec.DecodeError)
 
 
 #: Stands for a record that is no metric at first sight.
@@ -58,41 +52,41 @@ UNREADABLE = Wire("")
 
 
 def decode_all(records: Sequence[Any]) -> list[Wire]:
-    """Every record's value, UNREADABLE where it is not of the usual form."""
-    try:
-        return [decode_wire(record.value) for record in records]
-    except NOT_QUICK:
-        return [_decode(record.value) for record in records]
+    """Every record's value, UNREADABLE where it is not of the usual form or too large."""
+    values = [record.value for record in records]
+    with suppress(*_UNREADABLE):
+        if max(map(len, values)) <= MAX_RECORD_BYTES:
+            return list(map(decode_wire, values))
+    return [_decode(value) for value in values]
 
 
 def _decode(value: bytes) -> Wire:
     try:
-        return decode_wire(value)
-    except NOT_QUICK:
+        return decode_wire(value) if len(value) <= MAX_RECORD_BYTES else UNREADABLE
+    except _UNREADABLE:
         return UNREADABLE
 
 
-def seconds(stamp: float | str | None, append_s: float) -> float:
-    """Epoch seconds of a metric's time, which is the broker's where none is given.
+def given_ids(items: Sequence[Wire | Item]) -> tuple[dict[int, bytes], list[int]]:
+    """The ids that came with these, as 16 bytes by position, and where one is oddly written."""
+    found: dict[int, bytes] = {}
+    odd: list[int] = []
+    for at, item in enumerate(items):
+        if item.id is not None:
+            identity = _id_bytes(item.id)
+            if identity is None:
+                odd.append(at)
+            else:
+                found[at] = identity
+    return found, odd
 
-    Raises Unusual for a text that is no time.
-    """
-    if stamp is None:
-        return append_s
-    if not isinstance(stamp, str):
-        return stamp
-    try:
-        return _reader.read(stamp)
-    except (ValueError, OverflowError):
-        raise Unusual from None
 
-
-def id_bytes(text: str) -> bytes:
-    """The 16 bytes of a UUID; raises Unusual when it is not written the usual way."""
+def _id_bytes(text: str) -> bytes | None:
+    """The 16 bytes of a UUID; None when it is not written the usual way."""
     try:
         identity = bytes.fromhex(text.replace("-", ""))
     except ValueError:
-        raise Unusual from None
+        return None
     if len(identity) != 16 or len(text) != 36 or " " in text:
-        raise Unusual
+        return None
     return identity

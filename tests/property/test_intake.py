@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,11 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agents.intake import gather
-from agents.intake.batches import read_batches
-from agents.intake.gather import Gatherer
+from liveops.intake import decoder as decoding
+from liveops.intake.batch_records import read_batch_records
+from liveops.intake.decoder import Decoder
 from liveops.kafka.partitioning import partition_of
-from liveops.windows.state import Limits, Outputs, PartitionState
 from schema.times import format_time
 from schema.topics import RAW
 
@@ -61,27 +61,23 @@ def records_of(log: list[dict[str, Any]]) -> list[Any]:
     ]
 
 
-def gathered(log: list[dict[str, Any]]) -> tuple[Any, ...]:
+def decoded(log: list[dict[str, Any]]) -> tuple[Any, ...]:
     """What the log gives once all series are known."""
-    state = PartitionState(partition_of("shop", PARTITIONS), lambda service, start: None)  # type: ignore[arg-type,return-value] # nothing is loaded
-    gatherer = Gatherer(state, Limits(), PARTITIONS, 1e5)
-    records = records_of(log)
-    gatherer.gather(RAW, records_of(SEEN), (), Outputs())
-    state.replay_until.clear()
-    for service in state.by_number:
-        service.offsets.clear()
-    found = gatherer.gather(RAW, records, (), Outputs())
-    rows = found.rows
-    columns = (list(rows.series), list(rows.values), list(rows.times_s), list(rows.record))
-    faults = [(fault.reason, fault.index, place) for fault, place, _ in found.faults]
-    return columns, rows.ids, found.forwards, faults
+    decoder = Decoder(0, 1e5, partial(partition_of, partitions=PARTITIONS))
+    decoder.decode(RAW, records_of(SEEN))
+    chunk = decoder.decode(RAW, records_of(log))
+    columns = (chunk.series, chunk.values, chunk.times_s, chunk.record, chunk.item)
+    faults = [(at, fault.reason, fault.index) for at, fault in chunk.faults]
+    return [column.tolist() for column in columns], chunk.ids, faults
 
 
 @example([{"service_name": "shop", "metrics": [{**SEEN[0], "service_name": "other"}]}])
 @given(LOGS)
 def test_in_columns_as_with_care(log: list[dict[str, Any]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gather, "_SLICE", 7)
-        quick = gathered(log)
-        patch.setattr(gather, "read_batches", lambda *args: read_batches([], *args[1:]))
-        assert quick == gathered(log)
+        patch.setattr(decoding, "_SLICE", 7)
+        quick = decoded(log)
+        patch.setattr(
+            decoding, "read_batch_records", lambda *args: read_batch_records([], *args[1:])
+        )
+        assert quick == decoded(log)

@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import UNSET
 
-from agents.intake.careful import UNKNOWN, Names
-from agents.intake.decode import MAX_ITEMS, MAX_RECORD_BYTES
-from agents.intake.rows import Columns, in_bounds
-from agents.intake.times import seconds_of
-from agents.intake.wire import NO_TAGS, Item, Wire
-from liveops.windows.buckets import Floats
+from liveops.intake.chunk import Columns, Floats, in_bounds
+from liveops.intake.series_table import UNKNOWN, Written
+from liveops.intake.shapes import MAX_ITEMS, NO_TAGS, Item, Wire, given_ids
+from liveops.intake.times import seconds_of
 
 
-class Batches(NamedTuple):
+class BatchRecords(NamedTuple):
     """Metrics of batch records, and which rows belong to which record of the slice.
 
-    Only records all of whose metrics are good and of series seen before.
+    Only records all of whose metrics are good and of series seen before. `ids` are those
+    given by clients, by row.
     """
 
     columns: Columns
     rows: dict[int, slice]
+    ids: dict[int, bytes]
 
 
-_NONE = Batches(Columns(np.empty(0, np.int64), np.empty(0), np.empty(0)), {})
+_NONE = BatchRecords(Columns(np.empty(0, np.int64), np.empty(0), np.empty(0)), {}, {})
 
 
-def read_batches(
+def read_batch_records(
     indexes: Sequence[int],
-    records: Sequence[Any],
     wires: Sequence[Wire],
     append_s: Floats,
-    known: dict[Names, int],
+    known: Mapping[Written, int],
     max_age_s: float,
-) -> Batches:
+) -> BatchRecords:
     """What of these records of a slice are batches that need no closer look."""
-    chosen = [at for at in indexes if _is_plain(wires[at], records[at])]
+    chosen = [at for at in indexes if _is_plain(wires[at])]
     if not chosen:
         return _NONE
     found: list[list[Item]] = [wires[at].metrics for at in chosen]  # type: ignore[misc] # no UNSET
@@ -49,7 +48,7 @@ def read_batches(
                 for _ in range(size)]  # fmt: skip
     numbers = [
         known.get((service, item.metric_type, bytes(item.tags)), UNKNOWN)
-        if item.id is None and (item.service_name is None or item.service_name == service)
+        if item.service_name is None or item.service_name == service
         else UNKNOWN
         for service, item in zip(services, items, strict=True)
     ]
@@ -59,19 +58,21 @@ def read_batches(
         np.array([item.value for item in items]),
         seconds_of([item.timestamp for item in items], append_s),
     )
+    ids, odd_ids = given_ids(items)
     good = (columns.series != UNKNOWN) & in_bounds(columns, append_s, max_age_s)
+    good[odd_ids] = False
     edges = [0, *np.cumsum(sizes).tolist()]
     whole = np.logical_and.reduceat(good, edges[:-1]).tolist()
     spans = zip(chosen, whole, pairwise(edges), strict=True)
-    return Batches(columns, {at: slice(low, high) for at, is_good, (low, high) in spans if is_good})
+    rows = {at: slice(low, high) for at, is_good, (low, high) in spans if is_good}
+    return BatchRecords(columns, rows, ids)
 
 
-def _is_plain(wire: Wire, record: Any) -> bool:
-    """Whether a record is a batch of the right form and size, and nothing else."""
+def _is_plain(wire: Wire) -> bool:
+    """Whether a record is a batch of the right size and nothing else."""
     return (
         wire.metrics is not UNSET
         and 0 < len(wire.metrics) <= MAX_ITEMS
-        and len(record.value) <= MAX_RECORD_BYTES
         and not wire.metric_type
         and wire.tags is NO_TAGS
         and wire.timestamp is None

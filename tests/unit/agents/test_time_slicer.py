@@ -6,28 +6,28 @@ import asyncio
 
 import pytest
 
-from agents.windows import pace
-from agents.windows.pace import HOLD_S, Pace
+from agents.windows import time_slicer
+from agents.windows.time_slicer import HOLD_S, TimeSlicer
 
 
-def steps(pace: Pace, records: int, each_s: float) -> list[int]:
+def steps(slicer: TimeSlicer, records: int, each_s: float) -> list[int]:
     """Sizes of the slices of a chunk whose records take so long each."""
     sizes = []
-    for part in pace.slices(records):
+    for part in slicer.slices(records):
         sizes.append(part.stop - part.start)
-        pace.learn(sizes[-1], sizes[-1] * each_s)
+        slicer.learn(sizes[-1], sizes[-1] * each_s)
     return sizes
 
 
 @pytest.mark.parametrize("records", [0, 1, 7, 4000])
 def test_slices_follow_each_other_and_leave_nothing_out(records: int) -> None:
-    parts = list(Pace().slices(records))
+    parts = list(TimeSlicer().slices(records))
     assert [n for part in parts for n in range(records)[part]] == list(range(records))
 
 
 @pytest.mark.parametrize("each_s", [2e-6, 20e-6, 300e-6])
 def test_slices_come_to_hold_the_loop_as_long_as_they_should(each_s: float) -> None:
-    found = Pace()
+    found = TimeSlicer()
     for _ in range(3):
         sizes = steps(found, 20_000, each_s)
     whole = sizes[:-1]  # the last is what is left
@@ -35,7 +35,7 @@ def test_slices_come_to_hold_the_loop_as_long_as_they_should(each_s: float) -> N
 
 
 def test_one_dear_slice_makes_the_next_smaller_and_a_cheap_rest_tells_nothing() -> None:
-    found = Pace()
+    found = TimeSlicer()
     steps(found, 20_000, 2e-6)
     before = steps(found, 4000, 2e-6)[0]
     found.learn(3, 1e-9)
@@ -44,8 +44,8 @@ def test_one_dear_slice_makes_the_next_smaller_and_a_cheap_rest_tells_nothing() 
 
 
 async def test_others_have_the_loop_between_two_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "thread_time", lambda: 0.0)
-    found, turns = Pace(), 0
+    monkeypatch.setattr(time_slicer, "thread_time", lambda: 0.0)
+    found, turns = TimeSlicer(), 0
 
     async def other() -> None:
         nonlocal turns

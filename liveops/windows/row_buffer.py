@@ -1,4 +1,4 @@
-"""Adding rows to their minutes, many at a time. Pure."""
+"""Rows in time wait here and are added to their minutes many at a time. Pure."""
 
 from __future__ import annotations
 
@@ -6,23 +6,28 @@ from itertools import pairwise
 
 import numpy as np
 
+from liveops.windows.admission import note_seen
 from liveops.windows.buckets import Floats, Ints, group_starts
-from liveops.windows.minutes import minute_block
-from liveops.windows.series import note_seen
-from liveops.windows.state import MINUTE_S, SERIES_BITS, SIZES, PartitionState, ServiceState
-
-SERIES_MASK = (1 << SERIES_BITS) - 1
+from liveops.windows.panes import minute_block
+from liveops.windows.state import (
+    MINUTE_S,
+    SERIES_BITS,
+    SERIES_MASK,
+    SIZES,
+    PartitionState,
+    ServiceWindows,
+)
 
 
 def flush(partition: PartitionState) -> None:
-    """Add the staged rows to their minutes."""
-    staged, partition.staged = partition.staged, []
-    if not staged:
+    """Add the waiting rows to their minutes."""
+    waiting, partition.buffer = partition.buffer, []
+    if not waiting:
         return
-    series = np.concatenate([rows.series for rows in staged])
-    times_s = np.concatenate([rows.times_s for rows in staged])
-    values = np.concatenate([rows.values for rows in staged])
-    append_s = np.concatenate([rows.append_s for rows in staged])
+    series = np.concatenate([rows.series for rows in waiting])
+    times_s = np.concatenate([rows.times_s for rows in waiting])
+    values = np.concatenate([rows.values for rows in waiting])
+    append_s = np.concatenate([rows.append_s for rows in waiting])
     groups = (series >> SERIES_BITS << 32) | (times_s // MINUTE_S).astype(np.int64)
     order = groups.argsort(kind="stable")
     groups = groups[order]
@@ -36,7 +41,7 @@ def flush(partition: PartitionState) -> None:
 
 def add_rows(
     partition: PartitionState,
-    service: ServiceState,
+    service: ServiceWindows,
     start: int,
     series: Ints,
     values: Floats,
@@ -49,6 +54,6 @@ def add_rows(
     )
     if start + MINUTE_S <= service.watermark_s:
         for _, size in SIZES[1:]:
-            base = service.bases.get((size, start // size * size))
-            if base is not None:
-                base.add(numbers, values, append_s)
+            rollup = service.rollups.get((size, start // size * size))
+            if rollup is not None:
+                rollup.add(numbers, values, append_s)

@@ -1,4 +1,4 @@
-"""Minutes of a service in memory, and the larger windows made of them. Pure."""
+"""Panes, the minutes of a service in memory, and the larger windows rolled up from them. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from liveops.windows.block import Block
 from liveops.windows.buckets import Ints
-from liveops.windows.state import MINUTE_S, PartitionState, ServiceState
+from liveops.windows.state import MINUTE_S, PartitionState, ServiceWindows
 
 
-def minute_block(partition: PartitionState, service: ServiceState, start: int) -> Block:
+def minute_block(partition: PartitionState, service: ServiceWindows, start: int) -> Block:
     """The minute in memory: read from storage or made on first use."""
     block = service.minutes.get(start)
     if block is None:
@@ -19,17 +19,17 @@ def minute_block(partition: PartitionState, service: ServiceState, start: int) -
     return block
 
 
-def closed_base(
-    partition: PartitionState, service: ServiceState, size: int, start: int, upto: int
+def closed_rollup(
+    partition: PartitionState, service: ServiceWindows, size: int, start: int, upto: int
 ) -> Block:
     """Merged closed minutes of a window, those before `upto`."""
-    base = service.bases.get((size, start))
-    if base is None:
-        base = service.bases[(size, start)] = Block()
+    rollup = service.rollups.get((size, start))
+    if rollup is None:
+        rollup = service.rollups[(size, start)] = Block()
         for minute in range(start, upto, MINUTE_S):
             if minute in service.kept:
-                base.merge(minute_block(partition, service, minute))
-    return base
+                rollup.merge(minute_block(partition, service, minute))
+    return rollup
 
 
 def merged(parts: Iterable[Block], series: Ints) -> Block:

@@ -13,7 +13,7 @@ Part = tuple[int, int]
 
 
 @dataclass(slots=True)
-class SeenIds:
+class DedupIndex:
     """16-byte ids, also listed by part for storing and forgetting."""
 
     known: set[bytes] = field(default_factory=set)
@@ -21,10 +21,10 @@ class SeenIds:
     #: The part being filled, by minute.
     last: dict[int, int] = field(default_factory=dict)
     #: Parts changed, and parts dropped, since the last checkpoint.
-    dirty: set[Part] = field(default_factory=set)
+    unstored: set[Part] = field(default_factory=set)
     dropped: set[Part] = field(default_factory=set)
 
-    def first_sight(self, identity: bytes, append_s: float) -> bool:
+    def remember(self, identity: bytes, append_s: float) -> bool:
         """Whether the id is new; it is remembered."""
         if identity in self.known:
             return False
@@ -34,7 +34,7 @@ class SeenIds:
         if len(self.parts.get((minute, number), ())) >= PART_IDS:
             number = self.last[minute] = number + 1
         self.parts.setdefault((minute, number), []).append(identity)
-        self.dirty.add((minute, number))
+        self.unstored.add((minute, number))
         return True
 
     def restore(self, part: Part, identities: list[bytes]) -> None:
@@ -48,5 +48,5 @@ class SeenIds:
         for part in [part for part in self.parts if part[0] + _MINUTE_S <= before_s]:
             self.known.difference_update(self.parts.pop(part))
             self.last.pop(part[0], None)
-            self.dirty.discard(part)
+            self.unstored.discard(part)
             self.dropped.add(part)

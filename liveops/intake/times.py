@@ -8,19 +8,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from liveops.windows.buckets import Floats
 from schema.times import TimeReader, parse_time_s
 
 #: `YYYY-MM-DDTHH:`, which the times of a chunk mostly share; then `MM:SS.ffffffZ`, or less.
 _HOUR = 14
 #: Weight in microseconds of each digit after the hour.
 _DIGIT_US = np.array([600e6, 60e6, 10e6, 1e6, 1e5, 1e4, 1e3, 100.0, 10.0, 1.0])
+#: Microseconds that a double holds exactly, and room for an hour.
+_EXACT_US = 9e15
 _FRACTIONS = ("", *("." + "d" * digits for digits in range(1, 7)))
 #: What may follow the hour, `d` for a digit, by length and whether it ends with Z.
 _FORMS = {
     (_HOUR + len(form), form[-1] == "Z"): form
     for form in (f"dd:dd{part}{end}" for part in _FRACTIONS for end in ("Z", "+00:00"))
 }
+Floats = npt.NDArray[np.float64]
 _reader = TimeReader()
 
 
@@ -73,7 +75,7 @@ def _of_one_hour(stamps: Sequence[str]) -> Floats | None:
         return None
     after_us = _within_hour_us(signs[:, _HOUR:], form)
     hour_us = _hour_us(stamps[0][:_HOUR])
-    if after_us is None or hour_us is None:
+    if after_us is None or hour_us is None or abs(hour_us) > _EXACT_US:
         return None
     return np.asarray((hour_us + after_us) / 1e6)  # exact up to here, rounded once
 

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.intake.times import seconds_of
+from liveops.intake.times import seconds_of
 from schema.times import parse_time_s
 
 HOUR = datetime(2026, 11, 23, 20, tzinfo=UTC)

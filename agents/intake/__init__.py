@@ -1,1 +1,0 @@
-"""From records of `metrics.raw` to rows."""

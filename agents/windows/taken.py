@@ -1,0 +1,66 @@
+"""What a chunk has for others than the windows: forwards, faults, the live tail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from liveops.intake.chunk import DecodedChunk
+from liveops.intake.faults import Fault, Place
+from liveops.intake.source_position import HEADER, place_of
+from liveops.kafka.producer import Outgoing
+from liveops.windows.partition import ForeignRecords
+from liveops.windows.state import PartitionState
+
+
+@dataclass(slots=True)
+class Taken:
+    """Forwards by partition and faults of a decoded chunk, in the order they were read."""
+
+    chunk: DecodedChunk
+    forwards: dict[int, list[Outgoing]] = field(default_factory=dict)
+    faults: list[tuple[Fault, Place, bytes | None]] = field(default_factory=list)
+
+
+def taken(
+    partition: PartitionState, chunk: DecodedChunk, foreign: ForeignRecords, *, keyed: bool
+) -> Taken:
+    """Records of other partitions are forwarded once; the second time they are misrouted.
+
+    What is bad in a forwarded record was told where it was read first.
+    """
+    found = Taken(chunk)
+    if keyed:
+        for at in foreign.records.tolist():
+            fault = Fault("misrouted", None, "forwarded once and on the wrong partition again")
+            _add_fault(found, partition.home, at, fault)
+        return found
+    for at, fault in chunk.faults:
+        _add_fault(found, partition.home, at, fault)
+    if len(foreign.records):
+        _add_forwards(found, partition, foreign)
+    return found
+
+
+def _add_fault(found: Taken, partition: int, at: int, fault: Fault) -> None:
+    place = place_of(found.chunk.positions.at(at), partition)
+    found.faults.append((fault, place, found.chunk.records[at].value))
+
+
+def _add_forwards(found: Taken, partition: PartitionState, foreign: ForeignRecords) -> None:
+    chunk = found.chunk
+    headers = chunk.positions.packed(foreign.records)
+    first_rows = np.searchsorted(chunk.record, foreign.records)
+    series = chunk.series[first_rows].tolist()
+    columns = zip(foreign.records.tolist(), foreign.homes.tolist(), series, headers, strict=True)
+    for at, home, number, header in columns:
+        service = chunk.table.ids[number].service_name
+        outgoing = Outgoing(service, chunk.records[at].value, ((HEADER, header),))
+        try:
+            found.forwards[home].append(outgoing)
+        except KeyError:
+            found.forwards[home] = [outgoing]
+    newest_s = float(chunk.positions.append_s[foreign.records].max())
+    for home in found.forwards:
+        partition.forwarded_s[home] = max(newest_s, partition.forwarded_s.get(home, 0.0))

@@ -1,0 +1,113 @@
+"""What a chunk of records holds, decoded once for all who want it. Pure."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from liveops.intake.faults import Fault
+from liveops.intake.series_table import Ints, SeriesTable
+from liveops.intake.source_position import SourcePositions
+from schema.metrics import MAX_FUTURE_S
+
+Floats = npt.NDArray[np.float64]
+
+
+class Columns(NamedTuple):
+    """Series, value and time in epoch seconds of each metric."""
+
+    series: Ints
+    values: Floats
+    times_s: Floats
+
+    def only(self, chosen: Any) -> Columns:
+        """Some metrics, by slice, mask or position."""
+        return Columns(self.series[chosen], self.values[chosen], self.times_s[chosen])
+
+
+def in_bounds(columns: Columns, append_s: Floats, max_age_s: float) -> Any:
+    """Which have a finite value and a time that may be, seen from the broker's time of each."""
+    good = np.isfinite(columns.values)
+    good &= columns.times_s >= append_s - max_age_s
+    good &= columns.times_s <= append_s + MAX_FUTURE_S
+    return good
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedChunk:
+    """Good metrics as columns of one length in log order, and what was bad.
+
+    `series` are numbers of the table; `record` is the position of each metric's record in
+    `records`, `item` its position in that record. `ids` holds the ids given by clients, by
+    row; `faults` the position of the record with what is wrong. `positions` and `records`
+    tell of all records, good or bad.
+    """
+
+    table: SeriesTable
+    records: Sequence[Any]
+    positions: SourcePositions
+    series: Ints
+    values: Floats
+    times_s: Floats
+    record: Ints
+    item: Ints
+    ids: dict[int, bytes] = field(default_factory=dict)
+    faults: list[tuple[int, Fault]] = field(default_factory=list)
+    tombstones: int = 0
+    #: Marks of readers by position of the record: partition, and broker time in epoch seconds.
+    marks: list[tuple[int, tuple[int, float]]] = field(default_factory=list)
+
+
+class ChunkBuilder:
+    """A decoded chunk under construction."""
+
+    def __init__(self, table: SeriesTable, positions: SourcePositions) -> None:
+        self.table = table
+        self.positions = positions
+        self.ids: dict[int, bytes] = {}
+        self.faults: list[tuple[int, Fault]] = []
+        self.tombstones = 0
+        self.marks: list[tuple[int, tuple[int, float]]] = []
+        self._series, self._record, self._item = array("q"), array("q"), array("q")
+        self._values, self._times_s = array("d"), array("d")
+
+    def __len__(self) -> int:
+        return len(self._series)
+
+    def add(self, series: int, value: float, time_s: float, record: int, item: int) -> None:
+        """One more metric."""
+        self._series.append(series)
+        self._values.append(value)
+        self._times_s.append(time_s)
+        self._record.append(record)
+        self._item.append(item)
+
+    def extend(self, columns: Columns, record: Ints, item: Ints) -> None:
+        """Metrics of these records, given by position, and where in each they are."""
+        self._series.frombytes(columns.series.tobytes())
+        self._values.frombytes(columns.values.tobytes())
+        self._times_s.frombytes(columns.times_s.tobytes())
+        self._record.frombytes(record.tobytes())
+        self._item.frombytes(item.tobytes())
+
+    def built(self, records: Sequence[Any]) -> DecodedChunk:
+        """The chunk of these records."""
+        return DecodedChunk(
+            self.table,
+            records,
+            self.positions,
+            np.array(self._series, np.int64),
+            np.array(self._values, np.float64),
+            np.array(self._times_s, np.float64),
+            np.array(self._record, np.int64),
+            np.array(self._item, np.int64),
+            self.ids,
+            self.faults,
+            self.tombstones,
+            self.marks,
+        )

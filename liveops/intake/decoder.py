@@ -1,0 +1,108 @@
+"""From a chunk of records to columns, as fast as Python can. Pure.
+
+A series seen before is known by the bytes of its names and tags, so most records are read in
+columns: all decoded, all looked up, all checked. What is unusual about a record, or new, is
+left to `liveops.intake.slow_path`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from msgspec import UNSET
+
+from liveops.intake.batch_records import BatchRecords, read_batch_records
+from liveops.intake.chunk import ChunkBuilder, Columns, DecodedChunk, Floats, in_bounds
+from liveops.intake.series_table import UNKNOWN, SeriesTable
+from liveops.intake.shapes import Wire, decode_all, given_ids
+from liveops.intake.slow_path import read_record
+from liveops.intake.source_position import positions_of
+from liveops.intake.times import seconds_of
+
+#: Records read at once: what is held of them fits into the processor's cache.
+_SLICE = 1000
+
+
+class Decoder:
+    """Reads chunks of one partition; remembers the series it has seen.
+
+    `home_of` tells the partition of a service; metrics older than `max_age_s` are faults.
+    """
+
+    def __init__(self, partition: int, max_age_s: float, home_of: Callable[[str], int]) -> None:
+        self._partition = partition
+        self._max_age_s = max_age_s
+        self.table = SeriesTable(home_of)
+
+    def decode(
+        self, topic: str, records: Sequence[Any], append_ms: Sequence[int] = ()
+    ) -> DecodedChunk:
+        """Decode, check and number the metrics of records of one topic in log order.
+
+        `append_ms` are the records' broker times, where they are known beforehand.
+        """
+        self.table.refresh()
+        positions = positions_of(topic, self._partition, records, append_ms)
+        builder = ChunkBuilder(self.table, positions)
+        for base in range(0, len(records), _SLICE):
+            self._read(base, records[base : base + _SLICE], builder)
+        return builder.built(records)
+
+    def _read(self, base: int, records: Sequence[Any], builder: ChunkBuilder) -> None:
+        """Some records of the chunk, of which the first is number `base`."""
+        wires = decode_all(records)
+        append_s = builder.positions.append_s[base : base + len(records)]
+        columns = self._columns(wires, append_s)
+        ids, odd_ids = given_ids(wires)
+        fast = in_bounds(columns, append_s, self._max_age_s) & (columns.series != UNKNOWN)
+        fast[odd_ids] = False
+        others: list[int] = np.flatnonzero(~fast).tolist()
+        batches = read_batch_records(others, wires, append_s, self.table.written, self._max_age_s)
+        first = 0
+        for index in [*others, len(records)]:
+            if first < index:
+                _take_run(base, slice(first, index), columns, ids, builder)
+            if index < len(records) and not _take_batch(batches, base, index, builder):
+                read_record(base + index, records[index], wires[index], builder, self._max_age_s)
+            first = index + 1
+
+    def _columns(self, wires: list[Wire], append_s: Floats) -> Columns:
+        """Number, value and time of each record that is one metric."""
+        known, single = self.table.written, UNSET
+        numbers = [
+            known.get((wire.service_name, wire.metric_type, bytes(wire.tags)), UNKNOWN)
+            if wire.metrics is single
+            else UNKNOWN
+            for wire in wires
+        ]
+        values = np.array([wire.value for wire in wires])
+        times_s = seconds_of([wire.timestamp for wire in wires], append_s)
+        return Columns(np.array(numbers, np.int64), values, times_s)
+
+
+def _take_batch(batches: BatchRecords, base: int, index: int, builder: ChunkBuilder) -> bool:
+    """Record `index` of the slice that begins at `base`, if it is a batch read in columns."""
+    rows = batches.rows.get(index)
+    if rows is None:
+        return False
+    columns = batches.columns.only(rows)
+    size = len(columns.series)
+    for at in range(rows.start, rows.stop) if batches.ids else ():
+        if at in batches.ids:
+            builder.ids[len(builder) + at - rows.start] = batches.ids[at]
+    builder.extend(columns, np.full(size, base + index), np.arange(size))
+    return True
+
+
+def _take_run(
+    base: int, run: slice, columns: Columns, ids: dict[int, bytes], builder: ChunkBuilder
+) -> None:
+    """Records that follow each other, all one good metric of a known series."""
+    for at in range(run.start, run.stop) if ids else ():
+        if at in ids:
+            builder.ids[len(builder) + at - run.start] = ids[at]
+    size = run.stop - run.start
+    record = np.arange(base + run.start, base + run.stop)
+    builder.extend(columns.only(run), record, np.zeros(size, np.int64))

@@ -1,0 +1,105 @@
+"""From the decoder's series to those of the windows: a column beside its table. Pure."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from liveops.intake.chunk import DecodedChunk
+from liveops.intake.series_table import GrowingInts, SeriesTable
+from liveops.windows.admission import admit_service
+from liveops.windows.buckets import Ints
+from liveops.windows.state import (
+    SERIES_BITS,
+    WAITING,
+    Outputs,
+    PartitionState,
+    Rows,
+    ServiceWindows,
+    WindowLimits,
+)
+from schema.series import SeriesId
+
+#: In the place of a packed number: the service is not known to the windows.
+_NO_SERVICE = -1
+
+
+class TableIndex:
+    """Packed numbers of the windows by number in the decoder's table."""
+
+    def __init__(self, partition: PartitionState, table: SeriesTable) -> None:
+        self._partition = partition
+        self._table = table
+        self._epoch = table.epoch
+        self._packed = GrowingInts()
+
+    def rows(self, chunk: DecodedChunk, own: Ints, limits: WindowLimits, outputs: Outputs) -> Rows:
+        """These metrics of a chunk, all of services of this partition, as rows.
+
+        Services are admitted here; series that are not in the count wait (`sweep`).
+        """
+        self._catch_up()
+        numbers = chunk.series[own]
+        packed = self._packed.values[numbers]
+        record = chunk.record[own]
+        positions = chunk.positions
+        if (packed == _NO_SERVICE).any():
+            self._admit_services(packed, numbers, positions.append_s[record], limits, outputs)
+        ids = chunk.ids
+        if ids and len(own) < len(chunk.series):
+            place = {row: at for at, row in enumerate(own.tolist())}
+            ids = {place[row]: identity for row, identity in ids.items() if row in place}
+        return Rows(
+            packed, chunk.values[own], chunk.times_s[own], positions.append_s[record],
+            positions.offsets[record], positions.partitions[record], numbers, ids,
+        )  # fmt: skip
+
+    def _catch_up(self) -> None:
+        """Look up what is new in the table; everything when it has begun anew."""
+        if self._epoch != self._table.epoch or self._packed.size > len(self._table.ids):
+            self.clear()
+        for number in range(self._packed.size, len(self._table.ids)):
+            self._packed.append(self._look_up(self._table.ids[number]))
+
+    def clear(self) -> None:
+        """Services were forgotten, or the table has begun anew: look up everything again."""
+        self._epoch, self._packed = self._table.epoch, GrowingInts()
+
+    def _look_up(self, series: SeriesId) -> int:
+        service = self._partition.services.get(series.service_name)
+        return _NO_SERVICE if service is None else _packed_of(service, series)
+
+    def _admit_services(
+        self, packed: Ints, numbers: Ints, append_s: np.ndarray[tuple[int], np.dtype[np.float64]],
+        limits: WindowLimits, outputs: Outputs,
+    ) -> None:  # fmt: skip
+        """Give the rows of unknown services a service, in the order of the log."""
+        services = self._table.service_of.values
+        unknown = np.flatnonzero(packed == _NO_SERVICE)
+        of_row = services[numbers[unknown]]
+        busy = {*(packed[packed != _NO_SERVICE] >> SERIES_BITS).tolist()}
+        first_rows = np.unique(of_row, return_index=True)[1]
+        for at in sorted(first_rows.tolist()):
+            name = self._table.services[int(of_row[at])]
+            row_s = float(append_s[unknown[at]])
+            service = admit_service(self._partition, name, row_s, busy, limits, outputs)
+            busy.add(service.number)
+            packed[unknown[of_row == of_row[at]]] = service.number << SERIES_BITS | WAITING
+
+    def learn(self, numbers: Ints) -> None:
+        """Look these series of the table up again: they were admitted, or have left."""
+        if self._partition.forgotten:
+            self.clear()
+            return
+        for number in {*numbers.tolist()}:
+            self._packed.values[number] = self._look_up(self._table.ids[number])
+
+    def released(self, series: list[SeriesId]) -> None:
+        """The numbers of these series are free."""
+        for found in (self._table.find(item) for item in series):
+            if found is not None and found < self._packed.size:
+                self._packed.values[found] = self._look_up(self._table.ids[found])
+
+
+def _packed_of(service: ServiceWindows, series: SeriesId) -> int:
+    number = service.numbers.get(series, WAITING)
+    return service.number << SERIES_BITS | (WAITING if number in service.dormant else number)

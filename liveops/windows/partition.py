@@ -1,0 +1,103 @@
+"""The windows of one partition of `metrics.raw`: a decoded chunk in, outputs out. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from liveops.intake.chunk import DecodedChunk
+from liveops.intake.series_table import SeriesTable
+from liveops.windows.admission import release
+from liveops.windows.buckets import Ints, group_starts
+from liveops.windows.closing import correct
+from liveops.windows.fold import apply_mark, fold, tick
+from liveops.windows.identify import TableIndex
+from liveops.windows.replay import fresh
+from liveops.windows.row_buffer import flush
+from liveops.windows.state import Mark, Outputs, PartitionState, WindowLimits
+
+
+class ForeignRecords(NamedTuple):
+    """Records of a chunk that belong to other partitions: position, and which partition."""
+
+    records: Ints
+    homes: Ints
+
+
+class PartitionFold:
+    """Folds chunks of one partition into its state, in log order."""
+
+    def __init__(self, state: PartitionState, table: SeriesTable, limits: WindowLimits) -> None:
+        self._state = state
+        self._table = table
+        self._limits = limits
+        self._index = TableIndex(state, table)
+
+    def take(self, chunk: DecodedChunk, outputs: Outputs, *, keyed: bool) -> ForeignRecords:
+        """Fold what of a chunk belongs here; `keyed` tells that its records were forwarded.
+
+        Returns the records that belong elsewhere.
+        """
+        homes = self._table.home_of.values[chunk.series]
+        is_own = homes == self._state.home
+        own = np.arange(len(homes)) if is_own.all() else np.flatnonzero(is_own)
+        self._note_speakers(chunk, keyed=keyed)
+        first = 0
+        for position, mark in chunk.marks if keyed else ():
+            upto = int(np.searchsorted(chunk.record[own], position))
+            self._fold(chunk, own[first:upto], outputs, keyed=keyed)
+            apply_mark(self._state, Mark(*mark), self._limits, outputs)
+            first = upto
+        self._fold(chunk, own[first:], outputs, keyed=keyed)
+        if not keyed and len(chunk.records):
+            home, last = self._state.home, int(chunk.records[-1].offset)
+            known = self._state.replay_until.get(home, -1)
+            self._state.replay_until[home] = max(known, last)
+        return _foreign(chunk, homes, ~is_own)
+
+    def _note_speakers(self, chunk: DecodedChunk, *, keyed: bool) -> None:
+        if keyed:
+            spoken = {*chunk.positions.partitions.tolist()}
+            spoken.update(mark[0] for _, mark in chunk.marks)
+            self._state.spoken |= spoken
+            self._state.silent -= spoken
+
+    def _fold(self, chunk: DecodedChunk, own: Ints, outputs: Outputs, *, keyed: bool) -> None:
+        if not len(own):
+            return
+        state, record = self._state, chunk.record[own]
+        rows = self._index.rows(chunk, own, self._limits, outputs)
+        first = int(chunk.positions.offsets[record[0]])
+        if keyed or first <= state.replay_until.get(state.home, -1):
+            keep = fresh(state, rows, record)
+            if keep is not None:
+                replayed = record[~keep]
+                outputs.replayed += len(group_starts(replayed))
+                rows = rows.only_with_ids(keep)
+        waiting = rows.waiting()
+        fold(state, rows, self._table.ids, self._limits, outputs)
+        self._index.released(release(state))
+        if len(waiting) or state.forgotten:
+            self._index.learn(waiting)
+
+    def tick(self, now_s: float, outputs: Outputs) -> None:
+        """Move T to the wall clock; only for a partition that has been read to its end."""
+        tick(self._state, now_s, self._limits, outputs)
+        self._index.released(release(self._state))
+
+    def settle(self, outputs: Outputs) -> None:
+        """Turn gathered corrections into outputs."""
+        flush(self._state)
+        for service in self._state.services.values():
+            if service.corrections:
+                correct(self._state, service, outputs, service.watermark_s)
+
+
+def _foreign(chunk: DecodedChunk, homes: Ints, is_foreign: Ints) -> ForeignRecords:
+    """Each record once: all metrics of one are of one service."""
+    if not is_foreign.any():
+        return ForeignRecords(np.empty(0, np.int64), np.empty(0, np.int64))
+    record, homes = chunk.record[is_foreign], homes[is_foreign]
+    starts = group_starts(record)
+    return ForeignRecords(record[starts], homes[starts])
