@@ -13,7 +13,7 @@ import numpy as np
 
 from liveops.windows.admission import note_seen, stale_series
 from liveops.windows.buckets import Ints
-from liveops.windows.state import MINUTE_S, UNSEEN_S, PartitionState, ServiceWindows
+from liveops.windows.state import HEARD_S, MINUTE_S, UNSEEN_S, PartitionState, ServiceWindows
 from schema.series import OVERFLOW_TAGS, SeriesId
 from tables.pending import Pending
 from tables.windows import (
@@ -43,10 +43,16 @@ def restore(partition: PartitionState, name: str, values: dict[str, bytes]) -> R
     service.event_max_s, service.event_append_s = header.event_max_s, header.event_append_s
     service.watermark_s = service.loaded_s = header.watermark_s
     service.offsets = header.offsets
-    service.heard_s = header.heard_s or {o: header.clocks.get(o, 0.0) for o in header.offsets}
+    heard_s = header.heard_s or header.clocks
+    service.heard_s = {
+        origin: at_s
+        for origin, at_s in heard_s.items()
+        if at_s + HEARD_S >= header.clocks.get(origin, 0.0)
+    }
     service.corrections = {start: set(n) for start, n in header.corrections.items()}
-    for origin, clock_s in header.clocks.items():
-        partition.clocks[origin] = max(clock_s, partition.clocks.get(origin, 0.0))
+    for origin in header.offsets:
+        # What is read next sets the clocks: a service may have to be replayed from there.
+        partition.clocks.setdefault(origin, 0.0)
     for origin, offset in header.offsets.items():
         until = partition.replay_until.get(origin, -1)
         partition.replay_until[origin] = max(offset, until)

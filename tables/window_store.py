@@ -205,9 +205,13 @@ class WindowStore:
             self._stored_forwards = decode_forwards(values.pop("f"))
             partition.forwarded_s = dict(self._stored_forwards)
         found = restore(partition, name, values)
-        self._trash.update(key_of(name, part) for part in found.needless)
+        needless = [key_of(name, part) for part in found.needless]
         if found.pending is not None:
             self._stored_pieces[name] = set(found.pending.pieces)
+            self._trash.update(needless)
+        else:  # before a header comes that would take them for its own
+            for key in needless:
+                del self._table[key]
         return found.pending
 
 

@@ -48,7 +48,7 @@ class Header(msgspec.Struct, array_like=True):
     next_piece: int
     #: (minute, part, how many): ids beyond these were stored by a checkpoint that tore.
     ids: list[tuple[int, int, int]]
-    #: Broker time of the newest record by origin; before form 2 not told.
+    #: The clock of each origin when the service was last read from it; before form 2 not told.
     heard_s: dict[int, float] = {}
     form: int = 1
 

@@ -150,7 +150,7 @@ class Log:
             for outputs in list(pieces.values()):
                 self._publish(outputs)
             owner.windows.sent(service, list(pieces))
-        owner.windows.store.clean()
+        owner.windows.stored()
         owner.safe = dict(owner.table.data)
         owner.table.log.clear()
         owner.committed = dict(owner.position)

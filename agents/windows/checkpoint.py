@@ -118,7 +118,7 @@ class Checkpointer:
         await self._send_pending(number, owned.windows, waiting)
         if sending is not None:
             await _sent(sending)
-        owned.windows.store.clean()
+        owned.windows.stored()
         self._agent.stored(owned, events)
 
     async def _send_pending(

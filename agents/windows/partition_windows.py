@@ -25,6 +25,7 @@ from liveops.metrics import (
     OVERFLOWED,
     READERS_SILENT,
 )
+from liveops.windows.admission import releasable
 from liveops.windows.partition import PartitionFold
 from liveops.windows.row_buffer import flush
 from liveops.windows.state import HEARD_S, Outputs, PartitionState, ServiceWindows, WindowLimits
@@ -74,6 +75,8 @@ class PartitionWindows:
         self._fold = PartitionFold(self.state, self._decoder.table, limits)
         #: Time of the last mark for each other partition.
         self._marked_s: dict[int, float] = {}
+        #: Series that need not be named once the checkpoint under way is safe.
+        self._leaving: list[tuple[ServiceWindows, int]] = []
         self._fresh: dict[str, list[Output]] = {}
         self._open: list[OpenRecord] = []
         self._closed: list[Written] = []
@@ -148,7 +151,14 @@ class PartitionWindows:
                 self.store.write(self.state, service, pending)
             if pending.pieces:
                 waiting.append(service)
+        self._leaving = releasable(self.state)
         return waiting
+
+    def stored(self) -> None:
+        """What was written is safe: what it no longer needs goes."""
+        self.store.clean()
+        leaving, self._leaving = self._leaving, []
+        self._fold.release(leaving)
 
     def sent(self, service: ServiceWindows, numbers: list[int]) -> None:
         """The broker has these pieces of output."""

@@ -2,8 +2,8 @@
 
 A series is admitted by the row that first needs it and leaves the count with the row that
 moves the watermark past its hour: the log decides, however it is cut into chunks. The number
-of a series that has left may be taken by another only when nothing names it any more
-(`release`).
+of a series that has left may be taken by another only when nothing names it any more,
+in memory or in storage (`releasable`, `release`).
 """
 
 from __future__ import annotations
@@ -178,20 +178,25 @@ def leave(partition: PartitionState, service: ServiceWindows, numbers: list[int]
     partition.dormant += len(numbers)
 
 
-def release(partition: PartitionState) -> list[SeriesId]:
-    """Free the numbers of series that have left and whose minutes are dropped; which those were.
-
-    Only when no row is under way that was given a number before.
-    """
+def releasable(partition: PartitionState) -> list[tuple[ServiceWindows, int]]:
+    """Series that have left and whose minutes are dropped: nothing names them any more."""
     if not partition.dormant:
         return []
-    released: list[SeriesId] = []
+    found: list[tuple[ServiceWindows, int]] = []
     for service in partition.services.values():
         oldest = min(service.kept, default=math.inf) if service.dormant else math.inf
-        for number in [n for n in service.dormant if service.last_minute[n] < oldest]:
-            released.append(_release(service, number))
-    partition.dormant -= len(released)
-    return released
+        found += [(service, n) for n in service.dormant if service.last_minute[n] < oldest]
+    return found
+
+
+def release(partition: PartitionState, numbers: list[tuple[ServiceWindows, int]]) -> list[SeriesId]:
+    """Free the numbers of those that have not come back; which series that were.
+
+    Only when what is stored needs none of them, and between chunks.
+    """
+    gone = [_release(service, n) for service, n in numbers if n in service.dormant]
+    partition.dormant -= len(gone)
+    return gone
 
 
 def _release(service: ServiceWindows, number: int) -> SeriesId:

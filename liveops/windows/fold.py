@@ -91,11 +91,11 @@ def _fold_slice(
         service.unstored = True
         span = (oldest[at], newest[at])
         if closes_nothing(partition, service, rows, chosen, *span, limits):
-            note_origins(service, rows, chosen)
+            note_origins(service, rows, chosen, clocks)
             progress(partition, service, rows, chosen, newest[at], limits)
             continue
         path = WatermarkPath(partition, service, rows, chosen, clocks, limits)
-        note_origins(service, rows, chosen)
+        note_origins(service, rows, chosen, clocks)
         paths.append(path)
         in_buffer[chosen] = path.in_time
     sweep = Sweep(partition, rows, paths, series, limits, outputs)
@@ -134,8 +134,7 @@ def apply_mark(
     partition: PartitionState, mark: Mark, limits: WindowLimits, outputs: Outputs
 ) -> None:
     """Move an origin's clock to where its reader says it is."""
-    known_s = partition.clocks.get(mark.origin)
-    if known_s is None or mark.time_s <= known_s:
+    if mark.time_s <= partition.clocks.get(mark.origin, 0.0):
         return
     partition.clocks[mark.origin] = mark.time_s
     _advance_all(partition, limits, outputs)

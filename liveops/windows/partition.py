@@ -15,7 +15,7 @@ from liveops.windows.fold import apply_mark, fold, tick
 from liveops.windows.identify import TableIndex
 from liveops.windows.replay import fresh
 from liveops.windows.row_buffer import flush
-from liveops.windows.state import Mark, Outputs, PartitionState, WindowLimits
+from liveops.windows.state import Mark, Outputs, PartitionState, ServiceWindows, WindowLimits
 
 
 class ForeignRecords(NamedTuple):
@@ -77,14 +77,16 @@ class PartitionFold:
                 rows = rows.only_with_ids(keep)
         waiting = rows.waiting()
         fold(state, rows, self._table.ids, self._limits, outputs)
-        self._index.released(release(state))
         if len(waiting) or state.forgotten:
             self._index.learn(waiting)
 
     def tick(self, now_s: float, outputs: Outputs) -> None:
         """Move T to the wall clock; only for a partition that has been read to its end."""
         tick(self._state, now_s, self._limits, outputs)
-        self._index.released(release(self._state))
+
+    def release(self, numbers: list[tuple[ServiceWindows, int]]) -> None:
+        """Free numbers that were `releasable` when what is now safe was stored."""
+        self._index.released(release(self._state, numbers))
 
     def settle(self, outputs: Outputs) -> None:
         """Turn gathered corrections into outputs."""

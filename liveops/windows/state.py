@@ -71,7 +71,7 @@ class ServiceWindows:
     watermark_s: float = NEVER_S
     #: Last applied offset by origin: the partition of `metrics.raw` a record was sent to.
     offsets: dict[int, int] = field(default_factory=dict)
-    #: Broker time of the newest record by origin.
+    #: The clock of each origin when the service was last read from it.
     heard_s: dict[int, float] = field(default_factory=dict)
     #: Series by number; None where a forgotten one was, whose number is free.
     series: list[SeriesId | None] = field(default_factory=list)

@@ -69,14 +69,14 @@ class SliceClocks:
         return running[chosen]
 
 
-def note_origins(service: ServiceWindows, rows: Rows, chosen: Ints) -> None:
+def note_origins(service: ServiceWindows, rows: Rows, chosen: Ints, clocks: SliceClocks) -> None:
     """Remember how far the service has its origins, and when it was read from each."""
     origins = rows.origins[chosen]
     for origin in distinct(origins):
         mine = chosen[origins == origin]
-        offset, append_s = int(rows.offsets[mine].max()), float(rows.append_s[mine].max())
+        offset = int(rows.offsets[mine].max())
         service.offsets[origin] = max(offset, service.offsets.get(origin, -1))
-        service.heard_s[origin] = max(append_s, service.heard_s.get(origin, 0.0))
+        service.heard_s[origin] = float(clocks.at(origin, mine[-1:])[0])
 
 
 def closes_nothing(
@@ -179,7 +179,6 @@ def _times_at(
     for origin in {*service.offsets, *distinct(rows.origins)} - partition.silent:
         own_s = clocks.at(origin, chosen)
         heard_s = service.heard_s.get(origin, NEVER_S)
-        mine = np.where(rows.origins == origin, rows.append_s, heard_s)
-        heard = np.maximum(np.maximum.accumulate(mine), heard_s)
+        heard = np.maximum.accumulate(np.where(rows.origins == origin, own_s, heard_s))
         np.minimum(time_s, np.where(heard + HEARD_S >= own_s, own_s, np.inf), out=time_s)
     return time_s
