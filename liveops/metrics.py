@@ -130,6 +130,12 @@ BAD_INTERNAL_RECORDS = Counter(
     ["topic"],
     registry=REGISTRY,
 )
+BACKGROUND_RESTARTS = Counter(
+    "liveops_background_restarts_total",
+    "Times a background task failed and was started again, by task.",
+    ["task"],
+    registry=REGISTRY,
+)
 DETECTIONS = Counter(
     "liveops_detections_total",
     "Detections published, by detector.",

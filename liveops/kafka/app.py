@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any, Protocol
 
 import faust
 import structlog
 
 from liveops.kafka import batching, chunks
+from liveops.runtime.background import BackgroundTask as Loop
 from liveops.settings import Settings
+
+__all__ = ["LiveOpsApp", "Loop", "Part", "create_app"]
 
 log = structlog.get_logger(__name__)
 #: Most the broker gives of one partition at once: a backlog is read without pauses.
@@ -45,6 +45,10 @@ class LiveOpsApp(faust.App):
         #: After this long a graceful stop is cut; state is at the broker, nothing is lost.
         self.stop_deadline_s = STOP_DEADLINE_S
 
+    def faults(self) -> str:
+        """Why parts failed of late and were started again; "" when none did."""
+        return "; ".join(filter(None, (getattr(part, "fault", "") for part in self.parts)))
+
     async def on_start(self) -> None:
         """Start the parts in the order they were added."""
         await super().on_start()
@@ -62,35 +66,6 @@ class LiveOpsApp(faust.App):
                 await part.stop()
             except Exception:
                 log.exception("part did not stop cleanly", part=type(part).__name__)
-
-
-class Loop:
-    """A part that runs one coroutine function until the worker stops."""
-
-    def __init__(self, run: Callable[[], Awaitable[None]], name: str) -> None:
-        self._run = run
-        self._name = name
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Start the task."""
-        self._task = asyncio.create_task(self._guarded(), name=self._name)
-
-    async def stop(self) -> None:
-        """Cancel the task and wait for its end."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _guarded(self) -> None:
-        while True:
-            try:
-                await self._run()
-                return
-            except Exception:
-                log.exception("background task failed, starting it again", task=self._name)
-                await asyncio.sleep(1.0)
 
 
 def create_app(name: str, settings: Settings, *, port: int) -> LiveOpsApp:

@@ -47,6 +47,7 @@ def build(settings: Settings) -> LiveOpsApp:
         "kafka": deps.producer.ping,
         "postgres": deps.database.ping,
         "redis": deps.cache.ping,
+        "background": lambda: app.faults() or True,
     }
     if llm is not None:
         checks["llm"] = lambda: llm.healthy

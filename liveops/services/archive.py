@@ -44,6 +44,7 @@ def build(settings: Settings) -> LiveOpsApp:
         "kafka": deps.producer.ping,
         "postgres": deps.database.ping,
         "offsets": lambda: "; ".join(agent.refusals()) or True,
+        "background": lambda: app.faults() or True,
     }
     install(app, [], deps, "archive", checks, needed=("postgres", "offsets"))
     return app

@@ -28,6 +28,7 @@ def build(settings: Settings) -> LiveOpsApp:
         "postgres": deps.database.ping,
         "kafka": deps.producer.ping,
         "redis": deps.cache.ping,
+        "background": lambda: app.faults() or True,
     }
     install(app, routes, deps, "auth", checks, needed=("postgres",))
     return app

@@ -53,6 +53,7 @@ def build(settings: Settings) -> LiveOpsApp:
         "redis": deps.cache.ping,
         "stream": lambda: bool(app.tables.actives_ready) and not app.rebalancing,
         "offsets": lambda: "; ".join(windows_agent.refused.values()) or True,
+        "background": lambda: app.faults() or True,
     }
     install(app, routes, deps, "metrics", checks, needed=("kafka", "stream", "offsets"))
     return app

@@ -1,0 +1,1 @@
+"""What keeps a worker running: background tasks, retries."""
