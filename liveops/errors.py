@@ -8,6 +8,7 @@
     ├── NotFound             no object with that id
     ├── IllegalChange        a change the object's state does not allow
     ├── StaleVersion         `If-Match` names an older version
+    ├── Refused              the broker will never take a record: too large, or not well formed
     └── Unavailable          a broker, store or model does not answer now (retryable)
 
 HTTP statuses are given at the edge only (`web/problems.py`).
@@ -54,6 +55,10 @@ class IllegalChange(LiveOpsError):
 
 class StaleVersion(LiveOpsError):
     """The caller's version of the object is older than the stored one."""
+
+
+class Refused(LiveOpsError):
+    """A record that the broker will never take, however often it is sent."""
 
 
 class Unavailable(LiveOpsError):
