@@ -31,6 +31,7 @@ from liveops.metrics import BAD_INTERNAL_RECORDS, DETECTIONS
 from schema import topics
 from schema.incidents import Detection
 from schema.metrics import Aggregate
+from schema.rules import can_be_service
 from schema.windows import read_open, read_window
 from tables.checkpointed import CheckpointedTable
 from tables.detectors import decode_service, owner_of
@@ -112,8 +113,9 @@ class DetectAgent:
         outcome = observe(watched.state, items, self.book, reached_s)
         await self.publish(watched, outcome)
         for item in items:
-            if PEER_TAG in item.tags and item.tags[PEER_TAG] != service:
-                self.edges.add((service, item.tags[PEER_TAG]))
+            peer = item.tags.get(PEER_TAG, service)
+            if peer != service and can_be_service(peer):
+                self.edges.add((service, peer))
 
     def _watched(self, service: str) -> Watched:
         watched = self.watched.get(service)

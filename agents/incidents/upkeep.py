@@ -16,7 +16,7 @@ from liveops.detection.silence import tick
 from liveops.errors import Unavailable
 from liveops.kafka.progress import read_to_end, unacknowledged
 from liveops.postgres.database import Database
-from liveops.postgres.queries import load
+from liveops.postgres.topology import learn_edges
 from schema.topics import AGGREGATED, WINDOWS_OPEN
 from tables.detectors import key_of
 
@@ -30,6 +30,8 @@ _ENOUGH_SERVICES = 3
 _PIPELINE_SILENT_S = 20.0
 #: Not caught up for this long is a backlog, in which silence cannot be told.
 _BACKLOG_S = 10.0
+#: Less than the time the group waits for a member in a rebalance.
+_SUSPEND_DEADLINE_S = 8.0
 _EXIT_LOST_STATE = 70
 
 
@@ -43,12 +45,28 @@ class DetectorUpkeep:
         self._clock = clock
         self._since_s = self._caught_up_s = clock.now_s()
         self._known_edges: set[tuple[str, str]] = set()
+        #: Held while state is on its way to the changelog.
+        self._storing = asyncio.Lock()
+        #: Whether the recovered state is loaded and no rebalance has begun.
         self.active = False
 
     def resume(self) -> None:
         """The recovered state is loaded; silence counts from now."""
         self._since_s = self._clock.now_s()
         self.active = True
+
+    async def suspend(self) -> None:
+        """Finish the checkpoint under way; from now on the partitions may have other owners.
+
+        One that does not end in time would write over the next owner's state.
+        """
+        self.active = False
+        try:
+            async with asyncio.timeout(_SUSPEND_DEADLINE_S), self._storing:
+                pass
+        except TimeoutError:
+            log.error("the last checkpoint does not end; stopping, so that it cannot come late")
+            os._exit(_EXIT_LOST_STATE)
 
     async def run(self) -> None:
         """Checkpoint each round; a lost changelog write ends the process."""
@@ -69,11 +87,17 @@ class DetectorUpkeep:
     async def checkpoint(self) -> None:
         """Store what changed, await the changelog's acks, then acknowledge the records."""
         async with self._agent.lock:
+            if not self.active:
+                return
+            await self._storing.acquire()  # free: `suspend` holds it for no longer than it waits
             events, self._agent.unacknowledged = self._agent.unacknowledged, []
             wrote = self._write()
-        if wrote:
-            async with asyncio.timeout(_CHANGELOG_DEADLINE_S):
-                await self._agent.table.written()
+        try:
+            if wrote:
+                async with asyncio.timeout(_CHANGELOG_DEADLINE_S):
+                    await self._agent.table.written()
+        finally:
+            self._storing.release()
         for event in events:
             event.ack()
 
@@ -135,8 +159,7 @@ class DetectorUpkeep:
             if not new:
                 continue
             try:
-                async with self._database.connection() as con:
-                    await con.executemany(load("correlation")["learn_edge"], new)
+                await learn_edges(self._database, new)
                 self._known_edges.update(new)
             except Unavailable:
                 log.debug("learned edges not written, postgres is away")

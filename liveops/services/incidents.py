@@ -58,6 +58,7 @@ def build(settings: Settings) -> LiveOpsApp:
         "postgres": deps.database.ping,
         "redis": deps.cache.ping,
         "stream": lambda: bool(app.tables.actives_ready) and not app.rebalancing,
+        "background": lambda: app.faults() or True,
     }
     install(app, routes, deps, "incidents", checks, needed=("kafka", "postgres", "stream"))
     return app
@@ -82,7 +83,7 @@ def _wire_detectors(app: LiveOpsApp, deps: Deps) -> None:
 
     @app.on_partitions_revoked.connect
     async def forget(*_: Any, **__: Any) -> None:
-        upkeep.active = False
+        await upkeep.suspend()
         agent.forget()
 
     app.parts += [agent.fitter, offsets]

@@ -1,0 +1,147 @@
+"""The detectors' checkpoint ends before a partition has its next owner; edges are learned."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any, cast
+
+import asyncpg
+import pytest
+
+from agents.incidents import upkeep as module
+from agents.incidents.detect import DetectAgent
+from agents.incidents.upkeep import DetectorUpkeep
+from liveops.clock import FakeClock
+from liveops.kafka.chunks import Chunk
+from schema.topics import AGGREGATED
+from schema.windows import write_window
+from tests.aggregates import window
+
+BEYOND = "x" * 129
+
+
+class Table(dict[bytes, bytes]):
+    """A changelog whose acks are held back until `acked` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.acked = asyncio.Event()
+        self.writing = asyncio.Event()
+        self.data = self
+
+    async def written(self) -> None:
+        self.writing.set()
+        await self.acked.wait()
+
+
+class Database:
+    """PostgreSQL's column of 128 characters."""
+
+    def __init__(self) -> None:
+        self.edges: list[tuple[str, str]] = []
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Database]:
+        yield self
+
+    transaction = connection
+
+    async def executemany(self, query: str, rows: list[tuple[Any, ...]]) -> None:
+        for row in rows:
+            for name in row[:2]:
+                if len(name) > 128 or "\x00" in name:
+                    raise asyncpg.StringDataRightTruncationError
+        self.edges += [(row[0], row[1]) for row in rows]
+
+    async def execute(self, query: str, *arguments: Any) -> None: ...
+
+
+class World:
+    """Detectors of one partition without Kafka."""
+
+    def __init__(self) -> None:
+        self.table, self.database, self.clock = Table(), Database(), FakeClock()
+        self.acked: list[int] = []
+        config = SimpleNamespace(
+            rules={}, silences={}, subscribe=lambda _: None, wait_ready=self._ready
+        )
+        self.agent = DetectAgent(
+            cast(Any, self.table), cast(Any, None), cast(Any, config), partitions=1
+        )
+        app = cast(Any, SimpleNamespace(consumer=SimpleNamespace(assignment=set)))
+        self.upkeep = DetectorUpkeep(app, self.agent, cast(Any, self.database), self.clock)
+        self.upkeep.resume()
+
+    async def _ready(self) -> None: ...
+
+    async def read(self, *windows: Any) -> None:
+        """One chunk with these windows."""
+        records = [
+            SimpleNamespace(offset=number, value=write_window(item), timestamp=0)
+            for number, item in enumerate(windows)
+        ]
+        chunk = Chunk(AGGREGATED, 0, cast(Any, records))
+        event = SimpleNamespace(
+            message=SimpleNamespace(value=chunk), ack=lambda: self.acked.append(1)
+        )
+
+        async def events() -> AsyncIterator[Any]:
+            yield event
+
+        stream = SimpleNamespace(noack=lambda: SimpleNamespace(events=events))
+        await self.agent.run(cast(Any, stream))
+
+
+async def test_revocation_waits_for_the_checkpoint_under_way() -> None:
+    world = World()
+    await world.read(window(0, 1.0))
+    storing = asyncio.create_task(world.upkeep.checkpoint())
+    await world.table.writing.wait()
+    leaving = asyncio.create_task(world.upkeep.suspend())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not leaving.done()
+    world.table.acked.set()
+    await asyncio.gather(storing, leaving)
+    assert world.acked == [1]
+
+
+async def test_nothing_is_stored_after_revocation() -> None:
+    world = World()
+    await world.read(window(0, 1.0))
+    await world.upkeep.suspend()
+    await world.upkeep.checkpoint()
+    assert (world.table, world.acked) == ({}, [])
+
+
+async def test_a_checkpoint_that_does_not_end_ends_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, exits = World(), list[int]()
+    monkeypatch.setattr(module, "_SUSPEND_DEADLINE_S", 0.0)
+    monkeypatch.setattr("os._exit", exits.append)
+    await world.read(window(0, 1.0))
+    storing = asyncio.create_task(world.upkeep.checkpoint())
+    await world.table.writing.wait()
+    await world.upkeep.suspend()
+    assert exits == [70]
+    storing.cancel()
+
+
+@pytest.mark.parametrize("peer", [BEYOND, "a b", "nul\x00", "", "dépôt", "svc"])
+async def test_a_peer_that_can_be_no_service_hinders_no_other_edge(
+    peer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_EDGES_S", 0.0)
+    world = World()
+    await world.read(window(0, 1.0, tags={"peer": peer}), window(1, 1.0, tags={"peer": "db"}))
+    keeping = asyncio.create_task(world.upkeep.keep_edges())
+    async with asyncio.timeout(5):
+        while not world.database.edges:
+            assert not keeping.done(), keeping.exception()
+            await asyncio.sleep(0)
+    keeping.cancel()
+    assert world.database.edges == [("svc", "db")]
