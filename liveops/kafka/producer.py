@@ -149,7 +149,7 @@ class Producer:
             raise Unavailable("kafka") from error
 
     async def _discard(self, broken: AIOKafkaProducer) -> None:
-        if broken is not self._producer:
+        if self._producer is None or broken is not self._producer:
             return  # somebody else was quicker
         self._producer = None
         with suppress(KafkaError, OSError, TimeoutError):

@@ -105,7 +105,8 @@ async def test_trying_again_never_ends_by_itself() -> None:
 
 
 async def test_what_cannot_pass_is_raised_at_once() -> None:
+    async def fail() -> None:
+        raise SettingsError("no such setting")
+
     with pytest.raises(SettingsError):
-        async for attempt in retry.retrying("the broker"):
-            with attempt:
-                raise SettingsError("no such setting")
+        await retry.retrying("the broker")(fail)
