@@ -142,6 +142,17 @@ DETECTIONS = Counter(
     ["detector"],
     registry=REGISTRY,
 )
+SERIES_WATCHED = Gauge(
+    "liveops_detector_series",
+    "Series that the detectors of this worker know.",
+    registry=REGISTRY,
+)
+SERIES_FORGOTTEN = Counter(
+    "liveops_detector_series_forgotten_total",
+    "Series the detectors forgot: `silent` for two weeks, or `too_many` of a partition.",
+    ["why"],
+    registry=REGISTRY,
+)
 INCIDENTS = Counter(
     "liveops_incidents_total",
     "Incidents opened, by source.",

@@ -8,6 +8,7 @@ point repeats detections with the same ids and loses none.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ from faust.types.events import EventT
 
 from liveops.detection.engine import accept_fit, observe
 from liveops.detection.forecast import FitRequest
+from liveops.detection.forgetting import excess_of, let_go, let_go_presence
 from liveops.detection.report import Outcome
 from liveops.detection.rulebook import RuleBook
 from liveops.detection.state import ServiceState, new_service
@@ -27,20 +29,29 @@ from liveops.kafka.chunks import Record, chunk_of
 from liveops.kafka.config_view import ConfigView
 from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Producer
-from liveops.metrics import BAD_INTERNAL_RECORDS, DETECTIONS
+from liveops.metrics import (
+    BAD_INTERNAL_RECORDS,
+    DETECTIONS,
+    SERIES_FORGOTTEN,
+    SERIES_WATCHED,
+)
 from schema import topics
 from schema.incidents import Detection
 from schema.metrics import Aggregate
 from schema.rules import can_be_service
 from schema.windows import read_open, read_window
 from tables.checkpointed import CheckpointedTable
-from tables.detectors import decode_service, owner_of
+from tables.detectors import decode_service, key_of, owner_of
 
 log = structlog.get_logger(__name__)
 #: One key for all: one partition has the one owner, the correlator.
 DETECTIONS_KEY = "detections"
 #: Records judged before others get their turn on the loop.
 _YIELD_EVERY = 50
+#: Series that the detectors of one partition know at most.
+MAX_SERIES = 50_000
+#: Above it so many are let go at once: looking for the oldest costs a walk over all.
+_SHARE_LET_GO = 0.05
 #: Tag of a caller's metric that names the service it called.
 PEER_TAG = "peer"
 
@@ -72,6 +83,9 @@ class DetectAgent:
         #: Held from a change of state until its detections are sent: no checkpoint between.
         self.lock = asyncio.Lock()
         self.edges: set[tuple[str, str]] = set()
+        #: Keys to delete from the table, before anything else is written.
+        self.forgotten: list[bytes] = []
+        self._series_count: Counter[int] = Counter()
         self.fitter = Fitter(self._accept)
         self._producer = producer
         self._config = config
@@ -112,6 +126,9 @@ class DetectAgent:
         watched.offsets[topic] = record.offset
         outcome = observe(watched.state, items, self.book, reached_s)
         await self.publish(watched, outcome)
+        SERIES_FORGOTTEN.labels("silent").inc(len(outcome.forgotten))
+        if outcome.created:
+            await self._make_room(partition_of(service, self._partitions))
         for item in items:
             peer = item.tags.get(PEER_TAG, service)
             if peer != service and can_be_service(peer):
@@ -136,8 +153,41 @@ class DetectAgent:
             await self._send(detection)
         for request in outcome.fits:
             self.fitter.order(request)
+        self._count(watched.state.service, outcome.created - len(outcome.forgotten))
+        self.forgotten += [key_of(watched.state.service, key) for key in outcome.forgotten]
+        watched.unsaved -= outcome.forgotten
         watched.unsaved |= outcome.changed
         watched.presence_unsaved |= outcome.presence_changed or bool(outcome.changed)
+
+    async def _make_room(self, partition: int) -> None:
+        """Let the longest silent series of a partition go when it has too many."""
+        if self._series_count[partition] <= MAX_SERIES:
+            return
+        count = self._series_count[partition] - int(MAX_SERIES * (1 - _SHARE_LET_GO))
+        here = [
+            watched.state
+            for name, watched in self.watched.items()
+            if partition_of(name, self._partitions) == partition
+        ]
+        reason = f"forgotten: over {MAX_SERIES} series are watched, this one was silent longest"
+        for service, key in excess_of(here, count):
+            outcome, watched = Outcome(), self.watched[service]
+            let_go(watched.state, key, reason, outcome)
+            if not watched.state.series:
+                let_go_presence(watched.state, reason, outcome)
+            await self.publish(watched, outcome)
+            SERIES_FORGOTTEN.labels("too_many").inc()
+            if not watched.state.series:
+                self.drop(service)
+
+    def drop(self, service: str) -> None:
+        """Forget a service with what is stored of it."""
+        watched = self.watched.pop(service)
+        self.forgotten += [key_of(service), *(key_of(service, key) for key in watched.unsaved)]
+
+    def _count(self, service: str, change: int) -> None:
+        self._series_count[partition_of(service, self._partitions)] += change
+        SERIES_WATCHED.set(self._series_count.total())
 
     async def _send(self, detection: Detection) -> None:
         value = msgspec.json.encode(detection)
@@ -177,11 +227,17 @@ class DetectAgent:
                 self.watched[service] = Watched(*decode_service(service, stored))
             except msgspec.MsgspecError as error:
                 log.warning("detector state is foreign, learning anew", error=str(error))
+        self.forgotten.clear()
+        self._series_count.clear()
+        for service, watched in self.watched.items():
+            self._count(service, len(watched.state.series))
         log.info("detector state recovered", services=len(self.watched))
 
     def forget(self) -> None:
         """Partitions are revoked: drop everything, also what is not acknowledged."""
         self.watched.clear()
+        self.forgotten.clear()
+        self._series_count.clear()
         self.unacknowledged.clear()
 
 

@@ -11,10 +11,13 @@ from faust.types.app import AppT
 from agents.incidents.detect import DetectAgent
 from liveops.clock import Clock
 from liveops.detection.codec import encode_presence, encode_series
+from liveops.detection.forgetting import LOOK_EVERY_S, forget_silent
 from liveops.detection.no_data import is_live
+from liveops.detection.report import Outcome
 from liveops.detection.silence import tick
 from liveops.errors import Unavailable
 from liveops.kafka.progress import read_to_end, unacknowledged
+from liveops.metrics import SERIES_FORGOTTEN
 from liveops.postgres.database import Database
 from liveops.postgres.topology import learn_edges
 from schema.topics import AGGREGATED, WINDOWS_OPEN
@@ -44,6 +47,7 @@ class DetectorUpkeep:
         self._database = database
         self._clock = clock
         self._since_s = self._caught_up_s = clock.now_s()
+        self._forgot_s = float("-inf")
         self._known_edges: set[tuple[str, str]] = set()
         #: Held while state is on its way to the changelog.
         self._storing = asyncio.Lock()
@@ -77,7 +81,7 @@ class DetectorUpkeep:
                 continue
             if self._clock.monotonic_s() - ticked_s >= _TICK_S:
                 ticked_s = self._clock.monotonic_s()
-                await self._judge_silence()
+                await self.judge_silence()
             try:
                 await self.checkpoint()
             except Exception:
@@ -103,6 +107,11 @@ class DetectorUpkeep:
 
     def _write(self) -> bool:
         table, wrote = self._agent.table, False
+        forgotten, self._agent.forgotten = self._agent.forgotten, []
+        for key in forgotten:
+            if key in table:
+                del table[key]
+                wrote = True
         for service, watched in self._agent.watched.items():
             unsaved, watched.unsaved = watched.unsaved, set()
             for series in unsaved:
@@ -114,7 +123,7 @@ class DetectorUpkeep:
             wrote = wrote or bool(unsaved)
         return wrote
 
-    async def _judge_silence(self) -> None:
+    async def judge_silence(self) -> None:
         """Move the live services' clocks to the wall clock, when all there is was read."""
         now_s = self._clock.now_s()
         if self._pipeline_silent(now_s):
@@ -126,13 +135,31 @@ class DetectorUpkeep:
                 self._since_s = now_s
             return
         self._caught_up_s = now_s
-        for watched in list(self._agent.watched.values()):
+        for service, watched in list(self._agent.watched.items()):
             try:
                 async with self._agent.lock:
+                    if self._agent.watched.get(service) is not watched:
+                        continue  # revoked, or forced out meanwhile
                     outcome = tick(watched.state, now_s, self._agent.book, self._since_s)
                     await self._agent.publish(watched, outcome)
             except Exception:
                 log.exception("silence not judged", watched=watched.state.service)
+        if now_s - self._forgot_s >= LOOK_EVERY_S:
+            self._forgot_s = now_s
+            await self._forget_silent(now_s)
+
+    async def _forget_silent(self, now_s: float) -> None:
+        """Forget what has been silent for two weeks in the time of its service."""
+        for service, watched in list(self._agent.watched.items()):
+            async with self._agent.lock:
+                if self._agent.watched.get(service) is not watched:
+                    continue  # revoked, or forced out meanwhile
+                outcome = Outcome()
+                gone = forget_silent(watched.state, now_s, outcome)
+                await self._agent.publish(watched, outcome)
+                if gone:
+                    self._agent.drop(service)
+            SERIES_FORGOTTEN.labels("silent").inc(len(outcome.forgotten))
 
     def _pipeline_silent(self, now_s: float) -> bool:
         """Whether the windows rather than the services are down."""

@@ -11,6 +11,7 @@ import msgspec
 
 from liveops.detection import forecast, no_data, threshold, zscore
 from liveops.detection.forecast import FitRequest
+from liveops.detection.forgetting import expire, look_due
 from liveops.detection.report import Outcome, Subject, alarm_of, publish, sight_of
 from liveops.detection.rulebook import RuleBook
 from liveops.detection.series import Sight, step
@@ -28,11 +29,14 @@ def observe(
     usable = [item for item in items if not item.backfill]
     if not usable:
         return outcome
+    before_s = state.presence.event_s
     for item in sorted(usable, key=_order):
         _take(state, item, reached_s, book, outcome)
     newest_s = max(min(item.end_s, max(item.start_s, reached_s or 0.0)) for item in usable)
     no_data.observe(state.presence, usable, newest_s)
     speak_again(state, usable, book, outcome)
+    if look_due(before_s, state.presence.event_s):
+        expire(state, state.presence.event_s, outcome)
     return outcome
 
 
@@ -51,6 +55,10 @@ def _take(
     series = state.series.get(key)
     if series is None:
         series = state.series[key] = SeriesState(item.metric_type, item.tags)
+        outcome.created += 1
+    sight = sight_of(item, reached_s)
+    series.seen_s = max(series.seen_s, sight.at_s)
+    state.seen.touch(key, sight.at_s)
     series.broker_s = max(series.broker_s, item.broker_time_s)
     rules = [
         rule
@@ -60,7 +68,7 @@ def _take(
     if item.start_s > series.closed_s.get(item.window, -1):
         subject = _subject(state, item)
         for rule in rules:
-            _judge(series, rule, item, subject, sight_of(item, reached_s), book, outcome)
+            _judge(series, rule, item, subject, sight, book, outcome)
         _retire(series, item.window, book, outcome)
     if item.final:
         _learn(state, series, item, rules, outcome)

@@ -25,6 +25,10 @@ class Outcome:
 
     detections: list[Detection] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
+    #: Series that are no more; what is stored of them is to be deleted.
+    forgotten: set[str] = field(default_factory=set)
+    #: How many series were seen for the first time.
+    created: int = 0
     fits: list[FitRequest] = field(default_factory=list)
     presence_changed: bool = False
 

@@ -71,11 +71,18 @@ class World:
         self.agent = DetectAgent(
             cast(Any, self.table), cast(Any, None), cast(Any, config), partitions=1
         )
-        app = cast(Any, SimpleNamespace(consumer=SimpleNamespace(assignment=set)))
+        consumer = SimpleNamespace(assignment=set, unacknowledged_chunks=lambda topics: 0)
+        app = cast(Any, SimpleNamespace(consumer=consumer))
         self.upkeep = DetectorUpkeep(app, self.agent, cast(Any, self.database), self.clock)
         self.upkeep.resume()
 
     async def _ready(self) -> None: ...
+
+    async def stored(self) -> list[bytes]:
+        """The table's keys after a checkpoint."""
+        self.table.acked.set()
+        await self.upkeep.checkpoint()
+        return sorted(self.table)
 
     async def read(self, *windows: Any) -> None:
         """One chunk with these windows."""
@@ -145,3 +152,53 @@ async def test_a_peer_that_can_be_no_service_hinders_no_other_edge(
             await asyncio.sleep(0)
     keeping.cancel()
     assert world.database.edges == [("svc", "db")]
+
+
+async def test_what_is_forgotten_is_deleted_from_the_table() -> None:
+    world = World()
+    await world.read(window(0, 1.0, tags={"pod": "a"}))
+    assert await world.stored() == [b"svc\x00", b"svc\x00latency_ms{pod=a}"]
+    await world.read(window(15 * 1440, 1.0, tags={"pod": "b"}))
+    assert await world.stored() == [b"svc\x00", b"svc\x00latency_ms{pod=b}"]
+
+
+async def test_a_service_that_is_gone_leaves_nothing() -> None:
+    world = World()
+    item = window(0, 1.0)
+    await world.read(item)
+    assert len(await world.stored()) == 2
+    world.clock.advance(item.broker_time_s + 15 * 86_400 - world.clock.now_s())
+    await world.upkeep.judge_silence()
+    assert (world.agent.watched, await world.stored()) == ({}, [])
+    await world.read(window(30 * 1440, 1.0))
+    assert len(await world.stored()) == 2
+
+
+async def test_a_partition_holds_so_many_series_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agents.incidents.detect.MAX_SERIES", 100)
+    world = World()
+    for minute in range(300):
+        items = [
+            window(minute, 1.0, service_name=f"s{minute % 3}", tags={"pod": f"{minute}-{n}"})
+            for n in range(3)
+        ]
+        await world.read(*items)
+        assert sum(len(w.state.series) for w in world.agent.watched.values()) <= 100
+    keys = await world.stored()
+    assert len([key for key in keys if not key.endswith(b"\x00")]) <= 100
+    assert any(b"pod=299-" in key for key in keys)
+    world.agent.load({0})
+    assert len(await world.stored()) == len(keys)
+
+
+async def test_a_service_whose_last_series_is_forced_out_is_gone_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agents.incidents.detect.MAX_SERIES", 10)
+    world = World()
+    for minute in range(40):
+        await world.read(window(minute, 1.0, service_name=f"pod-{minute}"))
+    assert len(world.agent.watched) <= 10
+    assert len(await world.stored()) <= 20
