@@ -68,6 +68,8 @@ class Incident(Struct, kw_only=True):
     source: Literal["detector", "manual"] = "detector"
     fingerprint: str = ""
     detections: list[Detection] = []
+    #: How many more there were than are kept.
+    detections_dropped: int = 0
     stale: bool = False
     event_to_detected_ms: float | None = None
     offsets: dict[str, dict[str, list[int]]] = {}
@@ -127,6 +129,7 @@ def public_incident(got: Incident) -> dict[str, Any]:
         "source": got.source,
         "fingerprint": got.fingerprint,
         "detections": [public_detection(item) for item in got.detections],
+        "detections_dropped": got.detections_dropped,
         "stale": got.stale,
         "latency": {"event_to_detected_ms": got.event_to_detected_ms},
         "offsets": got.offsets,

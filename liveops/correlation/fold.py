@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from liveops.correlation.bounds import MAX_SERVICES, prune
 from liveops.correlation.state import EDITABLE, Command, Group, Groups, Source
 from liveops.correlation.topology import Topology
 from liveops.correlation.words import content, origin
 from schema.ids import derived_id
-from schema.incidents import Detection
+from schema.incidents import Detection, worst
 from schema.metrics import WINDOW_S
 
 #: A quiet group takes in new excursions this long.
@@ -31,6 +32,9 @@ def fold(groups: Groups, detection: Detection, source: Source, topology: Topolog
         if known.members[detection.id] == detection:
             return []
         return _update(known, detection, source, topology)
+    dropped = next((g for g in groups.values() if detection.id in g.under_way), None)
+    if dropped is not None:
+        return _update_dropped(dropped, detection, source, topology)
     if detection.state == "resolved":
         return []
     chosen = _chosen(groups, detection, topology)
@@ -52,7 +56,7 @@ def release(groups: Groups, topology: Topology, now_s: float) -> list[Command]:
     for group in sorted(due, key=lambda g: (_has_deeper(g, due, topology), g.incident_id)):
         commands += _settle(groups, group, topology)
     for group in list(groups.values()):
-        if not group.active and now_s - group.changed_s > GAP_S:
+        if group.quiet and now_s - group.changed_s > GAP_S:
             del groups[group.incident_id]
     return commands
 
@@ -62,7 +66,7 @@ def next_due_s(groups: Groups) -> float | None:
     times = [
         group.hold_until_s if group.hold_until_s is not None else group.changed_s + GAP_S
         for group in groups.values()
-        if group.hold_until_s is not None or not group.active
+        if group.hold_until_s is not None or group.quiet
     ]
     return min(times, default=None)
 
@@ -155,14 +159,26 @@ def _update(
     group: Group, detection: Detection, source: Source, topology: Topology
 ) -> list[Command]:
     group.members[detection.id] = detection
+    prune(group)
     group.last_offset = max(group.last_offset, source.offset)
     group.changed_s = source.time_s
     return _tell(group, topology) if group.opened and not group.dismissed else []
 
 
+def _update_dropped(
+    group: Group, detection: Detection, source: Source, topology: Topology
+) -> list[Command]:
+    """One of the many of which only the id is known: what counts is whether it is over."""
+    if detection.state == "resolved":
+        group.under_way.discard(detection.id)
+        group.changed_s = source.time_s
+    group.last_offset = max(group.last_offset, source.offset)
+    return _tell(group, topology) if group.opened and not group.dismissed and group.quiet else []
+
+
 def _tell(group: Group, topology: Topology) -> list[Command]:
     """The change that brings the incident up to the group."""
-    quiet = not group.active
+    quiet = group.quiet
     status: Literal["open", "resolved"] | None = None
     if quiet and not group.resolved:
         status = "resolved"
@@ -196,12 +212,18 @@ def _settle(groups: Groups, group: Group, topology: Topology) -> list[Command]:
             _merge(groups, group, target)
             return _tell(target, topology) if target.opened else []
     commands = [_open(group, topology)]
-    return commands + (_tell(group, topology) if not group.active else [])
+    return commands + (_tell(group, topology) if group.quiet else [])
 
 
 def _merge(groups: Groups, gone: Group, into: Group) -> list[Command]:
     """Move the members; an incident that exists is resolved with a pointer."""
     into.members = gone.members | into.members
+    into.dropped += gone.dropped
+    into.services = sorted({*into.services, *gone.services})[:MAX_SERVICES]
+    into.under_way |= gone.under_way
+    if gone.gravest is not None:
+        into.gravest = worst([gone.gravest, into.gravest or gone.gravest])
+    prune(into)
     into.first_offset = min(into.first_offset, gone.first_offset)
     into.last_offset = max(into.last_offset, gone.last_offset)
     into.changed_s = max(into.changed_s, gone.changed_s)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from schema.incidents import Detection
+from schema.incidents import Detection, Severity
 
 #: Fields of an incident that a person may change as well as the correlator.
 EDITABLE = ("title", "description", "severity", "affected_services")
@@ -24,8 +24,14 @@ class Group(Struct):
     changed_s: float
     #: Wait until then for a deeper cause before an incident is opened; None once it is.
     hold_until_s: float | None
-    #: Newest state of each detection by id.
+    #: Newest state of the detections by id; of many, those that `bounds` keeps.
     members: dict[str, Detection] = {}
+    #: How many were dropped, their services, and the gravest severity among them.
+    dropped: int = 0
+    services: list[str] = []
+    gravest: Severity | None = None
+    #: Ids of dropped ones whose excursion was not over.
+    under_way: set[str] = set()
     resolved: bool = False
     #: A person resolved the incident while it fired: its excursions stay quiet.
     dismissed: bool = False
@@ -36,6 +42,11 @@ class Group(Struct):
     def opened(self) -> bool:
         """Whether an incident exists."""
         return self.hold_until_s is None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether every excursion is over."""
+        return not self.under_way and not self.active
 
     @property
     def active(self) -> list[Detection]:

@@ -21,7 +21,7 @@ from schema.topics import CONFIG
 
 ACTOR = "correlator"
 #: Fields only the correlator writes.
-_OURS = ("service_name", "fingerprint", "detections", "stale", "offsets")
+_OURS = ("service_name", "fingerprint", "detections", "detections_dropped", "stale", "offsets")
 
 
 class OffsetMoved(LiveOpsError):
