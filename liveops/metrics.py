@@ -165,6 +165,12 @@ EVENT_TO_DETECTED_SECONDS = Histogram(
     buckets=(0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0),
     registry=REGISTRY,
 )
+OUTBOX_REFUSED = Counter(
+    "liveops_outbox_refused_total",
+    "Events that the broker will never take, set aside in the table `outbox`, by topic.",
+    ["topic"],
+    registry=REGISTRY,
+)
 ANALYSES = Counter(
     "liveops_analyses_total",
     "Analyses completed, by source (llm, fallback).",

@@ -1,10 +1,16 @@
-"""The transactional outbox: events leave after the commit that made them, in order."""
+"""The transactional outbox: events leave after the commit that made them, in order.
+
+An event that the broker will never take is set aside in its table (`refused_at`), counted
+and shown in health; the events behind it go on. `UPDATE outbox SET refused_at = NULL`
+sends it again.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
@@ -12,14 +18,17 @@ import structlog
 
 from liveops.errors import Unavailable
 from liveops.kafka.producer import Producer
+from liveops.metrics import OUTBOX_REFUSED
 from liveops.postgres.database import TROUBLE, Database, set_codecs
 from liveops.postgres.queries import load
+from liveops.runtime.background import BackgroundTask
 
 log = structlog.get_logger(__name__)
 #: Only the holder of this advisory lock relays.
 _LOCK = 0x6F757462  # "outb"
 _POLL_S = 1.0
-_RETRY_S = 1.0
+#: How often those that were set aside are counted for health.
+_COUNT_S = 60.0
 
 
 async def enqueue(con: Any, topic: str, key: str, value: bytes | None) -> None:
@@ -27,6 +36,15 @@ async def enqueue(con: Any, topic: str, key: str, value: bytes | None) -> None:
     queries = load("outbox")
     await con.execute(queries["enqueue"], topic, key, None if value is None else value.decode())
     await con.execute(queries["wake"])
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What became of the events of one key; `trouble` says why it stopped before the end."""
+
+    sent: list[int] = field(default_factory=list)
+    refused: dict[int, str] = field(default_factory=dict)
+    trouble: Unavailable | None = None
 
 
 class OutboxRelay:
@@ -45,44 +63,51 @@ class OutboxRelay:
         self._producer = producer
         self._sent = sent
         self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._task = BackgroundTask(self._relay, "outbox-relay")
+        self._refused = 0
+
+    @property
+    def fault(self) -> str:
+        """Why events do not leave, in one line; "" when they do."""
+        if self._refused:
+            return f"outbox: {self._refused} events set aside within a day, see table outbox"
+        return self._task.fault
 
     async def start(self) -> None:
         """Begin to relay in the background."""
-        self._task = asyncio.create_task(self._run(), name="outbox-relay")
+        await self._task.start()
 
     async def stop(self) -> None:
         """Stop relaying; what is unsent stays for the next relay."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self._relay()
-            except (*TROUBLE, Unavailable) as error:
-                log.warning("outbox waits", error=str(error) or type(error).__name__)
-            except asyncpg.PostgresError:
-                log.exception("outbox failed, starting it again")
-            await asyncio.sleep(_RETRY_S)
+        await self._task.stop()
 
     async def _relay(self) -> None:
         """Hold the lock on a connection of our own, so that it ends with us."""
-        con = await asyncpg.connect(self._dsn, timeout=5, command_timeout=30)
         try:
-            await set_codecs(con)
-            await con.add_listener("outbox", lambda *_: self._wake.set())
-            while not await con.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
-                await asyncio.sleep(_POLL_S)
-            while True:
-                self._wake.clear()
-                if not await self._send_batch(con):
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(self._wake.wait(), _POLL_S)
-        finally:
-            con.terminate()
+            con = await asyncpg.connect(self._dsn, timeout=5, command_timeout=30)
+            try:
+                await set_codecs(con)
+                await con.add_listener("outbox", lambda *_: self._wake.set())
+                while not await con.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
+                    self._refused = 0  # whoever relays says so
+                    await asyncio.sleep(_POLL_S)
+                await self._relay_on(con)
+            finally:
+                con.terminate()
+        except TROUBLE as error:
+            raise Unavailable("postgres", str(error)) from error
+
+    async def _relay_on(self, con: asyncpg.Connection[Any]) -> None:
+        loop = asyncio.get_running_loop()
+        counted_s = float("-inf")
+        while True:
+            self._wake.clear()
+            if loop.time() - counted_s >= _COUNT_S:
+                counted_s = loop.time()
+                self._refused = await con.fetchval(load("outbox")["refused"])
+            if not await self._send_batch(con):
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), _POLL_S)
 
     async def _send_batch(self, con: asyncpg.Connection[Any]) -> int:
         """Send what waits; events of one key one after the other, keys side by side."""
@@ -90,28 +115,45 @@ class OutboxRelay:
         by_key: dict[str, list[Any]] = {}
         for row in rows:
             by_key.setdefault(row["key"], []).append(row)
-        results = await asyncio.gather(
-            *(self._send_key(con_rows) for con_rows in by_key.values()), return_exceptions=True
-        )
-        done: list[int] = []
-        trouble: BaseException | None = None
-        for result in results:
-            if isinstance(result, BaseException):
-                trouble = result
-            else:
-                done += result
+        outcomes = await asyncio.gather(*(self._send_key(ours) for ours in by_key.values()))
+        done = [number for outcome in outcomes for number in outcome.sent]
         if done:
             await con.execute(load("outbox")["mark_sent"], done)
-        if trouble is not None:
-            raise trouble
+        for outcome in outcomes:
+            for number, why in outcome.refused.items():
+                await con.execute(load("outbox")["set_aside"], number, why)
+                self._refused += 1
+        for outcome in outcomes:
+            if outcome.trouble is not None:
+                raise outcome.trouble
         return len(rows)
 
-    async def _send_key(self, rows: list[Any]) -> list[int]:
+    async def _send_key(self, rows: list[Any]) -> _Outcome:
+        """Send in order until the broker is away; what it refuses is left behind."""
+        outcome = _Outcome()
         for row in rows:
             value = None if row["value"] is None else row["value"].encode()
-            await self._producer.send(row["topic"], row["key"], value)
-            if self._sent is not None:
-                outcome = self._sent(row["topic"], row["key"], value)
-                if asyncio.iscoroutine(outcome):
-                    await outcome
-        return [row["id"] for row in rows]
+            try:
+                await self._producer.send(row["topic"], row["key"], value)
+            except Unavailable as error:
+                outcome.trouble = error
+                break
+            except Exception as error:
+                log.exception("an event cannot be sent and is set aside", id=row["id"])
+                OUTBOX_REFUSED.labels(row["topic"]).inc()
+                outcome.refused[row["id"]] = f"{type(error).__name__}: {error}"
+                continue
+            outcome.sent.append(row["id"])
+            await self._tell(row["topic"], row["key"], value)
+        return outcome
+
+    async def _tell(self, topic: str, key: str, value: bytes | None) -> None:
+        """News of what has left; whoever fails to hear it holds up nothing."""
+        if self._sent is None:
+            return
+        try:
+            told = self._sent(topic, key, value)
+            if asyncio.iscoroutine(told):
+                await told
+        except Exception:
+            log.exception("an event that has left was not announced", topic=topic, key=key)
