@@ -52,6 +52,8 @@ _YIELD_EVERY = 50
 MAX_SERIES = 50_000
 #: Above it so many are let go at once: looking for the oldest costs a walk over all.
 _SHARE_LET_GO = 0.05
+#: Edges seen between two writes; more are not calls but something else in the tag.
+MAX_EDGES = 20_000
 #: Tag of a caller's metric that names the service it called.
 PEER_TAG = "peer"
 
@@ -131,7 +133,7 @@ class DetectAgent:
             await self._make_room(partition_of(service, self._partitions))
         for item in items:
             peer = item.tags.get(PEER_TAG, service)
-            if peer != service and can_be_service(peer):
+            if peer != service and len(self.edges) < MAX_EDGES and can_be_service(peer):
                 self.edges.add((service, peer))
 
     def _watched(self, service: str) -> Watched:

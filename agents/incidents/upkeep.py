@@ -20,6 +20,7 @@ from liveops.kafka.progress import read_to_end, unacknowledged
 from liveops.metrics import SERIES_FORGOTTEN
 from liveops.postgres.database import Database
 from liveops.postgres.topology import learn_edges
+from liveops.series.registry import Registry
 from schema.topics import AGGREGATED, WINDOWS_OPEN
 from tables.detectors import key_of
 
@@ -27,6 +28,8 @@ log = structlog.get_logger(__name__)
 _ROUND_S = 0.25
 _TICK_S = 1.0
 _EDGES_S = 60.0
+#: An edge that is still seen is written again after this, so that it does not expire.
+_EDGE_AGAIN_S = 6 * 3600.0
 _CHANGELOG_DEADLINE_S = 120.0
 #: Nothing from any of at least so many live services: the pipeline is silent, not they.
 _ENOUGH_SERVICES = 3
@@ -48,7 +51,7 @@ class DetectorUpkeep:
         self._clock = clock
         self._since_s = self._caught_up_s = clock.now_s()
         self._forgot_s = float("-inf")
-        self._known_edges: set[tuple[str, str]] = set()
+        self._edges_written: Registry[tuple[str, str]] = Registry()
         #: Held while state is on its way to the changelog.
         self._storing = asyncio.Lock()
         #: Whether the recovered state is loaded and no rebalance has begun.
@@ -179,14 +182,23 @@ class DetectorUpkeep:
         return unacknowledged(self._app, topics) <= len(self._agent.unacknowledged)
 
     async def keep_edges(self) -> None:
-        """Write edges learned from peer tags; an edge is refreshed with each restart."""
+        """Write edges learned from peer tags, each again now and then while it is seen."""
         while True:
             await asyncio.sleep(_EDGES_S)
-            new = sorted(self._agent.edges - self._known_edges)
-            if not new:
-                continue
-            try:
-                await learn_edges(self._database, new)
-                self._known_edges.update(new)
-            except Unavailable:
-                log.debug("learned edges not written, postgres is away")
+            await self._write_edges(self._clock.now_s())
+
+    async def _write_edges(self, now_s: float) -> None:
+        seen = self._agent.edges
+        self._agent.edges = set()
+        for edge in self._edges_written.expired(now_s - _EDGE_AGAIN_S):
+            self._edges_written.forget(edge)
+        new = sorted(edge for edge in seen if edge not in self._edges_written)
+        if not new:
+            return
+        try:
+            await learn_edges(self._database, new)
+        except Unavailable:
+            log.debug("learned edges not written, postgres is away")
+            return
+        for edge in new:
+            self._edges_written.touch(edge, now_s)
