@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
-from schema.times import format_time
+from schema.times import format_time, parse_time_s
 
 Severity = Literal["critical", "high", "medium", "low"]
 Status = Literal["open", "acknowledged", "resolved"]
@@ -48,6 +49,37 @@ class Detection(Struct, frozen=True):
     broker_time_s: float
     state: Literal["firing", "resolved", "no_data"] = "firing"
     labels: dict[str, str] = {}
+
+
+class Mark(Struct, frozen=True):
+    """A detector partition has judged everything up to `watermark` (RFC 3339, event time)."""
+
+    partition: int
+    watermark: str
+
+
+class _MarkRecord(Struct, frozen=True):
+    mark: Mark | None = None
+
+
+_decode_mark = msgspec.json.Decoder(_MarkRecord).decode
+_decode_detection = msgspec.json.Decoder(Detection).decode
+
+
+def write_mark(partition: int, watermark_s: float) -> bytes:
+    """The record of a mark on `liveops.detections`."""
+    return msgspec.json.encode(_MarkRecord(Mark(partition, format_time(watermark_s))))
+
+
+def read_detection(value: bytes) -> Detection | tuple[int, float]:
+    """A record of `liveops.detections`: a detection, or (partition, watermark_s) of a mark.
+
+    Raises ValueError.
+    """
+    mark = _decode_mark(value).mark
+    if mark is None:
+        return _decode_detection(value)
+    return mark.partition, parse_time_s(mark.watermark)
 
 
 class Incident(Struct, kw_only=True):

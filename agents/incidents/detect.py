@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,9 +21,10 @@ from faust.types.events import EventT
 from liveops.detection.engine import accept_fit, observe
 from liveops.detection.forecast import FitRequest
 from liveops.detection.forgetting import excess_of, let_go, let_go_presence
+from liveops.detection.no_data import reached_s
 from liveops.detection.report import Outcome
 from liveops.detection.rulebook import RuleBook
-from liveops.detection.state import ServiceState, new_service
+from liveops.detection.state import Presence, ServiceState, new_service
 from liveops.errors import Unavailable
 from liveops.forecasting.fitter import Fitter
 from liveops.kafka.chunks import Record, chunk_of
@@ -92,6 +94,8 @@ class DetectAgent:
         self._producer = producer
         self._config = config
         self._partitions = partitions
+        #: The partition that all detections go to.
+        self.home = partition_of(DETECTIONS_KEY, partitions)
         self.book = RuleBook((), ())
         config.subscribe(self._read_rules)
 
@@ -215,6 +219,16 @@ class DetectAgent:
         watched = self.watched.get(request.service)
         if watched is not None and accept_fit(watched.state, request, predicted):
             watched.unsaved.add(request.series)
+
+    def watermarks(self, owned: Iterable[int], now_s: float | None) -> dict[int, float]:
+        """Event time up to which each partition was judged; `now_s` when all of it was read."""
+        here: dict[int, list[Presence]] = {number: [] for number in owned}
+        for name, watched in self.watched.items():
+            number = partition_of(name, self._partitions)
+            if number in here:
+                here[number].append(watched.state.presence)
+        reached = {number: reached_s(found, now_s) for number, found in here.items()}
+        return {number: time_s for number, time_s in reached.items() if time_s is not None}
 
     def load(self, assigned: set[int]) -> None:
         """Rebuild memory from the recovered table; nothing older survives."""

@@ -8,7 +8,7 @@ import os
 import structlog
 from faust.types.app import AppT
 
-from agents.incidents.detect import DetectAgent
+from agents.incidents.detect import DETECTIONS_KEY, DetectAgent
 from liveops.clock import Clock
 from liveops.detection.codec import encode_presence, encode_series
 from liveops.detection.forgetting import LOOK_EVERY_S, forget_silent
@@ -16,17 +16,20 @@ from liveops.detection.no_data import is_live
 from liveops.detection.report import Outcome
 from liveops.detection.silence import tick
 from liveops.errors import Unavailable
+from liveops.kafka.producer import Outgoing, Producer
 from liveops.kafka.progress import read_to_end, unacknowledged
 from liveops.metrics import SERIES_FORGOTTEN
 from liveops.postgres.database import Database
 from liveops.postgres.topology import learn_edges
 from liveops.series.registry import Registry
-from schema.topics import AGGREGATED, WINDOWS_OPEN
+from schema.incidents import write_mark
+from schema.topics import AGGREGATED, DETECTIONS, WINDOWS_OPEN
 from tables.detectors import key_of
 
 log = structlog.get_logger(__name__)
 _ROUND_S = 0.25
 _TICK_S = 1.0
+_MARKS_S = 1.0
 _EDGES_S = 60.0
 #: An edge that is still seen is written again after this, so that it does not expire.
 _EDGE_AGAIN_S = 6 * 3600.0
@@ -44,10 +47,18 @@ _EXIT_LOST_STATE = 70
 class DetectorUpkeep:
     """Runs while this worker's assignment is in force."""
 
-    def __init__(self, app: AppT, agent: DetectAgent, database: Database, clock: Clock) -> None:
+    def __init__(
+        self,
+        app: AppT,
+        agent: DetectAgent,
+        database: Database,
+        producer: Producer,
+        clock: Clock,
+    ) -> None:
         self._app = app
         self._agent = agent
         self._database = database
+        self._producer = producer
         self._clock = clock
         self._since_s = self._caught_up_s = clock.now_s()
         self._forgot_s = float("-inf")
@@ -180,6 +191,26 @@ class DetectorUpkeep:
         if not all(read_to_end(self._app, tp) for tp in owned):
             return False
         return unacknowledged(self._app, topics) <= len(self._agent.unacknowledged)
+
+    async def send_marks(self) -> None:
+        """Tell the correlator each second what the partitions have been judged up to."""
+        while True:
+            await asyncio.sleep(_MARKS_S)
+            if self.active:
+                await self._send_marks(self._clock.now_s())
+
+    async def _send_marks(self, now_s: float) -> None:
+        """Every detection before a mark is on the broker: judging holds the lock until then."""
+        owned = [tp for tp in self._app.consumer.assignment() if tp.topic == AGGREGATED]
+        async with self._agent.lock:
+            marks = self._agent.watermarks(
+                [tp.partition for tp in owned], now_s if self._caught_up() else None
+            )
+        records = [Outgoing(DETECTIONS_KEY, write_mark(*mark)) for mark in sorted(marks.items())]
+        try:
+            await self._producer.send_in_order(DETECTIONS, self._agent.home, records)
+        except Unavailable:
+            log.debug("marks not sent, kafka is away")
 
     async def keep_edges(self) -> None:
         """Write edges learned from peer tags, each again now and then while it is seen."""

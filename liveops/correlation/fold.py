@@ -1,4 +1,5 @@
-"""The correlator: detections in, commands on incidents out. Pure.
+"""The correlator: detections in, commands on incidents out. Pure, and by event time only:
+what was heard when changes nothing, so a backlog gives the incidents that live data gave.
 
 A detection joins a group of its own service, of a service it depends on (a fault spreads
 from the callee to its callers), or becomes the deeper cause of a group of its callers;
@@ -21,8 +22,10 @@ from schema.metrics import WINDOW_S
 GAP_S = 300.0
 #: A caller that begins to fail later than this after its dependency has its own trouble.
 _SPREAD_S = 120.0
-#: How long a service that depends on others waits for a deeper cause to show.
+#: How long, in event time, a service that depends on others waits for a deeper cause.
 HOLD_S = 1.5
+#: And in the time of the wall clock: a late cause then joins what has been opened.
+HOLD_AT_MOST_S = 4.0
 
 
 def fold(groups: Groups, detection: Detection, source: Source, topology: Topology) -> list[Command]:
@@ -49,26 +52,41 @@ def fold(groups: Groups, detection: Detection, source: Source, topology: Topolog
     return [] if not group.opened else [_open(group, topology)]
 
 
-def release(groups: Groups, topology: Topology, now_s: float) -> list[Command]:
-    """Open what was held long enough, deepest causes first, and forget old quiet groups."""
+def release(groups: Groups, topology: Topology, clock_s: float, now_s: float) -> list[Command]:
+    """Open what was held long enough, deepest causes first, and forget old quiet groups.
+
+    `clock_s` is the event time up to which everything has been heard, `now_s` the wall clock.
+    """
     commands: list[Command] = []
-    due = [g for g in groups.values() if g.hold_until_s is not None and g.hold_until_s <= now_s]
+    due = [group for group in groups.values() if _is_due(group, clock_s, now_s)]
     for group in sorted(due, key=lambda g: (_has_deeper(g, due, topology), g.incident_id)):
         commands += _settle(groups, group, topology)
     for group in list(groups.values()):
-        if group.quiet and now_s - group.changed_s > GAP_S:
+        if group.quiet and clock_s > _over_s(group):
             del groups[group.incident_id]
     return commands
 
 
-def next_due_s(groups: Groups) -> float | None:
-    """When `release` has something to do next."""
-    times = [
-        group.hold_until_s if group.hold_until_s is not None else group.changed_s + GAP_S
-        for group in groups.values()
-        if group.hold_until_s is not None or group.quiet
-    ]
-    return min(times, default=None)
+def _is_due(group: Group, clock_s: float, now_s: float) -> bool:
+    if group.hold_until_s is None:
+        return False
+    return group.hold_until_s <= clock_s or group.hold_at_most_until_s <= now_s
+
+
+def next_due_s(groups: Groups) -> tuple[float, float]:
+    """What correlator's or wall clock must show for `release` to do something; inf for never."""
+    held = [group for group in groups.values() if group.hold_until_s is not None]
+    times = [group.hold_until_s for group in held if group.hold_until_s is not None]
+    times += [_over_s(g) for g in groups.values() if g.hold_until_s is None and g.quiet]
+    return (
+        min(times, default=float("inf")),
+        min((group.hold_at_most_until_s for group in held), default=float("inf")),
+    )
+
+
+def _over_s(group: Group) -> float:
+    """Until when a quiet group may still take something in."""
+    return max(group.changed_s, group.heard_s) + GAP_S
 
 
 def dismiss(groups: Groups, incident_ids: set[str]) -> None:
@@ -79,34 +97,39 @@ def dismiss(groups: Groups, incident_ids: set[str]) -> None:
 
 
 def _start(detection: Detection, source: Source, topology: Topology) -> Group:
-    hold_s = source.time_s + HOLD_S if topology.calls_any(detection.service_name) else None
+    hold_s = detection.at_s + HOLD_S if topology.calls_any(detection.service_name) else None
     return Group(
         incident_id=derived_id("incident", detection.id),
         topic=source.topic,
         partition=source.partition,
         first_offset=source.offset,
         last_offset=source.offset,
-        changed_s=source.time_s,
+        changed_s=detection.at_s,
+        heard_s=source.clock_s,
         hold_until_s=hold_s,
+        hold_at_most_until_s=source.now_s + HOLD_AT_MOST_S,
         members={detection.id: detection},
     )
 
 
 def _own(groups: Groups, detection: Detection, topology: Topology) -> Group | None:
-    """The group that holds the service already; a quiet one only for the same metric.
+    """The group that holds the service already; a quiet one only for the same metric, soon.
 
     A service that only suffers from another's fault may get a fault of its own: a new
     metric that begins long after the spread is another group.
     """
     for group in groups.values():
-        members = group.members.values() if not group.active else group.active
+        active = group.during(detection.onset_s)
+        if not active and detection.onset_s - group.changed_s > GAP_S:
+            continue
+        members = active or group.members.values()
         mine = [i for i in members if i.service_name == detection.service_name]
         if not mine or group.dismissed:
             continue
         if any(item.metric_type == detection.metric_type for item in mine):
             return group
-        origin_too = group.active and origin(group, topology) == detection.service_name
-        if origin_too or (group.active and any(_follows(item, detection) for item in mine)):
+        origin_too = active and origin(group, topology) == detection.service_name
+        if origin_too or (active and any(_follows(item, detection) for item in mine)):
             return group
     return None
 
@@ -116,7 +139,8 @@ def _chosen(groups: Groups, detection: Detection, topology: Topology) -> Group |
     own, above = _own(groups, detection, topology), _above_of(groups, detection, topology)
     if own is None or above is None or own is above:
         return own or above
-    onsets = [i for i in own.active if i.service_name == detection.service_name]
+    during = own.during(detection.onset_s)
+    onsets = [i for i in during if i.service_name == detection.service_name]
     return own if any(_at_once(item, detection) for item in onsets) else above
 
 
@@ -126,7 +150,7 @@ def _above_of(groups: Groups, detection: Detection, topology: Topology) -> Group
     found = [
         (below[item.service_name], -item.onset_s, group.incident_id)
         for group in groups.values()
-        for item in group.active
+        for item in group.during(detection.onset_s)
         if not group.dismissed and item.service_name in below and _follows(item, detection)
     ]
     return groups[min(found)[2]] if found else None
@@ -139,7 +163,8 @@ def _callers(groups: Groups, detection: Detection, topology: Topology) -> list[G
         first = origin(group, topology)
         if group.dismissed or detection.service_name not in topology.below(first):
             continue
-        if any(i.service_name == first and _at_once(i, detection) for i in group.active):
+        during = group.during(detection.onset_s)
+        if any(i.service_name == first and _at_once(i, detection) for i in during):
             found.append(group)
     return sorted(found, key=lambda g: (not g.opened, g.first_offset))
 
@@ -161,8 +186,13 @@ def _update(
     group.members[detection.id] = detection
     prune(group)
     group.last_offset = max(group.last_offset, source.offset)
-    group.changed_s = source.time_s
+    _heard(group, detection, source)
     return _tell(group, topology) if group.opened and not group.dismissed else []
+
+
+def _heard(group: Group, detection: Detection, source: Source) -> None:
+    group.changed_s = max(group.changed_s, detection.at_s)
+    group.heard_s = max(group.heard_s, source.clock_s)
 
 
 def _update_dropped(
@@ -171,7 +201,7 @@ def _update_dropped(
     """One of the many of which only the id is known: what counts is whether it is over."""
     if detection.state == "resolved":
         group.under_way.discard(detection.id)
-        group.changed_s = source.time_s
+        _heard(group, detection, source)
     group.last_offset = max(group.last_offset, source.offset)
     return _tell(group, topology) if group.opened and not group.dismissed and group.quiet else []
 
@@ -227,6 +257,7 @@ def _merge(groups: Groups, gone: Group, into: Group) -> list[Command]:
     into.first_offset = min(into.first_offset, gone.first_offset)
     into.last_offset = max(into.last_offset, gone.last_offset)
     into.changed_s = max(into.changed_s, gone.changed_s)
+    into.heard_s = max(into.heard_s, gone.heard_s)
     del groups[gone.incident_id]
     if not gone.opened:
         return []

@@ -14,18 +14,23 @@ EDITABLE = ("title", "description", "severity", "affected_services")
 
 
 class Group(Struct):
-    """Detections believed to have one cause. Times are epoch seconds of the log's clock."""
+    """Detections believed to have one cause. Times are epoch seconds of event time."""
 
     incident_id: str
     topic: str
     partition: int
     first_offset: int
     last_offset: int
+    #: Event time of its newest news.
     changed_s: float
     #: Wait until then for a deeper cause before an incident is opened; None once it is.
     hold_until_s: float | None
     #: Newest state of the detections by id; of many, those that `bounds` keeps.
     members: dict[str, Detection] = {}
+    #: What the correlator's clock showed when the news came: a service may be behind it.
+    heard_s: float = 0.0
+    #: Wall clock: the wait ends then at the latest, however slow the slowest partition is.
+    hold_at_most_until_s: float = 0.0
     #: How many were dropped, their services, and the gravest severity among them.
     dropped: int = 0
     services: list[str] = []
@@ -53,6 +58,14 @@ class Group(Struct):
         """Members whose excursion is not over."""
         return [item for item in self.members.values() if item.state != "resolved"]
 
+    def during(self, time_s: float) -> list[Detection]:
+        """Members whose excursion was not over at an event time, whenever that was heard of."""
+        return [
+            item
+            for item in self.members.values()
+            if item.state != "resolved" or item.at_s >= time_s
+        ]
+
 
 #: Open groups by incident id.
 Groups = dict[str, Group]
@@ -60,12 +73,13 @@ Groups = dict[str, Group]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a detection was read, and the log's time there."""
+    """Where a detection was read, and what the correlator's and the wall clock showed then."""
 
     topic: str
     partition: int
     offset: int
-    time_s: float
+    clock_s: float
+    now_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def _wire_detectors(app: LiveOpsApp, deps: Deps) -> None:
     offsets = LogOffsets(deps.settings)
     takeover = Takeover(app, table, offsets)
     agent = DetectAgent(table, deps.producer, deps.config, partitions=deps.settings.partitions)
-    upkeep = DetectorUpkeep(app, agent, deps.database, deps.clock)
+    upkeep = DetectorUpkeep(app, agent, deps.database, deps.producer, deps.clock)
     app.batched_topics = frozenset({AGGREGATED, WINDOWS_OPEN})
     app.agent(_source(app, AGGREGATED, WINDOWS_OPEN), name="detect")(cast(Any, agent.run))
 
@@ -89,6 +89,7 @@ def _wire_detectors(app: LiveOpsApp, deps: Deps) -> None:
     app.parts += [agent.fitter, offsets]
     app.parts.append(Loop(upkeep.run, "detector-upkeep"))
     app.parts.append(Loop(upkeep.keep_edges, "learned-edges"))
+    app.parts.append(Loop(upkeep.send_marks, "detector-marks"))
 
 
 def _wire_correlator(app: LiveOpsApp, deps: Deps) -> None:
@@ -98,8 +99,14 @@ def _wire_correlator(app: LiveOpsApp, deps: Deps) -> None:
         deps.config,
         deps.clock,
         partition=partition,
+        partitions=deps.settings.partitions,
         owns=lambda: TP(DETECTIONS, partition) in app.consumer.assignment(),
     )
+
+    @app.on_partitions_assigned.connect
+    async def begin(*_: Any, **__: Any) -> None:
+        agent.begin()
+
     app.agent(_source(app, DETECTIONS), name="correlate")(cast(Any, agent.run))
     app.parts.append(Loop(agent.tick, "correlator-tick"))
 

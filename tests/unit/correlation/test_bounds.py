@@ -29,9 +29,9 @@ class Run:
         self._offset = 0
 
     def take(self, item: Detection) -> None:
-        source = Source("liveops.detections", 0, self._offset, item.at_s)
+        source = Source("liveops.detections", 0, self._offset, item.at_s, item.at_s)
         self.commands += fold(self.groups, item, source, self.topology)
-        self.commands += release(self.groups, self.topology, item.at_s)
+        self.commands += release(self.groups, self.topology, item.at_s, item.at_s)
         self._offset += 1
 
     @property

@@ -10,13 +10,16 @@ from typing import Any, cast
 
 import asyncpg
 import pytest
+from faust.types import TP
 
 from agents.incidents import upkeep as module
 from agents.incidents.detect import DetectAgent
 from agents.incidents.upkeep import DetectorUpkeep
 from liveops.clock import FakeClock
 from liveops.kafka.chunks import Chunk
-from schema.topics import AGGREGATED
+from liveops.kafka.producer import Outgoing
+from schema.incidents import read_detection
+from schema.topics import AGGREGATED, WINDOWS_OPEN
 from schema.windows import write_window
 from tests.aggregates import window
 
@@ -59,6 +62,22 @@ class Database:
     async def execute(self, query: str, *arguments: Any) -> None: ...
 
 
+class Broker:
+    """Remembers what was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+
+    async def send_in_order(self, topic: str, partition: int, records: list[Outgoing]) -> None:
+        self.sent += [read_detection(record.value or b"") for record in records]
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MARKS_S", 0.0)
+    monkeypatch.setattr(module, "_EDGES_S", 0.0)
+
+
 class World:
     """Detectors of one partition without Kafka."""
 
@@ -71,9 +90,18 @@ class World:
         self.agent = DetectAgent(
             cast(Any, self.table), cast(Any, None), cast(Any, config), partitions=1
         )
-        consumer = SimpleNamespace(assignment=set, unacknowledged_chunks=lambda topics: 0)
+        owned = {TP(AGGREGATED, 0), TP(WINDOWS_OPEN, 0)}
+        consumer = SimpleNamespace(
+            assignment=lambda: owned,
+            highwater=lambda tp: 0,
+            _read_offset={},
+            unacknowledged_chunks=lambda topics: 0,
+        )
         app = cast(Any, SimpleNamespace(consumer=consumer))
-        self.upkeep = DetectorUpkeep(app, self.agent, cast(Any, self.database), self.clock)
+        self.broker = Broker()
+        self.upkeep = DetectorUpkeep(
+            app, self.agent, cast(Any, self.database), cast(Any, self.broker), self.clock
+        )
         self.upkeep.resume()
 
     async def _ready(self) -> None: ...
@@ -140,9 +168,8 @@ async def test_a_checkpoint_that_does_not_end_ends_the_process(
 
 @pytest.mark.parametrize("peer", [BEYOND, "a b", "nul\x00", "", "dépôt", "svc"])
 async def test_a_peer_that_can_be_no_service_hinders_no_other_edge(
-    peer: str, monkeypatch: pytest.MonkeyPatch
+    peer: str,
 ) -> None:
-    monkeypatch.setattr(module, "_EDGES_S", 0.0)
     world = World()
     await world.read(window(0, 1.0, tags={"peer": peer}), window(1, 1.0, tags={"peer": "db"}))
     keeping = asyncio.create_task(world.upkeep.keep_edges())
@@ -202,3 +229,35 @@ async def test_a_service_whose_last_series_is_forced_out_is_gone_with_it(
         await world.read(window(minute, 1.0, service_name=f"pod-{minute}"))
     assert len(world.agent.watched) <= 10
     assert len(await world.stored()) <= 20
+
+
+async def test_marks_tell_what_each_partition_was_judged_up_to() -> None:
+    world = World()
+    sending = asyncio.create_task(world.upkeep.send_marks())
+    first, later = window(0, 1.0), window(5, 1.0, service_name="other")
+    await world.read(first, later)
+    world.clock.advance(later.broker_time_s + 7 - world.clock.now_s())
+    async with asyncio.timeout(5):
+        while not world.broker.sent:
+            await asyncio.sleep(0)
+    sending.cancel()
+    # The service furthest on is at the start of its window; 7 s have passed since its record.
+    assert world.broker.sent[0] == (0, later.start_s + 7.0)
+
+
+async def test_before_everything_is_read_a_mark_stays_behind_the_records() -> None:
+    world = World()
+    await world.read(window(0, 1.0), window(5, 1.0))
+    world.clock.advance(1e6)
+    assert world.agent.watermarks([0], None) == {0: float(window(5, 1.0).start_s)}
+    assert world.agent.watermarks([1], None) == {}
+
+
+async def test_no_marks_are_sent_without_an_assignment() -> None:
+    world = World()
+    await world.upkeep.suspend()
+    sending = asyncio.create_task(world.upkeep.send_marks())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    sending.cancel()
+    assert world.broker.sent == []
