@@ -25,11 +25,11 @@ def correlate(found: list[Detection], *, stored: bool = False) -> tuple[Groups, 
     groups: Groups = {}
     commands: list[Command] = []
     for offset, item in enumerate(found):
-        source = Source("t", 0, offset, float(BEGIN_S))
+        source = Source("t", 0, offset, float(BEGIN_S), float(BEGIN_S))
         commands += fold(groups, item, source, CHAINS)
         if stored:
             groups = msgspec.convert(msgspec.to_builtins(groups), dict[str, Group])
-    commands += release(groups, CHAINS, BEGIN_S + HOLD_S)
+    commands += release(groups, CHAINS, BEGIN_S + 5 + HOLD_S, BEGIN_S)
     return groups, commands
 
 
