@@ -25,6 +25,7 @@ from liveops.metrics import BAD_INTERNAL_RECORDS, EVENT_TO_DETECTED_SECONDS
 from liveops.postgres import correlation as store
 from liveops.postgres.correlation import OffsetMoved
 from liveops.postgres.database import Database
+from liveops.runtime.retry import retrying
 from schema.incidents import Detection, read_detection
 from schema.topics import DETECTIONS
 
@@ -85,22 +86,17 @@ class CorrelateAgent:
 
     async def _until_stored(self, events: Sequence[EventT[Any]]) -> None:
         """Try until the detections are in PostgreSQL; a poisonous one alone is skipped."""
-        tries, pause_s = 0, 0.1
-        while True:
+        for _ in range(_TRIES):
             try:
-                await self._store(events, skip=tries >= _TRIES)
+                await retrying("postgres, to store incidents")(self._store, events)
                 return
-            except (Unavailable, OffsetMoved) as error:
-                log.warning("correlator waits", error=str(error))
             except Exception:
                 log.exception("detections could not be correlated", count=len(events))
-                tries += 1
-                if len(events) > 1:
-                    for event in events:
-                        await self._until_stored([event])
-                    return
-            await asyncio.sleep(pause_s)
-            pause_s = min(5.0, pause_s * 2)
+            if len(events) > 1:
+                for event in events:
+                    await self._until_stored([event])
+                return
+        await retrying("postgres, to skip a detection")(self._store, events, skip=True)
 
     async def _store(self, events: Sequence[EventT[Any]], *, skip: bool = False) -> None:
         """Fold the events not folded yet, and what is due, in one transaction."""

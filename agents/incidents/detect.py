@@ -25,7 +25,6 @@ from liveops.detection.no_data import reached_s
 from liveops.detection.report import Outcome
 from liveops.detection.rulebook import RuleBook
 from liveops.detection.state import Presence, ServiceState, new_service
-from liveops.errors import Unavailable
 from liveops.forecasting.fitter import Fitter
 from liveops.kafka.chunks import Record, chunk_of
 from liveops.kafka.config_view import ConfigView
@@ -37,6 +36,7 @@ from liveops.metrics import (
     SERIES_FORGOTTEN,
     SERIES_WATCHED,
 )
+from liveops.runtime.retry import retrying
 from schema import topics
 from schema.incidents import Detection
 from schema.metrics import Aggregate
@@ -197,14 +197,9 @@ class DetectAgent:
 
     async def _send(self, detection: Detection) -> None:
         value = msgspec.json.encode(detection)
-        pause_s = 0.1
-        while True:
-            try:
-                await self._producer.send(topics.DETECTIONS, DETECTIONS_KEY, value)
-                break
-            except Unavailable:
-                await asyncio.sleep(pause_s)
-                pause_s = min(2.0, pause_s * 2)
+        await retrying("kafka, to send detections", longest_s=2.0)(
+            self._producer.send, topics.DETECTIONS, DETECTIONS_KEY, value
+        )
         DETECTIONS.labels(detection.detector).inc()
         log.info(
             "detection",

@@ -9,7 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_delay,
+    stop_never,
+    wait_random_exponential,
+)
 
 from liveops.errors import LiveOpsError
 
@@ -33,15 +40,19 @@ def retrying(
     on: Callable[[BaseException], bool] = can_pass,
     first_s: float | None = None,
     longest_s: float | None = None,
+    within_s: float | None = None,
     after: Hook | None = None,
 ) -> AsyncRetrying:
     """Tries until it succeeds; other exceptions than those of `on` are raised at once.
 
-    Use as `async for attempt in retrying("..."):` with `with attempt:` inside. The first
-    failure is logged as `waiting_for`, unless `after` is called with each one instead.
+    Use as `await retrying("kafka")(function, argument)`, or `async for attempt in
+    retrying("kafka"):` with `with attempt:` inside. The first failure is logged as
+    `waiting_for`, unless `after` is called with each one instead. After `within_s` the last
+    failure is raised.
     """
     return AsyncRetrying(
         retry=retry_if_exception(on),
+        stop=stop_never if within_s is None else stop_after_delay(within_s),
         wait=wait_random_exponential(
             multiplier=FIRST_S if first_s is None else first_s,
             max=LONGEST_S if longest_s is None else longest_s,

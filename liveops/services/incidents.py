@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, cast
 
 import structlog
@@ -12,7 +11,6 @@ from agents.incidents.correlate import CorrelateAgent
 from agents.incidents.detect import DETECTIONS_KEY, DetectAgent
 from agents.incidents.upkeep import DetectorUpkeep
 from liveops.deps import Deps, make_deps
-from liveops.errors import Unavailable
 from liveops.kafka.app import LiveOpsApp, Loop, create_app
 from liveops.kafka.offsets import LogOffsets
 from liveops.kafka.partitioning import partition_of
@@ -22,6 +20,7 @@ from liveops.postgres.outbox import OutboxRelay
 from liveops.redis.announce import Announcer
 from liveops.redis.fanout import Fanout
 from liveops.redis.keys import LIVE_INCIDENTS_CHANNEL
+from liveops.runtime.retry import retrying
 from liveops.services import port_of
 from liveops.services.recovery import Takeover
 from liveops.settings import Settings, load_settings
@@ -32,7 +31,6 @@ from web.actuator import Check
 from web.server import install
 
 log = structlog.get_logger(__name__)
-_RETRY_S = 1.0
 
 
 def build(settings: Settings) -> LiveOpsApp:
@@ -119,13 +117,8 @@ def _source(app: LiveOpsApp, *names: str) -> Any:
 
 async def seed_rules(database: Database) -> None:
     """Add the default rules at the very first start, as soon as PostgreSQL answers."""
-    while True:
-        try:
-            if await seed_default_rules(database):
-                log.info("default rules added")
-            return
-        except Unavailable:
-            await asyncio.sleep(_RETRY_S)
+    if await retrying("postgres, to add the default rules")(seed_default_rules, database):
+        log.info("default rules added")
 
 
 def __getattr__(name: str) -> LiveOpsApp:
