@@ -9,8 +9,8 @@ from aiohttp import web
 from faust.types.web import Web
 
 from liveops.deps import Deps
-from liveops.kafka.app import LiveOpsApp, Loop
-from liveops.kafka.lag import LagWatch, loop_lag
+from liveops.runtime.app import LiveOpsApp, Loop
+from liveops.runtime.lag import LagWatch, loop_lag
 from web import actuator, openapi, websocket
 from web.actuator import Check
 from web.authentication import guarded

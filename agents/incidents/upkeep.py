@@ -21,6 +21,7 @@ from liveops.kafka.progress import read_to_end, unacknowledged
 from liveops.metrics import SERIES_FORGOTTEN
 from liveops.postgres.database import Database
 from liveops.postgres.topology import learn_edges
+from liveops.runtime.exit_codes import LOST_STATE
 from liveops.series.registry import Registry
 from schema.incidents import write_mark
 from schema.topics import AGGREGATED, DETECTIONS, WINDOWS_OPEN
@@ -41,7 +42,6 @@ _PIPELINE_SILENT_S = 20.0
 _BACKLOG_S = 10.0
 #: Less than the time the group waits for a member in a rebalance.
 _SUSPEND_DEADLINE_S = 8.0
-_EXIT_LOST_STATE = 70
 
 
 class DetectorUpkeep:
@@ -84,7 +84,7 @@ class DetectorUpkeep:
                 pass
         except TimeoutError:
             log.error("the last checkpoint does not end; stopping, so that it cannot come late")
-            os._exit(_EXIT_LOST_STATE)
+            os._exit(LOST_STATE)
 
     async def run(self) -> None:
         """Checkpoint each round; a lost changelog write ends the process."""
@@ -100,7 +100,7 @@ class DetectorUpkeep:
                 await self.checkpoint()
             except Exception:
                 log.exception("detector state could not be stored; stopping")
-                os._exit(_EXIT_LOST_STATE)
+                os._exit(LOST_STATE)
 
     async def checkpoint(self) -> None:
         """Store what changed, await the changelog's acks, then acknowledge the records."""

@@ -10,8 +10,8 @@ from faust import Worker
 
 from liveops import logs
 from liveops.errors import SettingsError, StartError
-from liveops.kafka.app import LiveOpsApp
 from liveops.kafka.topics import check_topics
+from liveops.runtime.app import LiveOpsApp
 from liveops.runtime.retry import retrying
 from liveops.services import PORTS
 from liveops.settings import Settings

@@ -1,1 +1,1 @@
-"""What keeps a worker running: background tasks, retries."""
+"""What keeps a worker running: its app, background tasks, retries, recovery, watchdog."""

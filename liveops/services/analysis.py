@@ -6,12 +6,12 @@ from agents.analysis.analyse import AnalyseAgent
 from agents.analysis.investigate import Investigator
 from agents.analysis.jobs import AnalysisJobs
 from liveops.deps import make_deps
-from liveops.kafka.app import LiveOpsApp, Loop, create_app
 from liveops.llm.client import LlmClient
 from liveops.postgres.outbox import OutboxRelay
 from liveops.redis.announce import Announcer
 from liveops.redis.fanout import Fanout
 from liveops.redis.keys import LIVE_ANALYSIS_CHANNEL
+from liveops.runtime.app import LiveOpsApp, Loop, create_app
 from liveops.services import port_of
 from liveops.settings import Settings, load_settings
 from schema.topics import INCIDENTS_DETECTED, INCIDENTS_UPDATED

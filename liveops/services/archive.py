@@ -14,11 +14,11 @@ from agents.archive.sinks import Days, DirtySink, RawSink, WindowSink
 from agents.archive.writer import Sink
 from liveops.deps import Deps, make_deps
 from liveops.errors import Unavailable
-from liveops.kafka.app import LiveOpsApp, Loop, create_app
 from liveops.kafka.offsets import LogOffsets
 from liveops.postgres.archive import forget_ids
 from liveops.postgres.partitions import drop_expired, ensure_partitions
 from liveops.postgres.queries import load
+from liveops.runtime.app import LiveOpsApp, Loop, create_app
 from liveops.services import port_of
 from liveops.settings import Settings, load_settings
 from schema.topics import AGGREGATED, RAW, WINDOWS_DIRTY

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from liveops.deps import make_deps
-from liveops.kafka.app import LiveOpsApp, Loop, create_app
 from liveops.postgres.housekeeping import Housekeeping
 from liveops.postgres.outbox import OutboxRelay
 from liveops.redis.announce import Announcer
 from liveops.redis.housekeeping import CacheHousekeeping
+from liveops.runtime.app import LiveOpsApp, Loop, create_app
 from liveops.services import port_of
 from liveops.settings import Settings, load_settings
 from web import auth, dashboard, users

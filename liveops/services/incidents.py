@@ -11,7 +11,6 @@ from agents.incidents.correlate import CorrelateAgent
 from agents.incidents.detect import DETECTIONS_KEY, DetectAgent
 from agents.incidents.upkeep import DetectorUpkeep
 from liveops.deps import Deps, make_deps
-from liveops.kafka.app import LiveOpsApp, Loop, create_app
 from liveops.kafka.offsets import LogOffsets
 from liveops.kafka.partitioning import partition_of
 from liveops.postgres.correlation import seed_default_rules
@@ -20,9 +19,10 @@ from liveops.postgres.outbox import OutboxRelay
 from liveops.redis.announce import Announcer
 from liveops.redis.fanout import Fanout
 from liveops.redis.keys import LIVE_INCIDENTS_CHANNEL
+from liveops.runtime.app import LiveOpsApp, Loop, create_app
+from liveops.runtime.recovery import Takeover
 from liveops.runtime.retry import retrying
 from liveops.services import port_of
-from liveops.services.recovery import Takeover
 from liveops.settings import Settings, load_settings
 from schema.topics import AGGREGATED, DETECTIONS, WINDOWS_OPEN
 from tables import detectors

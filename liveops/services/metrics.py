@@ -11,13 +11,13 @@ from agents.windows.live import LiveFeed
 from agents.windows.open_windows import OpenWindows
 from liveops.deps import Deps, make_deps
 from liveops.errors import Unavailable
-from liveops.kafka.app import LiveOpsApp, Loop, create_app
 from liveops.kafka.offsets import LogOffsets
 from liveops.kafka.progress import let_go
 from liveops.redis import keys
 from liveops.redis.fanout import Fanout
+from liveops.runtime.app import LiveOpsApp, Loop, create_app
+from liveops.runtime.recovery import Takeover
 from liveops.services import port_of
-from liveops.services.recovery import Takeover
 from liveops.settings import Settings, load_settings
 from liveops.windows.state import Limits
 from schema.topics import RAW, RAW_KEYED

@@ -11,6 +11,7 @@ import structlog
 
 from liveops.kafka import batching, chunks
 from liveops.runtime.background import BackgroundTask as Loop
+from liveops.runtime.exit_codes import STOP_CUT_SHORT
 from liveops.settings import Settings
 
 __all__ = ["LiveOpsApp", "Loop", "Part", "create_app"]
@@ -57,7 +58,7 @@ class LiveOpsApp(faust.App):
 
     async def on_stop(self) -> None:
         """Let Faust drain its streams first, then stop the parts in reverse."""
-        cut = threading.Timer(self.stop_deadline_s, os._exit, args=(1,))
+        cut = threading.Timer(self.stop_deadline_s, os._exit, args=(STOP_CUT_SHORT,))
         cut.daemon = True
         cut.start()
         await super().on_stop()

@@ -17,8 +17,8 @@ from liveops.errors import Unavailable
 from liveops.kafka.offsets import LogOffsets
 from liveops.kafka.progress import committed_offsets
 from liveops.metrics import CONSUMER_LAG, LOOP_LAG_SECONDS
+from liveops.runtime.watchdog import Watchdog
 from liveops.settings import Settings
-from liveops.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 _LOOK_S = 5.0
