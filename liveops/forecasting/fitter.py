@@ -21,7 +21,7 @@ Accept = Callable[[FitRequest, list[tuple[float, float]]], None]
 
 
 class Fitter:
-    """A part of the worker; `accept` is told each finished forecast."""
+    """A background service; `accept` is told each finished forecast."""
 
     def __init__(self, accept: Accept) -> None:
         self._accept = accept

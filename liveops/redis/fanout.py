@@ -20,7 +20,7 @@ Listener = Callable[[dict[str, Any]], None]
 
 
 class Fanout:
-    """Hands each message of `channel` to every listener; a part of the worker.
+    """Hands each message of `channel` to every listener; a background service.
 
     A message that cannot be read is counted and skipped; a lost subscription is made again.
     """

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any, Protocol
+from typing import Any
 
 import faust
 import structlog
 
 from liveops.kafka import batching, chunks
-from liveops.runtime.background import BackgroundTask as Loop
+from liveops.runtime.background import BackgroundService
 from liveops.runtime.exit_codes import STOP_CUT_SHORT
 from liveops.settings import Settings
-
-__all__ = ["LiveOpsApp", "Loop", "Part", "create_app"]
 
 log = structlog.get_logger(__name__)
 #: Most the broker gives of one partition at once: a backlog is read without pauses.
@@ -23,50 +21,46 @@ _FETCH_BYTES = 4 * 1024 * 1024
 STOP_DEADLINE_S = 14.0
 
 
-class Part(Protocol):
-    """Something that lives as long as the worker."""
-
-    async def start(self) -> None: ...
-
-    async def stop(self) -> None: ...
-
-
 class LiveOpsApp(faust.App):
-    """A Faust app that starts its parts before its consumer and stops them after it.
+    """A Faust app that starts its background services before its consumer and stops them after.
 
-    Parts outlive the streams, so a checkpoint loop can still acknowledge the last
+    They outlive the streams, so a checkpoint loop can still acknowledge the last
     events while Faust waits for its streams to run empty.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.parts: list[Part] = []
+        self.background: list[BackgroundService] = []
         #: Topics whose agents get whole chunks (liveops/kafka/batching.py).
         self.batched_topics: frozenset[str] = frozenset()
         #: After this long a graceful stop is cut; state is at the broker, nothing is lost.
         self.stop_deadline_s = STOP_DEADLINE_S
 
     def faults(self) -> str:
-        """Why parts failed of late and were started again; "" when none did."""
-        return "; ".join(filter(None, (getattr(part, "fault", "") for part in self.parts)))
+        """Why background services failed of late and were started again; "" when none did."""
+        return "; ".join(
+            filter(None, (getattr(service, "fault", "") for service in self.background))
+        )
 
     async def on_start(self) -> None:
-        """Start the parts in the order they were added."""
+        """Start the background services in the order they were added."""
         await super().on_start()
-        for part in self.parts:
-            await part.start()
+        for service in self.background:
+            await service.start()
 
     async def on_stop(self) -> None:
-        """Let Faust drain its streams first, then stop the parts in reverse."""
+        """Let Faust drain its streams first, then stop the background services in reverse."""
         cut = threading.Timer(self.stop_deadline_s, os._exit, args=(STOP_CUT_SHORT,))
         cut.daemon = True
         cut.start()
         await super().on_stop()
-        for part in reversed(self.parts):
+        for service in reversed(self.background):
             try:
-                await part.stop()
+                await service.stop()
             except Exception:
-                log.exception("part did not stop cleanly", part=type(part).__name__)
+                log.exception(
+                    "background service did not stop cleanly", service=type(service).__name__
+                )
 
 
 def create_app(name: str, settings: Settings, *, port: int) -> LiveOpsApp:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Protocol
 
 import structlog
 from tenacity import RetryCallState
@@ -20,6 +21,17 @@ from liveops.runtime.retry import can_pass, failure, retrying
 log = structlog.get_logger(__name__)
 #: A task that has run for so long is well again; its next failure costs the first pause.
 WELL_AFTER_S = 60.0
+
+
+class BackgroundService(Protocol):
+    """Something that lives as long as the worker.
+
+    It may have a `fault`: why it failed of late, in one line, or "".
+    """
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
 
 
 class BackgroundTask:

@@ -1,4 +1,4 @@
-"""Looks at the lag of a worker's partitions: a metric, and food for the watchdog.
+"""Looks at the lag of a worker's partitions: a metric, and what the watchdog judges by.
 
 End offsets come from a consumer of its own: Faust's own view stands still with it.
 """
@@ -27,7 +27,7 @@ _NAP_S = 0.1
 
 
 class LagWatch:
-    """A part that looks every few seconds; `alive` answers the liveness probe.
+    """A background service that looks every few seconds; `alive` answers the liveness probe.
 
     `healthy` tells whether everything the worker needs is there.
     """

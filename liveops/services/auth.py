@@ -7,7 +7,8 @@ from liveops.postgres.housekeeping import Housekeeping
 from liveops.postgres.outbox import OutboxRelay
 from liveops.redis.announce import Announcer
 from liveops.redis.housekeeping import CacheHousekeeping
-from liveops.runtime.app import LiveOpsApp, Loop, create_app
+from liveops.runtime.app import LiveOpsApp, create_app
+from liveops.runtime.background import BackgroundTask
 from liveops.services import port_of
 from liveops.settings import Settings, load_settings
 from web import auth, dashboard, users
@@ -22,10 +23,10 @@ def build(settings: Settings) -> LiveOpsApp:
     app = create_app("auth", settings, port=port)
     app.producer_only = True
     announcer = Announcer(deps.cache)
-    app.parts += [deps, OutboxRelay(deps.database, deps.producer, announcer.sent)]
-    app.parts += [
-        Loop(Housekeeping(deps.database).run, "housekeeping"),
-        Loop(CacheHousekeeping(deps.cache, deps.clock).run, "cache-housekeeping"),
+    app.background += [deps, OutboxRelay(deps.database, deps.producer, announcer.sent)]
+    app.background += [
+        BackgroundTask(Housekeeping(deps.database).run, "housekeeping"),
+        BackgroundTask(CacheHousekeeping(deps.cache, deps.clock).run, "cache-housekeeping"),
     ]
     routes = [*auth.routes(deps), *users.routes(deps), *dashboard.routes(deps)]
     checks: dict[str, Check] = {

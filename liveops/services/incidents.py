@@ -19,7 +19,8 @@ from liveops.postgres.outbox import OutboxRelay
 from liveops.redis.announce import Announcer
 from liveops.redis.fanout import Fanout
 from liveops.redis.keys import LIVE_INCIDENTS_CHANNEL
-from liveops.runtime.app import LiveOpsApp, Loop, create_app
+from liveops.runtime.app import LiveOpsApp, create_app
+from liveops.runtime.background import BackgroundTask
 from liveops.runtime.recovery import Takeover
 from liveops.runtime.retry import retrying
 from liveops.services import port_of
@@ -38,13 +39,13 @@ def build(settings: Settings) -> LiveOpsApp:
     deps = make_deps(settings)
     port = settings.worker_port or port_of("incidents", settings.worker_index)
     app = create_app("incidents", settings, port=port)
-    app.parts.append(deps)
+    app.background.append(deps)
     _wire_detectors(app, deps)
     _wire_correlator(app, deps)
-    app.parts.append(Loop(lambda: seed_rules(deps.database), "default-rules"))
-    app.parts.append(OutboxRelay(deps.database, deps.producer, Announcer(deps.cache).sent))
+    app.background.append(BackgroundTask(lambda: seed_rules(deps.database), "default-rules"))
+    app.background.append(OutboxRelay(deps.database, deps.producer, Announcer(deps.cache).sent))
     fanout = Fanout(deps.cache, LIVE_INCIDENTS_CHANNEL)
-    app.parts.append(fanout)
+    app.background.append(fanout)
     routes = [
         incidents.live_route(deps, fanout),
         *incidents.routes(deps),
@@ -84,10 +85,10 @@ def _wire_detectors(app: LiveOpsApp, deps: Deps) -> None:
         await upkeep.suspend()
         agent.forget()
 
-    app.parts += [agent.fitter, offsets]
-    app.parts.append(Loop(upkeep.run, "detector-upkeep"))
-    app.parts.append(Loop(upkeep.keep_edges, "learned-edges"))
-    app.parts.append(Loop(upkeep.send_marks, "detector-marks"))
+    app.background += [agent.fitter, offsets]
+    app.background.append(BackgroundTask(upkeep.run, "detector-upkeep"))
+    app.background.append(BackgroundTask(upkeep.keep_edges, "learned-edges"))
+    app.background.append(BackgroundTask(upkeep.send_marks, "detector-marks"))
 
 
 def _wire_correlator(app: LiveOpsApp, deps: Deps) -> None:
@@ -106,7 +107,7 @@ def _wire_correlator(app: LiveOpsApp, deps: Deps) -> None:
         agent.begin()
 
     app.agent(_source(app, DETECTIONS), name="correlate")(cast(Any, agent.run))
-    app.parts.append(Loop(agent.tick, "correlator-tick"))
+    app.background.append(BackgroundTask(agent.tick, "correlator-tick"))
 
 
 def _source(app: LiveOpsApp, *names: str) -> Any:
