@@ -10,9 +10,9 @@ import msgspec
 from liveops.correlation.state import EDITABLE, Command, Group, Groups
 from liveops.detection.defaults import DEFAULT_RULES
 from liveops.errors import LiveOpsError
+from liveops.outbox import enqueue
 from liveops.postgres.database import Database
 from liveops.postgres.incidents import change_incident, create_incident
-from liveops.postgres.outbox import enqueue
 from liveops.postgres.queries import load
 from schema.config import RULE
 from schema.incidents import Incident

@@ -7,8 +7,8 @@ import asyncio
 import structlog
 
 from liveops.errors import Unavailable
+from liveops.outbox import enqueue
 from liveops.postgres.database import Database
-from liveops.postgres.outbox import enqueue
 from liveops.postgres.queries import load
 from schema.config import REVOKED, SILENCE
 from schema.topics import CONFIG

@@ -16,8 +16,8 @@ from msgspec import structs
 from liveops.correlation.event import incident_event
 from liveops.errors import IllegalChange, NotFound, StaleVersion
 from liveops.metrics import INCIDENTS
+from liveops.outbox import enqueue
 from liveops.postgres.database import Database
-from liveops.postgres.outbox import enqueue
 from liveops.postgres.queries import load
 from schema.incidents import TRANSITIONS, Detection, Incident
 from schema.times import format_time, to_datetime

@@ -6,8 +6,8 @@ import msgspec
 from msgspec import structs
 
 from liveops.errors import NotFound
+from liveops.outbox import enqueue
 from liveops.postgres.database import Database
-from liveops.postgres.outbox import enqueue
 from liveops.postgres.queries import load
 from schema.config import RULE
 from schema.rules import Rule

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from liveops.outbox import enqueue
 from liveops.postgres.database import Database
-from liveops.postgres.outbox import enqueue
 from liveops.postgres.queries import load
 from schema.config import TOPOLOGY_DECLARED
 from schema.rules import Edge, can_be_service

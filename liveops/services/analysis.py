@@ -7,7 +7,7 @@ from agents.analysis.investigate import Investigator
 from agents.analysis.jobs import AnalysisJobs
 from liveops.deps import make_deps
 from liveops.llm.client import LlmClient
-from liveops.postgres.outbox import OutboxRelay
+from liveops.outbox import OutboxRelay
 from liveops.redis.announce import Announcer
 from liveops.redis.fanout import Fanout
 from liveops.redis.keys import LIVE_ANALYSIS_CHANNEL

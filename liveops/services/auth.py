@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from liveops.deps import make_deps
+from liveops.outbox import OutboxRelay
 from liveops.postgres.housekeeping import Housekeeping
-from liveops.postgres.outbox import OutboxRelay
 from liveops.redis.announce import Announcer
 from liveops.redis.housekeeping import CacheHousekeeping
 from liveops.runtime.app import LiveOpsApp, create_app

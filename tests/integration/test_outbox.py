@@ -11,10 +11,10 @@ import pytest
 
 from liveops.errors import Refused, Unavailable
 from liveops.kafka.producer import Producer
+from liveops.outbox import OutboxRelay, enqueue
 from liveops.postgres.database import Database
 from liveops.postgres.housekeeping import sweep
 from liveops.postgres.migrate import migrate
-from liveops.postgres.outbox import OutboxRelay, enqueue
 from tests.stack import TestServers
 
 pytestmark = pytest.mark.integration
