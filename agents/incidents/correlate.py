@@ -15,11 +15,11 @@ from faust import Stream
 from faust.types.events import EventT
 
 from liveops.clock import Clock
-from liveops.correlation.clock import LeastWatermark
-from liveops.correlation.fold import dismiss, fold, next_due_s, release
-from liveops.correlation.state import Command, Source
-from liveops.correlation.topology import Topology
 from liveops.errors import Unavailable
+from liveops.incidents.clock import LeastWatermark
+from liveops.incidents.fold import dismiss, fold, next_due_s, release
+from liveops.incidents.state import Command, Source
+from liveops.incidents.topology import Topology
 from liveops.kafka.config_view import ConfigView
 from liveops.metrics import BAD_INTERNAL_RECORDS, EVENT_TO_DETECTED_SECONDS
 from liveops.postgres import correlation as store

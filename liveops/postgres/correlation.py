@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from liveops.correlation.state import EDITABLE, Command, Group, Groups
 from liveops.detection.defaults import DEFAULT_RULES
 from liveops.errors import LiveOpsError
+from liveops.incidents.state import EDITABLE, Command, Group, Groups
 from liveops.outbox import enqueue
 from liveops.postgres.database import Database
 from liveops.postgres.incidents import change_incident, create_incident

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from liveops.correlation.event import incident_event
 from liveops.errors import IllegalChange, NotFound, StaleVersion
+from liveops.incidents.event import incident_event
 from liveops.metrics import INCIDENTS
 from liveops.outbox import enqueue
 from liveops.postgres.database import Database

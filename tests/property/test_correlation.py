@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from liveops.correlation.fold import HOLD_S, fold, release
-from liveops.correlation.state import Command, Group, Groups, Source
-from liveops.correlation.topology import Topology
+from liveops.incidents.fold import HOLD_S, fold, release
+from liveops.incidents.state import Command, Group, Groups, Source
+from liveops.incidents.topology import Topology
 from schema.incidents import Detection
 from schema.rules import Edge
 from tests.aggregates import BEGIN_S, detection

@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from liveops.correlation.bounds import MAX_MEMBERS
-from liveops.correlation.event import MAX_EVENT_BYTES, incident_event
-from liveops.correlation.fold import fold, release
-from liveops.correlation.state import Command, Group, Groups, Source
-from liveops.correlation.topology import Topology
+from liveops.incidents.bounds import MAX_MEMBERS
+from liveops.incidents.event import MAX_EVENT_BYTES, incident_event
+from liveops.incidents.fold import fold, release
+from liveops.incidents.state import Command, Group, Groups, Source
+from liveops.incidents.topology import Topology
 from schema.incidents import Detection, Incident, public_incident
 from schema.rules import Edge
 from tests.aggregates import BEGIN_S, detection

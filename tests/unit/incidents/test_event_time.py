@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from liveops.correlation.clock import PATIENCE_S, LeastWatermark
-from liveops.correlation.fold import GAP_S, HOLD_AT_MOST_S, fold, release
-from liveops.correlation.state import Command, Groups, Source
-from liveops.correlation.topology import Topology
+from liveops.incidents.clock import PATIENCE_S, LeastWatermark
+from liveops.incidents.fold import GAP_S, HOLD_AT_MOST_S, fold, release
+from liveops.incidents.state import Command, Groups, Source
+from liveops.incidents.topology import Topology
 from schema.incidents import Detection
 from schema.rules import Edge
 from tests.aggregates import BEGIN_S, detection

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from liveops.correlation.fold import (
+from liveops.incidents.fold import (
     GAP_S,
     HOLD_AT_MOST_S,
     HOLD_S,
@@ -14,8 +14,8 @@ from liveops.correlation.fold import (
     next_due_s,
     release,
 )
-from liveops.correlation.state import Command, Group, Groups, Source
-from liveops.correlation.topology import Topology
+from liveops.incidents.state import Command, Group, Groups, Source
+from liveops.incidents.topology import Topology
 from schema.incidents import Detection
 from schema.rules import Edge
 from tests.aggregates import BEGIN_S, detection

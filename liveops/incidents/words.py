@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from liveops.correlation.bounds import rank
-from liveops.correlation.state import Group
-from liveops.correlation.topology import Topology
+from liveops.incidents.bounds import rank
+from liveops.incidents.state import Group
+from liveops.incidents.topology import Topology
 from schema.incidents import Detection, signature, worst
 
 _DESCRIBED = 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from liveops.correlation.state import Group
+from liveops.incidents.state import Group
 from schema.incidents import Detection, worst
 
 #: Detections a group keeps.

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from liveops.correlation.bounds import MAX_SERVICES, prune
-from liveops.correlation.state import EDITABLE, Command, Group, Groups, Source
-from liveops.correlation.topology import Topology
-from liveops.correlation.words import content, origin
+from liveops.incidents.bounds import MAX_SERVICES, prune
+from liveops.incidents.state import EDITABLE, Command, Group, Groups, Source
+from liveops.incidents.topology import Topology
+from liveops.incidents.words import content, origin
 from schema.ids import derived_id
 from schema.incidents import Detection, worst
 from schema.metrics import WINDOW_S
