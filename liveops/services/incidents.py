@@ -14,8 +14,8 @@ from liveops.deps import Deps, make_deps
 from liveops.kafka.offsets import LogOffsets
 from liveops.kafka.partitioning import partition_of
 from liveops.outbox import OutboxRelay
-from liveops.postgres.correlation import seed_default_rules
 from liveops.postgres.database import Database
+from liveops.postgres.rules import seed_default_rules
 from liveops.redis.announce import Announcer
 from liveops.redis.fanout import Fanout
 from liveops.redis.keys import LIVE_INCIDENTS_CHANNEL
