@@ -9,6 +9,7 @@
     ├── IllegalChange        a change the object's state does not allow
     ├── StaleVersion         `If-Match` names an older version
     ├── Refused              the broker will never take a record: too large, or not well formed
+    ├── OffsetMoved          another owner has written meanwhile (retryable)
     └── Unavailable          a broker, store or model does not answer now (retryable)
 
 HTTP statuses are given at the edge only (`web/problems.py`).
@@ -59,6 +60,12 @@ class StaleVersion(LiveOpsError):
 
 class Refused(LiveOpsError):
     """A record that the broker will never take, however often it is sent."""
+
+
+class OffsetMoved(LiveOpsError):
+    """Another owner has written since this one read the stored offset."""
+
+    retryable: ClassVar[bool] = True
 
 
 class Unavailable(LiveOpsError):

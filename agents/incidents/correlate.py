@@ -15,7 +15,7 @@ from faust import Stream
 from faust.types.events import EventT
 
 from liveops.clock import Clock
-from liveops.errors import Unavailable
+from liveops.errors import OffsetMoved, Unavailable
 from liveops.incidents.clock import LeastWatermark
 from liveops.incidents.fold import dismiss, fold, next_due_s, release
 from liveops.incidents.state import Command, Source
@@ -23,7 +23,6 @@ from liveops.incidents.topology import Topology
 from liveops.kafka.config_view import ConfigView
 from liveops.metrics import BAD_INTERNAL_RECORDS, EVENT_TO_DETECTED_SECONDS
 from liveops.postgres import correlation as store
-from liveops.postgres.correlation import OffsetMoved
 from liveops.postgres.database import Database
 from liveops.runtime.retry import retrying
 from schema.incidents import Detection, read_detection

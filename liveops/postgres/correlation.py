@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from liveops.errors import LiveOpsError
+from liveops.errors import OffsetMoved
 from liveops.incidents.merge import changes, opened
 from liveops.incidents.state import Command, Group, Groups
 from liveops.postgres.incidents import change_incident, create_incident
@@ -15,12 +15,6 @@ from schema.incidents import Incident
 from schema.rules import Edge
 
 ACTOR = "correlator"
-
-
-class OffsetMoved(LiveOpsError):
-    """Another owner has written meanwhile."""
-
-    retryable = True
 
 
 async def lock_offset(con: Any, topic: str, partition: int) -> int:
