@@ -20,7 +20,7 @@ from faust.types.events import EventT
 
 from liveops.detection.engine import accept_fit, observe
 from liveops.detection.forecast import FitRequest
-from liveops.detection.forgetting import excess_of, let_go, let_go_presence
+from liveops.detection.forgetting import excess_of, forget_presence, forget_series
 from liveops.detection.no_data import reached_s
 from liveops.detection.report import Outcome
 from liveops.detection.rulebook import RuleBook
@@ -178,9 +178,9 @@ class DetectAgent:
         reason = f"forgotten: over {MAX_SERIES} series are watched, this one was silent longest"
         for service, key in excess_of(here, count):
             outcome, watched = Outcome(), self.watched[service]
-            let_go(watched.state, key, reason, outcome)
+            forget_series(watched.state, key, reason, outcome)
             if not watched.state.series:
-                let_go_presence(watched.state, reason, outcome)
+                forget_presence(watched.state, reason, outcome)
             await self.publish(watched, outcome)
             SERIES_FORGOTTEN.labels("too_many").inc()
             if not watched.state.series:

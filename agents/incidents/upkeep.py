@@ -10,11 +10,11 @@ from faust.types.app import AppT
 
 from agents.incidents.detect import DETECTIONS_KEY, DetectAgent
 from liveops.clock import Clock
+from liveops.detection.absence import judge_absence
 from liveops.detection.codec import encode_presence, encode_series
 from liveops.detection.forgetting import LOOK_EVERY_S, forget_silent
 from liveops.detection.no_data import is_live
 from liveops.detection.report import Outcome
-from liveops.detection.silence import tick
 from liveops.errors import Unavailable
 from liveops.kafka.producer import Outgoing, Producer
 from liveops.kafka.progress import read_to_end, unacknowledged
@@ -95,7 +95,7 @@ class DetectorUpkeep:
                 continue
             if self._clock.monotonic_s() - ticked_s >= _TICK_S:
                 ticked_s = self._clock.monotonic_s()
-                await self.judge_silence()
+                await self.look_for_absence()
             try:
                 await self.checkpoint()
             except Exception:
@@ -137,7 +137,7 @@ class DetectorUpkeep:
             wrote = wrote or bool(unsaved)
         return wrote
 
-    async def judge_silence(self) -> None:
+    async def look_for_absence(self) -> None:
         """Move the live services' clocks to the wall clock, when all there is was read."""
         now_s = self._clock.now_s()
         if self._pipeline_silent(now_s):
@@ -154,7 +154,7 @@ class DetectorUpkeep:
                 async with self._agent.lock:
                     if self._agent.watched.get(service) is not watched:
                         continue  # revoked, or forced out meanwhile
-                    outcome = tick(watched.state, now_s, self._agent.book, self._since_s)
+                    outcome = judge_absence(watched.state, now_s, self._agent.book, self._since_s)
                     await self._agent.publish(watched, outcome)
             except Exception:
                 log.exception("silence not judged", watched=watched.state.service)

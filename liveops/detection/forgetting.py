@@ -28,7 +28,7 @@ def expire(state: ServiceState, clock_s: float, outcome: Outcome) -> None:
     """Forget the series without data for two weeks before `clock_s`, the service's event time."""
     for key in state.seen.expired(clock_s - FORGET_AFTER_S):
         if not is_open(state.series[key].alarms):
-            let_go(state, key, "", outcome)
+            forget_series(state, key, "", outcome)
 
 
 def look_due(before_s: float, after_s: float) -> bool:
@@ -48,7 +48,7 @@ def forget_silent(state: ServiceState, now_s: float, outcome: Outcome) -> bool:
     return quiet and presence.event_s < clock_s - FORGET_AFTER_S
 
 
-def let_go(state: ServiceState, key: str, reason: str, outcome: Outcome) -> None:
+def forget_series(state: ServiceState, key: str, reason: str, outcome: Outcome) -> None:
     """Forget one series; an alarm of it that was told of ends with `reason`."""
     series = state.series.pop(key)
     state.seen.forget(key)
@@ -57,7 +57,7 @@ def let_go(state: ServiceState, key: str, reason: str, outcome: Outcome) -> None
     _end(series.alarms, state.presence, reason, outcome)
 
 
-def let_go_presence(state: ServiceState, reason: str, outcome: Outcome) -> None:
+def forget_presence(state: ServiceState, reason: str, outcome: Outcome) -> None:
     """Forget that a service was silent or not."""
     _end(state.presence.alarms, state.presence, reason, outcome)
     state.presence = Presence()

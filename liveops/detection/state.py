@@ -51,7 +51,7 @@ class Baseline(Struct, array_like=True):
 
 
 class Alarm(Struct, array_like=True):
-    """One series under one rule; see `liveops.detection.series`."""
+    """One series under one rule; see `liveops.detection.alarm`."""
 
     rule_version: int = 0
     phase: Phase = "learning"

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from liveops.incidents.bounds import MAX_SERVICES, prune
 from liveops.incidents.state import EDITABLE, Command, Group, Groups, Source
 from liveops.incidents.topology import Topology
-from liveops.incidents.words import content, origin
+from liveops.incidents.wording import content, origin
 from schema.ids import derived_id
 from schema.incidents import Detection, worst
 from schema.metrics import WINDOW_S
@@ -215,15 +215,15 @@ def _tell(group: Group, topology: Topology) -> list[Command]:
     elif group.resolved and not quiet:
         status = "open"
     group.resolved = quiet
-    before, values = group.told, content(group, topology)
-    group.told = _human(values)
+    before, values = group.last_published, content(group, topology)
+    group.last_published = _human(values)
     return [Command("change", group, values, before, status)]
 
 
 def _open(group: Group, topology: Topology) -> Command:
     group.hold_until_s = None
     values = content(group, topology)
-    group.told = _human(values)
+    group.last_published = _human(values)
     return Command("open", group, values, {})
 
 

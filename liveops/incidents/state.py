@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from schema.incidents import Detection, Severity
 
@@ -41,7 +41,7 @@ class Group(Struct):
     #: A person resolved the incident while it fired: its excursions stay quiet.
     dismissed: bool = False
     #: What the incident was last told; a field a person changed since is left alone.
-    told: dict[str, Any] = {}
+    last_published: dict[str, Any] = field(default_factory=dict, name="told")
 
     @property
     def opened(self) -> bool:

@@ -195,7 +195,7 @@ async def test_a_service_that_is_gone_leaves_nothing() -> None:
     await world.read(item)
     assert len(await world.stored()) == 2
     world.clock.advance(item.broker_time_s + 15 * 86_400 - world.clock.now_s())
-    await world.upkeep.judge_silence()
+    await world.upkeep.look_for_absence()
     assert (world.agent.watched, await world.stored()) == ({}, [])
     await world.read(window(30 * 1440, 1.0))
     assert len(await world.stored()) == 2

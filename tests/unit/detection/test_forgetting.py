@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from liveops.detection.absence import judge_absence
 from liveops.detection.engine import observe
-from liveops.detection.forgetting import FORGET_AFTER_S, excess_of, forget_silent, let_go
+from liveops.detection.forgetting import FORGET_AFTER_S, excess_of, forget_series, forget_silent
 from liveops.detection.report import Outcome
 from liveops.detection.rulebook import RuleBook
-from liveops.detection.silence import tick
 from liveops.detection.state import ServiceState, new_service
 from tests.aggregates import BEGIN_S, rule, window
 
@@ -80,7 +80,7 @@ def test_a_service_that_is_told_to_be_silent_is_kept() -> None:
         at_s = BEGIN_S + second
         observe(state, [window(second // 60, 1.0, final=False, broker_time_s=float(at_s))], book)
     last_s = state.presence.broker_s
-    assert [d.state for d in tick(state, last_s + 90, book).detections] == ["firing"]
+    assert [d.state for d in judge_absence(state, last_s + 90, book).detections] == ["firing"]
     assert not forget_silent(state, last_s + 2 * FORGET_AFTER_S, Outcome())
 
 
@@ -99,7 +99,7 @@ def test_above_the_count_the_longest_silent_go_first_and_firing_ones_last() -> N
 def test_a_firing_series_forced_out_ends_its_alarm_with_the_reason() -> None:
     state, outcome = new_service("svc"), Outcome()
     observe(state, [window(0, 500.0)], THRESHOLD)
-    let_go(state, "latency_ms", "forgotten: too many series", outcome)
+    forget_series(state, "latency_ms", "forgotten: too many series", outcome)
     (ended,) = outcome.detections
     assert (ended.state, ended.reason) == ("resolved", "forgotten: too many series")
     assert (state.series, len(state.seen), outcome.forgotten) == ({}, 0, {"latency_ms"})
