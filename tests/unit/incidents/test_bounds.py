@@ -96,10 +96,11 @@ def test_stored_groups_from_before_the_bounds_are_cut_with_the_next_detection() 
     items = [detection("svc", BEGIN_S + n, metric_type=f"m{n}") for n in range(1000)]
     run = Run()
     old = {"incident_id": "i", "topic": "t", "partition": 0, "first_offset": 0, "last_offset": 9,
-           "changed_s": float(BEGIN_S), "hold_until_s": None,
+           "changed_s": float(BEGIN_S), "hold_until_s": None, "told": {"title": "as it was"},
            "members": {item.id: msgspec.to_builtins(item) for item in items}}  # fmt: skip
     run.groups["i"] = msgspec.convert(old, Group)
     run.take(detection("svc", BEGIN_S + 2000))
+    assert run.commands[-1].before == {"title": "as it was"}
     assert (len(run.group.members), run.group.dropped) == (MAX_MEMBERS, 901)
 
 
