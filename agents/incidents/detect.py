@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -18,13 +17,14 @@ import structlog
 from faust import Stream
 from faust.types.events import EventT
 
+from agents.incidents.watched import Watched, read_windows
 from liveops.detection.engine import accept_fit, observe
 from liveops.detection.forecast import FitRequest
 from liveops.detection.forgetting import excess_of, forget_presence, forget_series
 from liveops.detection.no_data import reached_s
 from liveops.detection.report import Outcome
 from liveops.detection.rulebook import RuleBook
-from liveops.detection.state import Presence, ServiceState, new_service
+from liveops.detection.state import Presence, new_service
 from liveops.forecasting.fitter import Fitter
 from liveops.kafka.chunks import Record, chunk_of
 from liveops.kafka.config_view import ConfigView
@@ -41,7 +41,6 @@ from schema import topics
 from schema.incidents import Detection
 from schema.metrics import Aggregate
 from schema.rules import can_be_service
-from schema.windows import read_open, read_window
 from tables.checkpointed import CheckpointedTable
 from tables.detectors import decode_service, key_of, owner_of
 
@@ -58,16 +57,6 @@ _SHARE_LET_GO = 0.05
 MAX_EDGES = 20_000
 #: Tag of a caller's metric that names the service it called.
 PEER_TAG = "peer"
-
-
-@dataclass(slots=True)
-class Watched:
-    """A service this worker watches, and what of it is not stored yet."""
-
-    state: ServiceState
-    offsets: dict[str, int] = field(default_factory=dict)
-    unsaved: set[str] = field(default_factory=set)
-    presence_unsaved: bool = False
 
 
 class DetectAgent:
@@ -250,11 +239,3 @@ class DetectAgent:
         self.forgotten.clear()
         self._series_count.clear()
         self.unacknowledged.clear()
-
-
-def read_windows(topic: str, value: bytes) -> tuple[str, list[Aggregate], float | None]:
-    """(service, windows, watermark or None) of a record; raises ValueError."""
-    if topic == topics.AGGREGATED:
-        item = read_window(value)
-        return item.service_name, [item], None
-    return read_open(value)

@@ -11,17 +11,13 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from liveops.incidents.bounds import MAX_SERVICES, prune
+from liveops.incidents.matching import GAP_S, above, callers, chosen
 from liveops.incidents.state import EDITABLE, Command, Group, Groups, Source
 from liveops.incidents.topology import Topology
 from liveops.incidents.wording import content, origin
 from schema.ids import derived_id
 from schema.incidents import Detection, worst
-from schema.metrics import WINDOW_S
 
-#: A quiet group takes in new excursions this long.
-GAP_S = 300.0
-#: A caller that begins to fail later than this after its dependency has its own trouble.
-_SPREAD_S = 120.0
 #: How long, in event time, a service that depends on others waits for a deeper cause.
 HOLD_S = 1.5
 #: And in the time of the wall clock: a late cause then joins what has been opened.
@@ -40,13 +36,13 @@ def fold(groups: Groups, detection: Detection, source: Source, topology: Topolog
         return _update_dropped(dropped, detection, source, topology)
     if detection.state == "resolved":
         return []
-    chosen = _chosen(groups, detection, topology)
-    if chosen is not None:
-        return _update(chosen, detection, source, topology)
-    callers = _callers(groups, detection, topology)
-    if callers:
-        merged = [c for other in callers[1:] for c in _merge(groups, other, callers[0])]
-        return merged + _update(callers[0], detection, source, topology)
+    joined = chosen(groups, detection, topology)
+    if joined is not None:
+        return _update(joined, detection, source, topology)
+    explained = callers(groups, detection, topology)
+    if explained:
+        merged = [c for other in explained[1:] for c in _merge(groups, other, explained[0])]
+        return merged + _update(explained[0], detection, source, topology)
     group = _start(detection, source, topology)
     groups[group.incident_id] = group
     return [] if not group.opened else [_open(group, topology)]
@@ -112,74 +108,6 @@ def _start(detection: Detection, source: Source, topology: Topology) -> Group:
     )
 
 
-def _own(groups: Groups, detection: Detection, topology: Topology) -> Group | None:
-    """The group that holds the service already; a quiet one only for the same metric, soon.
-
-    A service that only suffers from another's fault may get a fault of its own: a new
-    metric that begins long after the spread is another group.
-    """
-    for group in groups.values():
-        active = group.during(detection.onset_s)
-        if not active and detection.onset_s - group.changed_s > GAP_S:
-            continue
-        members = active or group.members.values()
-        mine = [i for i in members if i.service_name == detection.service_name]
-        if not mine or group.dismissed:
-            continue
-        if any(item.metric_type == detection.metric_type for item in mine):
-            return group
-        origin_too = active and origin(group, topology) == detection.service_name
-        if origin_too or (active and any(_follows(item, detection) for item in mine)):
-            return group
-    return None
-
-
-def _chosen(groups: Groups, detection: Detection, topology: Topology) -> Group | None:
-    """Its own service's group, unless only a failing dependency began at the same time."""
-    own, above = _own(groups, detection, topology), _above_of(groups, detection, topology)
-    if own is None or above is None or own is above:
-        return own or above
-    during = own.during(detection.onset_s)
-    onsets = [i for i in during if i.service_name == detection.service_name]
-    return own if any(_at_once(item, detection) for item in onsets) else above
-
-
-def _above_of(groups: Groups, detection: Detection, topology: Topology) -> Group | None:
-    """The group of a failing dependency: the nearest, then the latest to begin."""
-    below = topology.below(detection.service_name)
-    found = [
-        (below[item.service_name], -item.onset_s, group.incident_id)
-        for group in groups.values()
-        for item in group.during(detection.onset_s)
-        if not group.dismissed and item.service_name in below and _follows(item, detection)
-    ]
-    return groups[min(found)[2]] if found else None
-
-
-def _callers(groups: Groups, detection: Detection, topology: Topology) -> list[Group]:
-    """Groups this detection explains: their origin depends on its service. Oldest first."""
-    found = []
-    for group in groups.values():
-        first = origin(group, topology)
-        if group.dismissed or detection.service_name not in topology.below(first):
-            continue
-        during = group.during(detection.onset_s)
-        if any(i.service_name == first and _at_once(i, detection) for i in during):
-            found.append(group)
-    return sorted(found, key=lambda g: (not g.opened, g.first_offset))
-
-
-def _at_once(known: Detection, new: Detection) -> bool:
-    """Whether both began in the same or in neighbouring windows; onsets are window starts."""
-    apart_s = max(WINDOW_S[known.window], WINDOW_S[new.window])
-    return abs(known.onset_s - new.onset_s) <= apart_s
-
-
-def _follows(cause: Detection, effect: Detection) -> bool:
-    """Whether the effect began with its possible cause or soon after."""
-    return _at_once(cause, effect) or 0 <= effect.onset_s - cause.onset_s <= _SPREAD_S
-
-
 def _update(
     group: Group, detection: Detection, source: Source, topology: Topology
 ) -> list[Command]:
@@ -237,7 +165,7 @@ def _settle(groups: Groups, group: Group, topology: Topology) -> list[Command]:
     first = origin(group, topology)
     others = {name: other for name, other in groups.items() if other is not group}
     for item in (i for i in group.active if i.service_name == first):
-        target = _above_of(others, item, topology)
+        target = above(others, item, topology)
         if target is not None:
             _merge(groups, group, target)
             return _tell(target, topology) if target.opened else []

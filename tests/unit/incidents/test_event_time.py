@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from liveops.incidents.clock import PATIENCE_S, LeastWatermark
-from liveops.incidents.fold import GAP_S, HOLD_AT_MOST_S, fold, release
+from liveops.incidents.fold import HOLD_AT_MOST_S, fold, release
+from liveops.incidents.matching import GAP_S
 from liveops.incidents.state import Command, Groups, Source
 from liveops.incidents.topology import Topology
 from schema.incidents import Detection

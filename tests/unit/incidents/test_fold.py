@@ -6,7 +6,6 @@ import msgspec
 from msgspec.structs import replace
 
 from liveops.incidents.fold import (
-    GAP_S,
     HOLD_AT_MOST_S,
     HOLD_S,
     dismiss,
@@ -14,6 +13,7 @@ from liveops.incidents.fold import (
     next_due_s,
     release,
 )
+from liveops.incidents.matching import GAP_S
 from liveops.incidents.state import Command, Group, Groups, Source
 from liveops.incidents.topology import Topology
 from schema.incidents import Detection
