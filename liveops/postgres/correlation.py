@@ -9,12 +9,10 @@ import msgspec
 from liveops.errors import OffsetMoved
 from liveops.incidents.merge import changes, opened
 from liveops.incidents.state import Command, Group, Groups
-from liveops.postgres.incidents import change_incident, create_incident
+from liveops.postgres.incidents import CORRELATOR, change_incident, create_incident
 from liveops.postgres.queries import load
 from schema.incidents import Incident
 from schema.rules import Edge
-
-ACTOR = "correlator"
 
 
 async def lock_offset(con: Any, topic: str, partition: int) -> int:
@@ -60,11 +58,11 @@ async def apply(con: Any, command: Command, now_s: float) -> float | None:
     """Carry out a command; seconds from the first record to now when an incident opened."""
     if command.kind == "open":
         incident = opened(command, now_s)
-        created = await create_incident(con, incident, ACTOR)
+        created = await create_incident(con, incident, CORRELATOR)
         return (incident.event_to_detected_ms or 0.0) / 1000 if created else None
 
     def change(old: Incident) -> dict[str, Any]:
         return changes(old, command)
 
-    await change_incident(con, command.group.incident_id, ACTOR, now_s, change)
+    await change_incident(con, command.group.incident_id, CORRELATOR, now_s, change)
     return None

@@ -23,6 +23,10 @@ from schema.incidents import TRANSITIONS, Detection, Incident
 from schema.times import format_time, to_datetime
 from schema.topics import INCIDENTS_DETECTED, INCIDENTS_UPDATED
 
+#: The actor of changes that follow from detections.
+CORRELATOR = "correlator"
+#: Lines of a timeline that are the correlator's updates; the oldest make room.
+MAX_AUTOMATIC_EVENTS = 500
 #: What a change must not touch.
 _FIXED = frozenset({"id", "detected_at_s", "source", "version", "event_to_detected_ms"})
 #: Fields whose old and new values stand in the timeline.
@@ -72,6 +76,10 @@ async def change_incident(
     told = {name: [getattr(old, name), values[name]] for name in _TOLD if name in values}
     if told:
         await add_event(con, incident_id, "updated", actor, told)
+        if actor == CORRELATOR:
+            await con.execute(
+                load("incidents")["trim_events"], incident_id, CORRELATOR, MAX_AUTOMATIC_EVENTS
+            )
     await enqueue(con, INCIDENTS_UPDATED, incident_id, incident_event(new))
     return new
 

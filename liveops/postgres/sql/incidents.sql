@@ -39,6 +39,12 @@ LIMIT $9
 INSERT INTO incident_events (incident_id, kind, actor, data) VALUES ($1, $2, $3, $4)
 RETURNING id, at
 
+-- name: trim_events
+-- Of updates by one actor only the newest stay.
+DELETE FROM incident_events WHERE id IN (
+    SELECT id FROM incident_events WHERE incident_id = $1 AND kind = 'updated' AND actor = $2
+    ORDER BY id DESC OFFSET $3)
+
 -- name: timeline
 -- What happened to an incident, oldest first.
 SELECT id, at, kind, actor, data FROM incident_events WHERE incident_id = $1 ORDER BY id
