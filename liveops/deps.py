@@ -23,6 +23,11 @@ class Deps:
     producer: Producer
     config: ConfigView
 
+    @property
+    def fault(self) -> str:
+        """What of it was started again of late or is out of date, in one line; else ""."""
+        return self.config.fault
+
     async def start(self) -> None:
         """Start what runs in the background."""
         await self.database.start()

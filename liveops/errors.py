@@ -8,6 +8,8 @@
     ├── NotFound             no object with that id
     ├── IllegalChange        a change the object's state does not allow
     ├── StaleVersion         `If-Match` names an older version
+    ├── Refused              the broker will never take a record: too large, or not well formed
+    ├── OffsetMoved          another owner has written meanwhile (retryable)
     └── Unavailable          a broker, store or model does not answer now (retryable)
 
 HTTP statuses are given at the edge only (`web/problems.py`).
@@ -54,6 +56,16 @@ class IllegalChange(LiveOpsError):
 
 class StaleVersion(LiveOpsError):
     """The caller's version of the object is older than the stored one."""
+
+
+class Refused(LiveOpsError):
+    """A record that the broker will never take, however often it is sent."""
+
+
+class OffsetMoved(LiveOpsError):
+    """Another owner has written since this one read the stored offset."""
+
+    retryable: ClassVar[bool] = True
 
 
 class Unavailable(LiveOpsError):

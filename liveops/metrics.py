@@ -143,10 +143,27 @@ BAD_INTERNAL_RECORDS = Counter(
     ["topic"],
     registry=REGISTRY,
 )
+BACKGROUND_RESTARTS = Counter(
+    "liveops_background_restarts_total",
+    "Times a background task failed and was started again, by task.",
+    ["task"],
+    registry=REGISTRY,
+)
 DETECTIONS = Counter(
     "liveops_detections_total",
     "Detections published, by detector.",
     ["detector"],
+    registry=REGISTRY,
+)
+SERIES_WATCHED = Gauge(
+    "liveops_detector_series",
+    "Series that the detectors of this worker know.",
+    registry=REGISTRY,
+)
+SERIES_FORGOTTEN = Counter(
+    "liveops_detector_series_forgotten_total",
+    "Series the detectors forgot: `silent` for two weeks, or `too_many` of a partition.",
+    ["why"],
     registry=REGISTRY,
 )
 INCIDENTS = Counter(
@@ -159,6 +176,12 @@ EVENT_TO_DETECTED_SECONDS = Histogram(
     "liveops_event_to_detected_seconds",
     "Time from the broker's stamp on the revealing record to the incident.",
     buckets=(0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0),
+    registry=REGISTRY,
+)
+OUTBOX_REFUSED = Counter(
+    "liveops_outbox_refused_total",
+    "Events that the broker will never take, set aside in the table `outbox`, by topic.",
+    ["topic"],
     registry=REGISTRY,
 )
 ANALYSES = Counter(

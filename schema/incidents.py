@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
-from schema.times import format_time
+from schema.times import format_time, parse_time_s
 
 Severity = Literal["critical", "high", "medium", "low"]
 Status = Literal["open", "acknowledged", "resolved"]
@@ -50,6 +51,37 @@ class Detection(Struct, frozen=True):
     labels: dict[str, str] = {}
 
 
+class Mark(Struct, frozen=True):
+    """A detector partition has judged everything up to `watermark` (RFC 3339, event time)."""
+
+    partition: int
+    watermark: str
+
+
+class _MarkRecord(Struct, frozen=True):
+    mark: Mark | None = None
+
+
+_decode_mark = msgspec.json.Decoder(_MarkRecord).decode
+_decode_detection = msgspec.json.Decoder(Detection).decode
+
+
+def write_mark(partition: int, watermark_s: float) -> bytes:
+    """The record of a mark on `liveops.detections`."""
+    return msgspec.json.encode(_MarkRecord(Mark(partition, format_time(watermark_s))))
+
+
+def read_detection(value: bytes) -> Detection | tuple[int, float]:
+    """A record of `liveops.detections`: a detection, or (partition, watermark_s) of a mark.
+
+    Raises ValueError.
+    """
+    mark = _decode_mark(value).mark
+    if mark is None:
+        return _decode_detection(value)
+    return mark.partition, parse_time_s(mark.watermark)
+
+
 class Incident(Struct, kw_only=True):
     """The incident of contract §3; times are epoch seconds or None inside."""
 
@@ -68,6 +100,8 @@ class Incident(Struct, kw_only=True):
     source: Literal["detector", "manual"] = "detector"
     fingerprint: str = ""
     detections: list[Detection] = []
+    #: How many more there were than are kept.
+    detections_dropped: int = 0
     stale: bool = False
     event_to_detected_ms: float | None = None
     offsets: dict[str, dict[str, list[int]]] = {}
@@ -127,6 +161,7 @@ def public_incident(got: Incident) -> dict[str, Any]:
         "source": got.source,
         "fingerprint": got.fingerprint,
         "detections": [public_detection(item) for item in got.detections],
+        "detections_dropped": got.detections_dropped,
         "stale": got.stale,
         "latency": {"event_to_detected_ms": got.event_to_detected_ms},
         "offsets": got.offsets,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from functools import partial
 from typing import Any, cast
 
@@ -21,10 +20,11 @@ from liveops.kafka.offsets import LogOffsets
 from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Outgoing, Producer
 from liveops.kafka.progress import holds_lease
+from liveops.runtime.retry import retrying
 
 #: Separates the owner (a service name) from the rest of a table key.
 SEPARATOR = b"\x00"
-#: Between two tries to reach the broker.
+#: At most between two tries to reach the broker: a rebalance may be waiting for it.
 _PAUSE_S = 0.2
 
 
@@ -102,12 +102,13 @@ class CheckpointedTable(faust.Table[bytes, bytes]):
         held.update(values)
 
     async def _send(self, topic: str, partition: int, writes: list[Outgoing]) -> None:
-        while True:
-            with suppress(Unavailable):
-                if self._may_write():
-                    await self._sender.send_in_order(topic, partition, writes)
-                    return
-            await asyncio.sleep(_PAUSE_S)
+        async for attempt in retrying(
+            f"the changelog {topic}", first_s=_PAUSE_S, longest_s=_PAUSE_S
+        ):
+            with attempt:
+                if not self._may_write():
+                    raise Unavailable("kafka", "the partitions may have another owner")
+                await self._sender.send_in_order(topic, partition, writes)
 
 
 def declare(

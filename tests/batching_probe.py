@@ -18,8 +18,8 @@ from faust import Stream, Worker
 from faust.types.events import EventT
 
 from liveops.kafka import chunks as limits
-from liveops.kafka.app import LiveOpsApp, create_app
 from liveops.kafka.chunks import chunk_of
+from liveops.runtime.app import LiveOpsApp, create_app
 from liveops.settings import Settings
 
 

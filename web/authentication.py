@@ -1,4 +1,4 @@
-"""Who calls and whether he may: the one place where the matrix is enforced."""
+"""Who calls and whether they may: the one place where the matrix is enforced."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from liveops.deps import Deps
+from liveops.postgres.revocations import revocations_of
 from liveops.security.access import Access, may
 from liveops.security.principal import Principal
 from liveops.security.tokens import BadToken, verify
@@ -24,7 +25,7 @@ def guarded(route: Route, deps: Deps) -> Handler:
         return route.handler
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        principal = authenticate(request, deps, websocket=route.websocket)
+        principal = await authenticate(request, deps, websocket=route.websocket)
         if not may(principal, route.access):
             raise Problem(403, "this token does not allow the call")
         request["principal"] = principal
@@ -33,8 +34,8 @@ def guarded(route: Route, deps: Deps) -> Handler:
     return handle
 
 
-def authenticate(request: web.Request, deps: Deps, *, websocket: bool) -> Principal:
-    """The caller; raises Problem(401)."""
+async def authenticate(request: web.Request, deps: Deps, *, websocket: bool) -> Principal:
+    """The caller; raises Problem(401), or Unavailable when nobody knows what is revoked."""
     token = _token(request, websocket=websocket)
     if token is None:
         raise _unauthorized("a bearer token is needed")
@@ -42,7 +43,10 @@ def authenticate(request: web.Request, deps: Deps, *, websocket: bool) -> Princi
         principal = verify(deps.settings.jwt_secret or "", token, deps.clock.now_s())
     except BadToken as error:
         raise _unauthorized(str(error)) from None
-    if is_revoked(principal, deps.config.revoked):
+    if is_revoked(principal, deps.config.revoked) or (
+        not deps.config.current
+        and is_revoked(principal, await revocations_of(deps.database, principal))
+    ):
         raise _unauthorized("the token has been revoked")
     return principal
 

@@ -9,8 +9,9 @@ from aiohttp import web
 from faust.types.web import Web
 
 from liveops.deps import Deps
-from liveops.kafka.app import LiveOpsApp, Loop
-from liveops.kafka.lag import LagWatch, loop_lag
+from liveops.runtime.app import LiveOpsApp
+from liveops.runtime.background import BackgroundTask
+from liveops.runtime.lag import LagWatch, loop_lag
 from web import actuator, openapi, websocket
 from web.actuator import Check
 from web.authentication import guarded
@@ -33,7 +34,7 @@ def install(
     """Serve `routes` and what every worker has; Faust's own pages are dropped."""
     wanted = {name: checks[name] for name in needed if name != "stream"}
     watch = LagWatch(app, deps.settings, deps.clock, partial(actuator.all_up, wanted))
-    app.parts += [Loop(watch.run, "lag"), Loop(loop_lag, "loop-lag")]
+    app.background += [BackgroundTask(watch.run, "lag"), BackgroundTask(loop_lag, "loop-lag")]
     whole = [*routes, *actuator.routes(checks, needed, watch.alive)]
     whole += openapi.routes(service, whole)
 

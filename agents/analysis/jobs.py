@@ -24,8 +24,8 @@ from liveops.redis.cache import Cache
 from schema.analysis import Analysis, public_analysis
 
 log = structlog.get_logger(__name__)
-#: Longer than any call to the model; a dead worker's job is taken over after it.
-LEASE_S = 45.0
+#: What a job takes beside the model's deadline; a dead worker's job is taken over after both.
+LEASE_MARGIN_S = 25.0
 CACHE_TTL_S = 3600
 _WORKERS = 3
 _POLL_S = 1.0
@@ -50,6 +50,7 @@ class AnalysisJobs:
         self._investigator = investigator
         self._llm = llm
         self._clock = clock
+        self._lease_s = LEASE_MARGIN_S + (llm.deadline_s if llm is not None else 0.0)
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -67,7 +68,7 @@ class AnalysisJobs:
         while True:
             job = None
             with suppress(Unavailable):
-                job = await analyses.claim(self._database, LEASE_S)
+                job = await analyses.claim(self._database, self._lease_s)
             if job is not None:
                 await self._guarded(job)
                 continue

@@ -10,22 +10,22 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
 import structlog
 from faust import Stream
 from faust.types.events import EventT
 
 from liveops.clock import Clock
-from liveops.correlation.fold import dismiss, fold, next_due_s, release
-from liveops.correlation.state import Command, Source
-from liveops.correlation.topology import Topology
-from liveops.errors import Unavailable
+from liveops.errors import OffsetMoved, Unavailable
+from liveops.incidents.clock import LeastWatermark
+from liveops.incidents.fold import dismiss, fold, next_due_s, release
+from liveops.incidents.state import Command, Source
+from liveops.incidents.topology import Topology
 from liveops.kafka.config_view import ConfigView
 from liveops.metrics import BAD_INTERNAL_RECORDS, EVENT_TO_DETECTED_SECONDS
 from liveops.postgres import correlation as store
-from liveops.postgres.correlation import OffsetMoved
 from liveops.postgres.database import Database
-from schema.incidents import Detection
+from liveops.runtime.retry import retrying
+from schema.incidents import Detection, read_detection
 from schema.topics import DETECTIONS
 
 log = structlog.get_logger(__name__)
@@ -46,6 +46,7 @@ class CorrelateAgent:
         clock: Clock,
         *,
         partition: int,
+        partitions: int,
         owns: Callable[[], bool],
     ) -> None:
         self._database = database
@@ -53,7 +54,14 @@ class CorrelateAgent:
         self._clock = clock
         self._partition = partition
         self._owns = owns
-        self._due_s: float | None = 0.0
+        self._partitions = partitions
+        self.begin()
+
+    def begin(self) -> None:
+        """The partition may be ours anew: nothing is known of what is due or was judged."""
+        self._reached = LeastWatermark(self._partitions, self._clock.now_s())
+        #: What correlator's and wall clock must show for a held or old group.
+        self._due_s = (0.0, 0.0)
 
     async def run(self, stream: Stream[Any]) -> None:
         """Read detections for as long as the worker lives."""
@@ -68,7 +76,7 @@ class CorrelateAgent:
         await self._config.wait_ready()
         while True:
             await asyncio.sleep(_TICK_S)
-            if self._due_s is None or self._clock.now_s() < self._due_s or not self._owns():
+            if not self._is_due() or not self._owns():
                 continue
             try:
                 await self._store([])
@@ -77,59 +85,67 @@ class CorrelateAgent:
 
     async def _until_stored(self, events: Sequence[EventT[Any]]) -> None:
         """Try until the detections are in PostgreSQL; a poisonous one alone is skipped."""
-        tries, pause_s = 0, 0.1
-        while True:
+        for _ in range(_TRIES):
             try:
-                await self._store(events, skip=tries >= _TRIES)
+                await retrying("postgres, to store incidents")(self._store, events)
                 return
-            except (Unavailable, OffsetMoved) as error:
-                log.warning("correlator waits", error=str(error))
             except Exception:
                 log.exception("detections could not be correlated", count=len(events))
-                tries += 1
-                if len(events) > 1:
-                    for event in events:
-                        await self._until_stored([event])
-                    return
-            await asyncio.sleep(pause_s)
-            pause_s = min(5.0, pause_s * 2)
+            if len(events) > 1:
+                for event in events:
+                    await self._until_stored([event])
+                return
+        await retrying("postgres, to skip a detection")(self._store, events, skip=True)
 
     async def _store(self, events: Sequence[EventT[Any]], *, skip: bool = False) -> None:
         """Fold the events not folded yet, and what is due, in one transaction."""
+        now_s = self._clock.now_s()
+        detections = [] if skip else self._read_all(events, now_s)
+        clock_s = self._reached.reached_s(now_s)
+        if events and not skip and not detections and not self._is_due():
+            return  # marks alone change nothing that is stored
         latencies_s: list[float] = []
         async with self._database.transaction() as con:
             known = await store.lock_offset(con, DETECTIONS, self._partition)
-            fresh = [event.message for event in events if event.message.offset >= known]
             groups, resolved = await store.load_groups(con)
             before = set(groups)
             dismiss(groups, resolved)
             topology = Topology([*self._config.topology, *await store.learned_edges(con)])
-            now_s = self._clock.now_s()
             commands: list[Command] = []
-            for message in () if skip else fresh:
-                detection = _read(message)
-                if detection is not None:
-                    source = Source(DETECTIONS, self._partition, message.offset, now_s)
+            for offset, detection in detections:
+                if offset >= known:
+                    source = Source(DETECTIONS, self._partition, offset, clock_s, now_s)
                     commands += fold(groups, detection, source, topology)
-            commands += release(groups, topology, now_s)
+            commands += release(groups, topology, clock_s, now_s)
             for command in commands:
                 took_s = await store.apply(con, command, now_s)
                 if took_s is not None:
                     latencies_s.append(took_s)
             await store.save_groups(con, groups, before)
-            if fresh:
-                new = fresh[-1].offset + 1
+            new = events[-1].message.offset + 1 if events else known
+            if new > known:
                 await store.advance_offset(con, DETECTIONS, self._partition, known, new)
         self._due_s = next_due_s(groups)
         for took_s in latencies_s:
             EVENT_TO_DETECTED_SECONDS.observe(took_s)
 
+    def _is_due(self) -> bool:
+        now_s = self._clock.now_s()
+        return self._reached.reached_s(now_s) >= self._due_s[0] or now_s >= self._due_s[1]
 
-def _read(message: Any) -> Detection | None:
-    """The detection of a record; unreadable ones are counted and skipped."""
-    try:
-        return msgspec.json.decode(message.value or b"", type=Detection)
-    except msgspec.MsgspecError as error:
-        BAD_INTERNAL_RECORDS.labels(DETECTIONS).inc()
-        log.warning("unreadable detection", offset=message.offset, error=str(error))
-        return None
+    def _read_all(self, events: Sequence[EventT[Any]], now_s: float) -> list[tuple[int, Detection]]:
+        """Detections with their offsets; marks move the clock, unreadable ones are counted."""
+        found: list[tuple[int, Detection]] = []
+        for event in events:
+            message = event.message
+            try:
+                record = read_detection(message.value or b"")
+            except ValueError as error:
+                BAD_INTERNAL_RECORDS.labels(DETECTIONS).inc()
+                log.warning("unreadable detection", offset=message.offset, error=str(error))
+                continue
+            if isinstance(record, Detection):
+                found.append((message.offset, record))
+            else:
+                self._reached.mark(*record, now_s)
+        return found

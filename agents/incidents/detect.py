@@ -8,7 +8,8 @@ point repeats detections with the same ids and loses none.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -16,42 +17,46 @@ import structlog
 from faust import Stream
 from faust.types.events import EventT
 
+from agents.incidents.watched import Watched, read_windows
 from liveops.detection.engine import accept_fit, observe
 from liveops.detection.forecast import FitRequest
+from liveops.detection.forgetting import excess_of, forget_presence, forget_series
+from liveops.detection.no_data import reached_s
 from liveops.detection.report import Outcome
 from liveops.detection.rulebook import RuleBook
-from liveops.detection.state import ServiceState, new_service
-from liveops.errors import Unavailable
+from liveops.detection.state import Presence, new_service
 from liveops.forecasting.fitter import Fitter
 from liveops.kafka.chunks import Record, chunk_of
 from liveops.kafka.config_view import ConfigView
 from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Producer
-from liveops.metrics import BAD_INTERNAL_RECORDS, DETECTIONS
+from liveops.metrics import (
+    BAD_INTERNAL_RECORDS,
+    DETECTIONS,
+    SERIES_FORGOTTEN,
+    SERIES_WATCHED,
+)
+from liveops.runtime.retry import retrying
 from schema import topics
 from schema.incidents import Detection
 from schema.metrics import Aggregate
-from schema.windows import read_open, read_window
+from schema.rules import can_be_service
 from tables.checkpointed import CheckpointedTable
-from tables.detectors import decode_service, owner_of
+from tables.detectors import decode_service, key_of, owner_of
 
 log = structlog.get_logger(__name__)
 #: One key for all: one partition has the one owner, the correlator.
 DETECTIONS_KEY = "detections"
 #: Records judged before others get their turn on the loop.
 _YIELD_EVERY = 50
+#: Series that the detectors of one partition know at most.
+MAX_SERIES = 50_000
+#: Above it so many are let go at once: looking for the oldest costs a walk over all.
+_SHARE_LET_GO = 0.05
+#: Edges seen between two writes; more are not calls but something else in the tag.
+MAX_EDGES = 20_000
 #: Tag of a caller's metric that names the service it called.
 PEER_TAG = "peer"
-
-
-@dataclass(slots=True)
-class Watched:
-    """A service this worker watches, and what of it is not stored yet."""
-
-    state: ServiceState
-    offsets: dict[str, int] = field(default_factory=dict)
-    unsaved: set[str] = field(default_factory=set)
-    presence_unsaved: bool = False
 
 
 class DetectAgent:
@@ -71,10 +76,15 @@ class DetectAgent:
         #: Held from a change of state until its detections are sent: no checkpoint between.
         self.lock = asyncio.Lock()
         self.edges: set[tuple[str, str]] = set()
+        #: Keys to delete from the table, before anything else is written.
+        self.forgotten: list[bytes] = []
+        self._series_count: Counter[int] = Counter()
         self.fitter = Fitter(self._accept)
         self._producer = producer
         self._config = config
         self._partitions = partitions
+        #: The partition that all detections go to.
+        self.home = partition_of(DETECTIONS_KEY, partitions)
         self.book = RuleBook((), ())
         config.subscribe(self._read_rules)
 
@@ -111,9 +121,13 @@ class DetectAgent:
         watched.offsets[topic] = record.offset
         outcome = observe(watched.state, items, self.book, reached_s)
         await self.publish(watched, outcome)
+        SERIES_FORGOTTEN.labels("silent").inc(len(outcome.forgotten))
+        if outcome.created:
+            await self._make_room(partition_of(service, self._partitions))
         for item in items:
-            if PEER_TAG in item.tags and item.tags[PEER_TAG] != service:
-                self.edges.add((service, item.tags[PEER_TAG]))
+            peer = item.tags.get(PEER_TAG, service)
+            if peer != service and len(self.edges) < MAX_EDGES and can_be_service(peer):
+                self.edges.add((service, peer))
 
     def _watched(self, service: str) -> Watched:
         watched = self.watched.get(service)
@@ -134,19 +148,47 @@ class DetectAgent:
             await self._send(detection)
         for request in outcome.fits:
             self.fitter.order(request)
+        self._count(watched.state.service, outcome.created - len(outcome.forgotten))
+        self.forgotten += [key_of(watched.state.service, key) for key in outcome.forgotten]
+        watched.unsaved -= outcome.forgotten
         watched.unsaved |= outcome.changed
         watched.presence_unsaved |= outcome.presence_changed or bool(outcome.changed)
 
+    async def _make_room(self, partition: int) -> None:
+        """Let the longest silent series of a partition go when it has too many."""
+        if self._series_count[partition] <= MAX_SERIES:
+            return
+        count = self._series_count[partition] - int(MAX_SERIES * (1 - _SHARE_LET_GO))
+        here = [
+            watched.state
+            for name, watched in self.watched.items()
+            if partition_of(name, self._partitions) == partition
+        ]
+        reason = f"forgotten: over {MAX_SERIES} series are watched, this one was silent longest"
+        for service, key in excess_of(here, count):
+            outcome, watched = Outcome(), self.watched[service]
+            forget_series(watched.state, key, reason, outcome)
+            if not watched.state.series:
+                forget_presence(watched.state, reason, outcome)
+            await self.publish(watched, outcome)
+            SERIES_FORGOTTEN.labels("too_many").inc()
+            if not watched.state.series:
+                self.drop(service)
+
+    def drop(self, service: str) -> None:
+        """Forget a service with what is stored of it."""
+        watched = self.watched.pop(service)
+        self.forgotten += [key_of(service), *(key_of(service, key) for key in watched.unsaved)]
+
+    def _count(self, service: str, change: int) -> None:
+        self._series_count[partition_of(service, self._partitions)] += change
+        SERIES_WATCHED.set(self._series_count.total())
+
     async def _send(self, detection: Detection) -> None:
         value = msgspec.json.encode(detection)
-        pause_s = 0.1
-        while True:
-            try:
-                await self._producer.send(topics.DETECTIONS, DETECTIONS_KEY, value)
-                break
-            except Unavailable:
-                await asyncio.sleep(pause_s)
-                pause_s = min(2.0, pause_s * 2)
+        await retrying("kafka, to send detections", longest_s=2.0)(
+            self._producer.send, topics.DETECTIONS, DETECTIONS_KEY, value
+        )
         DETECTIONS.labels(detection.detector).inc()
         log.info(
             "detection",
@@ -162,6 +204,16 @@ class DetectAgent:
         if watched is not None and accept_fit(watched.state, request, predicted):
             watched.unsaved.add(request.series)
 
+    def watermarks(self, owned: Iterable[int], now_s: float | None) -> dict[int, float]:
+        """Event time up to which each partition was judged; `now_s` when all of it was read."""
+        here: dict[int, list[Presence]] = {number: [] for number in owned}
+        for name, watched in self.watched.items():
+            number = partition_of(name, self._partitions)
+            if number in here:
+                here[number].append(watched.state.presence)
+        reached = {number: reached_s(found, now_s) for number, found in here.items()}
+        return {number: time_s for number, time_s in reached.items() if time_s is not None}
+
     def load(self, assigned: set[int]) -> None:
         """Rebuild memory from the recovered table; nothing older survives."""
         values: dict[str, list[tuple[bytes, bytes]]] = {}
@@ -175,17 +227,15 @@ class DetectAgent:
                 self.watched[service] = Watched(*decode_service(service, stored))
             except msgspec.MsgspecError as error:
                 log.warning("detector state is foreign, learning anew", error=str(error))
+        self.forgotten.clear()
+        self._series_count.clear()
+        for service, watched in self.watched.items():
+            self._count(service, len(watched.state.series))
         log.info("detector state recovered", services=len(self.watched))
 
     def forget(self) -> None:
         """Partitions are revoked: drop everything, also what is not acknowledged."""
         self.watched.clear()
+        self.forgotten.clear()
+        self._series_count.clear()
         self.unacknowledged.clear()
-
-
-def read_windows(topic: str, value: bytes) -> tuple[str, list[Aggregate], float | None]:
-    """(service, windows, watermark or None) of a record; raises ValueError."""
-    if topic == topics.AGGREGATED:
-        item = read_window(value)
-        return item.service_name, [item], None
-    return read_open(value)

@@ -6,32 +6,24 @@ import asyncio
 import gc
 from importlib import import_module
 
-import structlog
 from faust import Worker
 
 from liveops import logs
-from liveops.errors import SettingsError, StartError, Unavailable
-from liveops.kafka.app import LiveOpsApp
+from liveops.errors import SettingsError, StartError
 from liveops.kafka.topics import check_topics
+from liveops.runtime.app import LiveOpsApp
+from liveops.runtime.retry import retrying
 from liveops.services import PORTS
 from liveops.settings import Settings
 
-log = structlog.get_logger(__name__)
 #: A worker started together with its broker, or during its restart, waits so long for it.
 BROKER_WAIT_S = 20.0
 
 
 async def _check_topics(settings: Settings) -> list[str]:
     """What is wrong with the topics; a broker that is just starting is waited for."""
-    deadline_s = asyncio.get_running_loop().time() + BROKER_WAIT_S
-    while True:
-        try:
-            return await check_topics(settings)
-        except Unavailable as error:
-            if asyncio.get_running_loop().time() > deadline_s:
-                raise
-            log.warning("waiting for the broker", error=str(error))
-            await asyncio.sleep(1.0)
+    faults: list[str] = await retrying("the broker", within_s=BROKER_WAIT_S)(check_topics, settings)
+    return faults
 
 
 def tame_collector() -> None:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import msgspec
 
 from liveops.detection import forecast, no_data, threshold, zscore
+from liveops.detection.absence import data_again
+from liveops.detection.alarm import Observation, step
 from liveops.detection.forecast import FitRequest
-from liveops.detection.report import Outcome, Subject, alarm_of, publish, sight_of
+from liveops.detection.forgetting import expire, look_due
+from liveops.detection.report import Outcome, Subject, alarm_of, observation_of, publish
 from liveops.detection.rulebook import RuleBook
-from liveops.detection.series import Sight, step
-from liveops.detection.silence import speak_again
 from liveops.detection.state import Baseline, SeriesState, ServiceState, Verdict
 from schema.metrics import WINDOW_S, Aggregate
 from schema.rules import Rule
@@ -28,11 +29,14 @@ def observe(
     usable = [item for item in items if not item.backfill]
     if not usable:
         return outcome
+    before_s = state.presence.event_s
     for item in sorted(usable, key=_order):
         _take(state, item, reached_s, book, outcome)
     newest_s = max(min(item.end_s, max(item.start_s, reached_s or 0.0)) for item in usable)
     no_data.observe(state.presence, usable, newest_s)
-    speak_again(state, usable, book, outcome)
+    data_again(state, usable, book, outcome)
+    if look_due(before_s, state.presence.event_s):
+        expire(state, state.presence.event_s, outcome)
     return outcome
 
 
@@ -51,6 +55,10 @@ def _take(
     series = state.series.get(key)
     if series is None:
         series = state.series[key] = SeriesState(item.metric_type, item.tags)
+        outcome.created += 1
+    observation = observation_of(item, reached_s)
+    series.seen_s = max(series.seen_s, observation.at_s)
+    state.seen.touch(key, observation.at_s)
     series.broker_s = max(series.broker_s, item.broker_time_s)
     rules = [
         rule
@@ -60,7 +68,7 @@ def _take(
     if item.start_s > series.closed_s.get(item.window, -1):
         subject = _subject(state, item)
         for rule in rules:
-            _judge(series, rule, item, subject, sight_of(item, reached_s), book, outcome)
+            _judge(series, rule, item, subject, observation, book, outcome)
         _retire(series, item.window, book, outcome)
     if item.final:
         _learn(state, series, item, rules, outcome)
@@ -77,16 +85,16 @@ def _judge(
     rule: Rule,
     item: Aggregate,
     subject: Subject,
-    sight: Sight,
+    observation: Observation,
     book: RuleBook,
     outcome: Outcome,
 ) -> None:
     alarm = alarm_of(series.alarms, rule)
     verdict = _verdict(series, rule, item)
     before = (alarm.phase, alarm.pending_s, alarm.healthy)
-    change = step(alarm, verdict, sight, rule)
+    change = step(alarm, verdict, observation, rule)
     if verdict is not None:
-        publish(alarm, rule, verdict, subject, sight.at_s, change, book, outcome)
+        publish(alarm, rule, verdict, subject, observation.at_s, change, book, outcome)
     if change or (alarm.phase, alarm.pending_s, alarm.healthy) != before:
         outcome.changed.add(subject.series)
 

@@ -43,7 +43,7 @@ def judge(
     scale = math.hypot(max(bound.sigma, now.scale), zscore.sampling_noise(item, now, field))
     value = float(getattr(item, field))
     wanted = sensitivity or zscore.DEFAULT_SENSITIVITY
-    return zscore.bounded(value, bound.expected, scale, wanted, field, now.habit)
+    return zscore.bounded(value, bound.expected, scale, wanted, field, now.p90_distance)
 
 
 def fit_due(baseline: Baseline) -> bool:

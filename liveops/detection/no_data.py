@@ -7,6 +7,8 @@ replay nor a lone record is a silence.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from liveops.detection.state import Presence, Verdict
 from schema.metrics import Aggregate
 
@@ -44,6 +46,21 @@ def _learn_interval(presence: Presence, gap_s: float) -> None:
 def is_live(presence: Presence) -> bool:
     """Whether the service reported in real time at last sight."""
     return presence.broker_s - presence.event_s <= _LIVE_LAG_S
+
+
+def reached_s(presences: Iterable[Presence], now_s: float | None) -> float | None:
+    """Event time that a partition's services have been judged up to; None when nothing tells.
+
+    That of the service furthest on, of those in real time: each one's clock runs on with the
+    broker's, to `now_s` when everything was read, else to the newest record of all. A
+    replay that is a day behind holds nobody up.
+    """
+    known = [presence for presence in presences if presence.broker_s]
+    newest_s = (
+        max((presence.broker_s for presence in known), default=0.0) if now_s is None else now_s
+    )
+    clocks = [p.event_s + newest_s - p.broker_s for p in known if is_live(p)]
+    return max(clocks, default=newest_s) or None
 
 
 def silence_limit_s(presence: Presence) -> float:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from liveops.detection.alarm import Change, Observation
 from liveops.detection.forecast import FitRequest
 from liveops.detection.rulebook import RuleBook
-from liveops.detection.series import Change, Sight
 from liveops.detection.state import Alarm, Verdict
 from schema.ids import detection_id
 from schema.incidents import Detection
@@ -25,6 +25,10 @@ class Outcome:
 
     detections: list[Detection] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
+    #: Series that are no more; what is stored of them is to be deleted.
+    forgotten: set[str] = field(default_factory=set)
+    #: How many series were seen for the first time.
+    created: int = 0
     fits: list[FitRequest] = field(default_factory=list)
     presence_changed: bool = False
 
@@ -41,12 +45,12 @@ class Subject:
     broker_s: float
 
 
-def sight_of(item: Aggregate, reached_s: float | None) -> Sight:
+def observation_of(item: Aggregate, reached_s: float | None) -> Observation:
     """When a window was seen; `reached_s` is the watermark while it is open."""
     at_s = float(item.end_s)
     if not item.final:
         at_s = min(at_s, max(float(item.start_s), reached_s or 0.0))
-    return Sight(item.start_s, item.end_s, at_s, item.final)
+    return Observation(item.start_s, item.end_s, at_s, item.final)
 
 
 def alarm_of(alarms: dict[str, Alarm], rule: Rule) -> Alarm:

@@ -8,6 +8,9 @@ from fnmatch import fnmatchcase
 from schema.rules import Rule, Silence
 from schema.times import parse_time_s
 
+#: Series whose rules are remembered; also of those that are long gone.
+_REMEMBERED = 200_000
+
 
 class RuleBook:
     """Enabled rules and silences; made anew whenever one of them changes."""
@@ -26,6 +29,8 @@ class RuleBook:
         """Rules on the values of a series; remembered, globs are slow."""
         found = self._found.get((service, series))
         if found is None:
+            if len(self._found) >= _REMEMBERED:
+                self._found.clear()
             found = self._found[(service, series)] = tuple(
                 rule
                 for rule in self.rules.values()

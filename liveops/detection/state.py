@@ -5,11 +5,12 @@ Times are epoch seconds of event time unless a name says broker time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from msgspec import Struct
 
+from liveops.series.registry import Registry
 from schema.incidents import Detection
 
 Phase = Literal["learning", "ok", "firing", "no_data"]
@@ -50,7 +51,7 @@ class Baseline(Struct, array_like=True):
 
 
 class Alarm(Struct, array_like=True):
-    """One series under one rule; see `liveops.detection.series`."""
+    """One series under one rule; see `liveops.detection.alarm`."""
 
     rule_version: int = 0
     phase: Phase = "learning"
@@ -77,6 +78,8 @@ class SeriesState(Struct):
     closed_s: dict[str, int] = {}
     #: Broker time of the newest record in it.
     broker_s: float = 0.0
+    #: Event time of its newest data.
+    seen_s: float = 0.0
 
 
 class Presence(Struct):
@@ -95,11 +98,12 @@ class Presence(Struct):
 
 @dataclass(slots=True)
 class ServiceState:
-    """State of one service; `series` by series key."""
+    """State of one service; `series` by series key, `seen` when each had data (event time)."""
 
     service: str
     series: dict[str, SeriesState]
     presence: Presence
+    seen: Registry[str] = field(default_factory=Registry)
 
 
 def new_service(service: str) -> ServiceState:

@@ -24,7 +24,7 @@ _FIRST_RESIDUAL = 3
 _NORMAL_MEDIAN = 1.4826
 _NORMAL_Q90 = 1.6449
 #: A value further away than this many scales is learned as if it were this far.
-_BELIEVABLE = 3.0
+_WINSOR_LIMIT = 3.0
 #: Least scale, relative to the level and to the mean magnitude.
 _FLOOR_OF_LEVEL = 0.02
 _FLOOR_OF_MAGNITUDE = 0.01
@@ -33,7 +33,7 @@ _TINY = 1e-9
 LEAST_DEVIATION = 0.25
 #: An excursion ends inside this share of the bounds.
 HYSTERESIS = 0.7
-_BEYOND_HABIT = 1.1
+_BEYOND_P90 = 1.1
 _LEAST_SAMPLES = 3
 #: Share of the window's own standard error that counts; see `sampling_noise`.
 _WEIGHT_OF_OWN = 1 / 3
@@ -46,12 +46,12 @@ STEADY_FIELDS = frozenset({"mean", "p50"})
 class Normal:
     """Summary of a baseline: `spread` and `count` are those of a usual closed window.
 
-    `habit` is a distance from the level that one window in ten exceeds, believable or not.
+    `p90_distance` is a distance from the level that one window in ten exceeds, believable or not.
     """
 
     level: float
     scale: float
-    habit: float
+    p90_distance: float
     spread: float
     count: float
     windows: int
@@ -76,14 +76,14 @@ def normal(baseline: Baseline) -> Normal | None:
     return Normal(
         level,
         scale,
-        _quantile_90(sorted(_strayed(p) for p in points)),
+        _quantile_90(sorted(_innovation(p) for p in points)),
         median([p.spread for p in recent]),
         median([p.count for p in recent]),
         len(points),
     )
 
 
-def _strayed(point: Point) -> float:
+def _innovation(point: Point) -> float:
     """How far the measured value was from the level before it."""
     return abs(point.value - point.learned + (point.residual or 0.0))
 
@@ -102,7 +102,7 @@ def learn(baseline: Baseline, item: Aggregate, field: str) -> None:
     now = normal(baseline)
     learned, residual = value, None
     if now is not None:
-        reach = _BELIEVABLE * now.scale * _caution(now.windows)
+        reach = _WINSOR_LIMIT * now.scale * _small_sample_factor(now.windows)
         learned = min(max(value, now.level - reach), now.level + reach)
         residual = learned - now.level
     elif len(points) >= _FIRST_RESIDUAL:
@@ -133,13 +133,15 @@ def judge(
         return None
     if not item.final and (field not in STEADY_FIELDS or _too_few(item, now)):
         return None
-    scale = math.hypot(now.scale * _caution(now.windows), sampling_noise(item, now, field))
+    scale = math.hypot(
+        now.scale * _small_sample_factor(now.windows), sampling_noise(item, now, field)
+    )
     wanted = sensitivity or DEFAULT_SENSITIVITY
-    return bounded(float(getattr(item, field)), now.level, scale, wanted, field, now.habit)
+    return bounded(float(getattr(item, field)), now.level, scale, wanted, field, now.p90_distance)
 
 
 def bounded(
-    value: float, expected: float, scale: float, sensitivity: float, field: str, habit: float
+    value: float, expected: float, scale: float, sensitivity: float, field: str, p90_distance: float
 ) -> Verdict:
     """Verdict on a value against `expected` ± the larger of score and least deviation.
 
@@ -150,7 +152,7 @@ def bounded(
     score = min(distance / scale, _MOST_SCORE)
     side = "above" if value > expected else "below"
     return Verdict(
-        breach=distance > max(half, _BEYOND_HABIT * habit),
+        breach=distance > max(half, _BEYOND_P90 * p90_distance),
         healthy=distance <= HYSTERESIS * half,
         value=value,
         expected=expected,
@@ -181,6 +183,6 @@ def _too_few(item: Aggregate, now: Normal) -> bool:
     return item.count < min(_LEAST_SAMPLES, now.count)
 
 
-def _caution(windows: int) -> float:
+def _small_sample_factor(windows: int) -> float:
     """Widening while the scale is known from few windows."""
     return 1.0 + 8.0 / max(windows, 1)

@@ -7,12 +7,12 @@ import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 
 import structlog
 
 from liveops.detection.forecast import HORIZON, FitRequest
 from liveops.forecasting.model import begin, predict
+from liveops.runtime.background import BackgroundTask
 
 log = structlog.get_logger(__name__)
 _MAX_WAITING = 2000
@@ -21,25 +21,27 @@ Accept = Callable[[FitRequest, list[tuple[float, float]]], None]
 
 
 class Fitter:
-    """A part of the worker; `accept` is told each finished forecast."""
+    """A background service; `accept` is told each finished forecast."""
 
     def __init__(self, accept: Accept) -> None:
         self._accept = accept
         self._waiting: asyncio.Queue[FitRequest] = asyncio.Queue(_MAX_WAITING)
         self._ordered: set[tuple[str, str, str]] = set()
         self._pool: ProcessPoolExecutor | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._task = BackgroundTask(self._run, "fitter")
+
+    @property
+    def fault(self) -> str:
+        """Why fitting failed as a whole within the last minute; "" when it did not."""
+        return self._task.fault
 
     async def start(self) -> None:
         """Begin to work; the process starts with the first order."""
-        self._task = asyncio.create_task(self._run(), name="fitter")
+        await self._task.start()
 
     async def stop(self) -> None:
         """Drop what waits and end the process."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._task.stop()
         self._close_pool()
 
     def order(self, request: FitRequest) -> None:

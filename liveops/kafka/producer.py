@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
+    InvalidTimestampError,
     KafkaError,
-    OutOfOrderSequenceNumber,
-    ProducerClosed,
-    ProducerFenced,
-    UnknownProducerId,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
 )
 from aiokafka.structs import RecordMetadata
 from msgspec import Struct
 
-from liveops.errors import Unavailable
+from liveops.errors import Refused, Unavailable
 from liveops.settings import Settings
 
 Headers = list[tuple[str, bytes]]
 SCHEMA_HEADER = ("schema", b"1")
 _PING_DEADLINE_S = 2.0
-
-
-_BROKEN = (OutOfOrderSequenceNumber, UnknownProducerId, ProducerFenced, ProducerClosed)
+#: Given up, a broken producer has so long to close its connections.
+_CLOSE_DEADLINE_S = 1.0
+#: About the record, not about the broker.
+_REFUSED = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTimestampError)
 
 
 class Outgoing(Struct, frozen=True, gc=False):
@@ -50,6 +51,13 @@ def _append(batch: Any, record: Outgoing) -> bool:
     )
 
 
+def _is_fatal(error: Exception) -> bool:
+    """Whether the producer is of no more use; a refused record leaves a gap in its numbering."""
+    if isinstance(error, KafkaTimeoutError):
+        return False
+    return isinstance(error, KafkaError) and not error.retriable
+
+
 class Producer:
     """Sends one record and waits for the broker's ack; starts with the first use."""
 
@@ -62,10 +70,9 @@ class Producer:
     async def ping(self) -> bool:
         """Whether a broker answers a metadata request now."""
         try:
-            async with asyncio.timeout(_PING_DEADLINE_S):
-                producer = await self._started()
+            async with asyncio.timeout(_PING_DEADLINE_S), self._use() as producer:
                 await producer.client.fetch_all_metadata()
-        except (KafkaError, OSError, TimeoutError):
+        except (Unavailable, Refused, TimeoutError):
             return False
         return True
 
@@ -84,63 +91,70 @@ class Producer:
         partition: int | None = None,
         headers: Headers | None = None,
     ) -> RecordMetadata:
-        """Send and wait for the ack; raises Unavailable("kafka") when it does not come."""
-        try:
-            async with asyncio.timeout(self._deadline_s):
-                producer = await self._started()
-                future = await producer.send(
-                    topic,
-                    value,
-                    key=None if key is None else key.encode(),
-                    partition=partition,
-                    headers=[SCHEMA_HEADER, *(headers or [])],
-                )
-                record: RecordMetadata = await asyncio.shield(future)
-        except (KafkaError, OSError, TimeoutError) as error:
-            raise Unavailable("kafka") from error
+        """Send and wait for the ack; raises Unavailable("kafka") when it does not come.
+
+        Raises Refused for a record that the broker will never take.
+        """
+        async with self._use() as producer:
+            future = await producer.send(
+                topic,
+                value,
+                key=None if key is None else key.encode(),
+                partition=partition,
+                headers=[SCHEMA_HEADER, *(headers or [])],
+            )
+            record: RecordMetadata = await asyncio.shield(future)
         return record
 
     async def send_in_order(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
         """Send many records to one partition; each batch is acked before the next is sent.
 
-        Much cheaper than single sends. Raises Unavailable("kafka"): then a beginning of
-        the records is on the broker, and nothing after it.
+        Much cheaper than single sends. Raises Unavailable("kafka") or Refused: then a
+        beginning of the records is on the broker, and nothing after it.
         """
         at = 0
         while at < len(records):
-            try:
-                async with asyncio.timeout(self._deadline_s):
-                    producer = await self._started()
-                    batch = producer.create_batch()
-                    first = at
-                    while at < len(records) and _append(batch, records[at]):
-                        at += 1
-                    if at == first:
-                        raise ValueError(f"a record of {len(records[at].value or b'')} bytes")
-                    sent = await producer.send_batch(batch, topic, partition=partition)
-                    await asyncio.shield(sent)
-            except _BROKEN as error:
-                await self._replace()
-                raise Unavailable("kafka") from error
-            except (KafkaError, OSError, TimeoutError) as error:
-                raise Unavailable("kafka") from error
-
-    async def _replace(self) -> None:
-        """Give up a producer whose numbering of records is broken; the next use starts one."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            with suppress(KafkaError, OSError, TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await producer.stop()
+            async with self._use() as producer:
+                batch = producer.create_batch()
+                first = at
+                while at < len(records) and _append(batch, records[at]):
+                    at += 1
+                if at == first:
+                    raise Refused(f"a record of {len(records[at].value or b'')} bytes")
+                sent = await producer.send_batch(batch, topic, partition=partition)
+                await asyncio.shield(sent)
 
     async def partitions(self, topic: str) -> int:
         """Partition count of a topic; raises Unavailable("kafka")."""
+        async with self._use() as producer:
+            return len(await producer.partitions_for(topic))
+
+    @asynccontextmanager
+    async def _use(self) -> AsyncIterator[AIOKafkaProducer]:
+        """The producer for one call within the deadline; raises Unavailable("kafka") or Refused.
+
+        What no further try can mend (fenced, closed, its numbering of records broken, its
+        sender dead) ends the producer: the next call makes a new one.
+        """
+        producer: AIOKafkaProducer | None = None
         try:
             async with asyncio.timeout(self._deadline_s):
                 producer = await self._started()
-                return len(await producer.partitions_for(topic))
+                yield producer
         except (KafkaError, OSError, TimeoutError) as error:
+            if producer is not None and _is_fatal(error):
+                await self._discard(producer)
+            if isinstance(error, _REFUSED):
+                raise Refused(str(error)) from error
             raise Unavailable("kafka") from error
+
+    async def _discard(self, broken: AIOKafkaProducer) -> None:
+        if self._producer is None or broken is not self._producer:
+            return  # somebody else was quicker
+        self._producer = None
+        with suppress(KafkaError, OSError, TimeoutError):
+            async with asyncio.timeout(_CLOSE_DEADLINE_S):
+                await broken.stop()
 
     async def _started(self) -> AIOKafkaProducer:
         async with self._starting:

@@ -27,6 +27,8 @@ MAX_REPLY_TOKENS = 2000
 _ATTEMPTS = 3
 _FIRST_DELAY_S = 0.5
 _BREAKER_OPEN_S = 60.0
+#: The model is away, refuses, or says what cannot be used.
+_TROUBLE = (openai.OpenAIError, TimeoutError, ValidationError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class LlmClient:
 
     def __init__(self, settings: Settings, clock: Clock, limits: Limits | None = None) -> None:
         self._model = settings.openai_model
-        self._timeout_s = settings.openai_timeout_s
+        #: Longest time `ask` takes, retries included.
+        self.deadline_s = settings.openai_timeout_s
         self._client = openai.AsyncOpenAI(
             api_key=settings.openai_api_key,
             base_url=settings.openai_base_url,
@@ -67,20 +70,15 @@ class LlmClient:
 
     async def ask(self, prompt: Prompt) -> Answer:
         """One answer within `openai_timeout_s`, retries included; raises Unavailable("llm")."""
-        if not self._breaker.allows:
-            raise Unavailable("llm", "the circuit to the model is open")
         if not self._budget.allows:
             raise Unavailable("llm", "the hour's budget is spent")
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                completion = await self._completed(prompt)
-            answer = self._read(completion)
-        except (openai.OpenAIError, TimeoutError, ValidationError, ValueError) as error:
-            self._breaker.failed()
-            log.warning("the model gave no usable answer", error=type(error).__name__)
-            raise Unavailable("llm", f"no usable answer ({type(error).__name__})") from error
-        self._breaker.succeeded()
-        return answer
+        with self._breaker.call("llm", _TROUBLE):
+            try:
+                async with asyncio.timeout(self.deadline_s):
+                    return self._read(await self._completed(prompt))
+            except _TROUBLE as error:
+                log.warning("the model gave no usable answer", error=type(error).__name__)
+                raise
 
     async def _completed(self, prompt: Prompt) -> ChatCompletion:
         """The completion, tried again with jitter on 429, 5xx and broken connections."""

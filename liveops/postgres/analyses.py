@@ -11,7 +11,7 @@ import asyncpg
 import msgspec
 import orjson
 
-from liveops.postgres import outbox
+from liveops import outbox
 from liveops.postgres.database import Database
 from liveops.postgres.incidents import add_event
 from liveops.postgres.queries import load

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from liveops.errors import LiveOpsError
+from liveops.errors import OffsetMoved as OffsetMoved
 from liveops.postgres import raw_copy
 from liveops.postgres.queries import load
 from schema.metrics import Aggregate
@@ -24,12 +24,6 @@ _WINDOW_COLUMNS = (
 )  # fmt: skip
 #: Rows are handed to COPY in pieces of this many.
 _PIECE_ROWS = 2000
-
-
-class OffsetMoved(LiveOpsError):
-    """Another owner has written since this one read the stored offset."""
-
-    retryable = True
 
 
 async def next_offset(con: Connection, sink: str, topic: str, partition: int) -> int:

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from liveops.correlation.state import EDITABLE, Command, Group, Groups
-from liveops.detection.defaults import DEFAULT_RULES
-from liveops.errors import LiveOpsError
-from liveops.postgres.database import Database
-from liveops.postgres.incidents import change_incident, create_incident
-from liveops.postgres.outbox import enqueue
+from liveops.errors import OffsetMoved
+from liveops.incidents.merge import changes, opened
+from liveops.incidents.state import Command, Group, Groups
+from liveops.postgres.incidents import CORRELATOR, change_incident, create_incident
 from liveops.postgres.queries import load
-from schema.config import RULE
 from schema.incidents import Incident
 from schema.rules import Edge
-from schema.topics import CONFIG
-
-ACTOR = "correlator"
-#: Fields only the correlator writes.
-_OURS = ("service_name", "fingerprint", "detections", "stale", "offsets")
-
-
-class OffsetMoved(LiveOpsError):
-    """Another owner has written meanwhile."""
-
-    retryable = True
 
 
 async def lock_offset(con: Any, topic: str, partition: int) -> int:
@@ -72,48 +57,12 @@ async def learned_edges(con: Any) -> list[Edge]:
 async def apply(con: Any, command: Command, now_s: float) -> float | None:
     """Carry out a command; seconds from the first record to now when an incident opened."""
     if command.kind == "open":
-        incident = _incident(command, now_s)
-        opened = await create_incident(con, incident, ACTOR)
-        return (incident.event_to_detected_ms or 0.0) / 1000 if opened else None
-    await change_incident(con, command.group.incident_id, ACTOR, now_s, _change(command))
-    return None
+        incident = opened(command, now_s)
+        created = await create_incident(con, incident, CORRELATOR)
+        return (incident.event_to_detected_ms or 0.0) / 1000 if created else None
 
-
-def _incident(command: Command, now_s: float) -> Incident:
-    seen_s = min(item.broker_time_s for item in command.group.members.values())
-    return Incident(
-        id=command.group.incident_id,
-        status="open",
-        detected_at_s=now_s,
-        event_to_detected_ms=max(0.0, (now_s - seen_s) * 1000),
-        **command.values,
-    )
-
-
-def _change(command: Command) -> Callable[[Incident], dict[str, Any]]:
     def change(old: Incident) -> dict[str, Any]:
-        values = {name: command.values[name] for name in _OURS if name in command.values}
-        for name in EDITABLE:
-            if name in command.values and getattr(old, name) == command.before.get(name):
-                values[name] = command.values[name]
-        if command.note:
-            values["description"] = f"{old.description}\n{command.note}".strip()
-        if command.status == "resolved" and old.status != "resolved":
-            values |= {"status": "resolved", "stale": False}
-        elif command.status == "open" and old.status == "resolved":
-            values["status"] = "open"
-        return values
+        return changes(old, command)
 
-    return change
-
-
-async def seed_default_rules(database: Database) -> bool:
-    """Add the default rules, once in a database's life; raises Unavailable."""
-    async with database.transaction() as con:
-        if await con.fetchval(load("correlation")["begin_defaults"]) is None:
-            return False
-        for rule in DEFAULT_RULES:
-            definition = msgspec.to_builtins(rule)
-            if await con.fetchval(load("config")["insert_rule"], rule.id, definition) is not None:
-                await enqueue(con, CONFIG, RULE + rule.id, msgspec.json.encode(rule))
-    return True
+    await change_incident(con, command.group.incident_id, CORRELATOR, now_s, change)
+    return None

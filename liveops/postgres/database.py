@@ -84,17 +84,13 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[Any]]:
         """A connection with command deadline; raises Unavailable("postgres")."""
-        if not self._breaker.allows:
-            raise Unavailable("postgres")
-        try:
+        with self._breaker.call("postgres", TROUBLE) as probe:
             pool = await self._opened()
             async with pool.acquire(timeout=self._deadline_s) as con:
+                if probe:
+                    await con.fetchval("SELECT 1")
+                    self._breaker.succeeded()  # nobody waits for the transaction to come
                 yield con
-        except TROUBLE as error:
-            self._breaker.failed()
-            raise Unavailable("postgres") from error
-        else:
-            self._breaker.succeeded()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[Any]]:

@@ -1,4 +1,4 @@
-"""Forgets what is over: expired tokens, ended silences, events that have left."""
+"""Forgets what is over: expired tokens, ended silences, old edges, events that have left."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import asyncio
 import structlog
 
 from liveops.errors import Unavailable
+from liveops.outbox import enqueue
 from liveops.postgres.database import Database
-from liveops.postgres.outbox import enqueue
 from liveops.postgres.queries import load
 from schema.config import REVOKED, SILENCE
 from schema.topics import CONFIG
 
 log = structlog.get_logger(__name__)
 EVERY_S = 600.0
+#: Edges of the call graph that are kept of those learned from peer tags.
+MAX_LEARNED_EDGES = 20_000
 
 
 class Housekeeping:
@@ -39,6 +41,7 @@ async def sweep(database: Database) -> None:
     async with database.transaction() as con:
         await con.execute(queries["forget_refresh"])
         await con.execute(queries["forget_outbox"])
+        await con.execute(queries["forget_edges"], MAX_LEARNED_EDGES)
         for row in await con.fetch(queries["forget_revoked"]):
             await enqueue(con, CONFIG, REVOKED + row["jti"], None)
         for row in await con.fetch(queries["forget_silences"]):

@@ -11,18 +11,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import orjson
 from msgspec import structs
 
 from liveops.errors import IllegalChange, NotFound, StaleVersion
+from liveops.incidents.event import incident_event
 from liveops.metrics import INCIDENTS
+from liveops.outbox import enqueue
 from liveops.postgres.database import Database
-from liveops.postgres.outbox import enqueue
 from liveops.postgres.queries import load
-from schema.incidents import TRANSITIONS, Detection, Incident, public_incident
+from schema.incidents import TRANSITIONS, Detection, Incident
 from schema.times import format_time, to_datetime
 from schema.topics import INCIDENTS_DETECTED, INCIDENTS_UPDATED
 
+#: The actor of changes that follow from detections.
+CORRELATOR = "correlator"
+#: Lines of a timeline that are the correlator's updates; the oldest make room.
+MAX_AUTOMATIC_EVENTS = 500
 #: What a change must not touch.
 _FIXED = frozenset({"id", "detected_at_s", "source", "version", "event_to_detected_ms"})
 #: Fields whose old and new values stand in the timeline.
@@ -36,7 +40,7 @@ async def create_incident(con: Any, incident: Incident, actor: str) -> bool:
         return False
     data = {"title": incident.title, "severity": incident.severity, "source": incident.source}
     await add_event(con, incident.id, "created", actor, data)
-    await enqueue(con, INCIDENTS_DETECTED, incident.id, orjson.dumps(public_incident(incident)))
+    await enqueue(con, INCIDENTS_DETECTED, incident.id, incident_event(incident))
     INCIDENTS.labels(incident.source).inc()
     return True
 
@@ -72,7 +76,11 @@ async def change_incident(
     told = {name: [getattr(old, name), values[name]] for name in _TOLD if name in values}
     if told:
         await add_event(con, incident_id, "updated", actor, told)
-    await enqueue(con, INCIDENTS_UPDATED, incident_id, orjson.dumps(public_incident(new)))
+        if actor == CORRELATOR:
+            await con.execute(
+                load("incidents")["trim_events"], incident_id, CORRELATOR, MAX_AUTOMATIC_EVENTS
+            )
+    await enqueue(con, INCIDENTS_UPDATED, incident_id, incident_event(new))
     return new
 
 
@@ -173,6 +181,7 @@ def _columns(got: Incident) -> tuple[Any, ...]:
         got.affected_services, to_datetime(got.detected_at_s), _moment(got.resolved_at_s),
         _moment(got.acknowledged_at_s), got.assignee, got.version, got.source, got.fingerprint,
         msgspec.to_builtins(got.detections), got.stale, got.event_to_detected_ms, got.offsets,
+        got.detections_dropped,
     )  # fmt: skip
 
 
@@ -181,7 +190,7 @@ def _changed_columns(got: Incident) -> tuple[Any, ...]:
         got.id, got.title, got.description, got.severity, got.status, got.service_name,
         got.affected_services, _moment(got.resolved_at_s), _moment(got.acknowledged_at_s),
         got.assignee, got.version, got.fingerprint, msgspec.to_builtins(got.detections),
-        got.stale, got.offsets,
+        got.stale, got.offsets, got.detections_dropped,
     )  # fmt: skip
 
 
@@ -202,6 +211,7 @@ def _incident(row: Any) -> Incident:
         source=row["source"],
         fingerprint=row["fingerprint"],
         detections=msgspec.convert(row["detections"], list[Detection]),
+        detections_dropped=row["detections_dropped"],
         stale=row["stale"],
         event_to_detected_ms=row["event_to_detected_ms"],
         offsets=row["offsets"],

@@ -5,9 +5,10 @@ from __future__ import annotations
 import msgspec
 from msgspec import structs
 
+from liveops.detection.defaults import DEFAULT_RULES
 from liveops.errors import NotFound
+from liveops.outbox import enqueue
 from liveops.postgres.database import Database
-from liveops.postgres.outbox import enqueue
 from liveops.postgres.queries import load
 from schema.config import RULE
 from schema.rules import Rule
@@ -40,3 +41,15 @@ async def delete_rule(database: Database, rule_id: str) -> None:
         if await con.fetchval(load("config")["delete_rule"], rule_id) is None:
             raise NotFound("no rule with this id")
         await enqueue(con, CONFIG, RULE + rule_id, None)
+
+
+async def seed_default_rules(database: Database) -> bool:
+    """Add the default rules, once in a database's life; raises Unavailable."""
+    async with database.transaction() as con:
+        if await con.fetchval(load("config")["begin_defaults"]) is None:
+            return False
+        for rule in DEFAULT_RULES:
+            definition = msgspec.to_builtins(rule)
+            if await con.fetchval(load("config")["insert_rule"], rule.id, definition) is not None:
+                await enqueue(con, CONFIG, RULE + rule.id, msgspec.json.encode(rule))
+    return True

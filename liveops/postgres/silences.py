@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from liveops.errors import NotFound
+from liveops.outbox import enqueue
 from liveops.postgres.database import Database
-from liveops.postgres.outbox import enqueue
 from liveops.postgres.queries import load
 from schema.config import SILENCE
 from schema.rules import Silence

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
+from liveops.outbox import enqueue
 from liveops.postgres.database import Database
-from liveops.postgres.outbox import enqueue
 from liveops.postgres.queries import load
 from schema.config import TOPOLOGY_DECLARED
-from schema.rules import Edge
+from schema.rules import Edge, can_be_service
 from schema.topics import CONFIG
 
 
@@ -25,6 +27,16 @@ async def read_topology(database: Database) -> list[Edge]:
         )
         for row in rows
     ]
+
+
+async def learn_edges(database: Database, edges: Iterable[tuple[str, str]]) -> None:
+    """Write (caller, callee) as seen now; raises Unavailable.
+
+    What cannot be the name of a service is left out: a tag may hold anything.
+    """
+    named = [edge for edge in edges if all(can_be_service(name) for name in edge)]
+    async with database.connection() as con:
+        await con.executemany(load("correlation")["learn_edge"], named)
 
 
 async def declare_topology(database: Database, edges: list[tuple[str, str]], now_s: float) -> None:

@@ -11,8 +11,8 @@ from uuid import uuid4
 import msgspec
 
 from liveops.errors import IllegalChange, NotFound
+from liveops.outbox import enqueue
 from liveops.postgres.database import Database
-from liveops.postgres.outbox import enqueue
 from liveops.postgres.queries import load
 from liveops.security.principal import ENGINEER
 from schema.config import REVOKED, USER

@@ -12,6 +12,9 @@ from redis.exceptions import DataError, RedisError
 from liveops.breaker import Breaker
 from liveops.errors import Unavailable
 
+#: The server is away or overloaded. A DataError, a command that cannot be, is our mistake.
+_TROUBLE = (RedisError, OSError, TimeoutError)
+
 
 class Cache:
     """One client; trouble of the server becomes Unavailable("redis")."""
@@ -37,17 +40,8 @@ class Cache:
     @asynccontextmanager
     async def guard(self) -> AsyncIterator[Any]:
         """The client; raises Unavailable("redis") at once while the breaker is open."""
-        if not self._breaker.allows:
-            raise Unavailable("redis")
-        try:
+        with self._breaker.call("redis", _TROUBLE, but=(DataError,)):
             yield self.client
-        except DataError:  # a command that cannot be: our mistake, not the server's trouble
-            raise
-        except (RedisError, OSError, TimeoutError) as error:
-            self._breaker.failed()
-            raise Unavailable("redis") from error
-        else:
-            self._breaker.succeeded()
 
     async def ping(self) -> bool:
         """One round trip; False when the server is away."""

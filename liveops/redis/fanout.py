@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import orjson
 import structlog
 from redis.exceptions import RedisError
 
+from liveops.errors import Unavailable
+from liveops.metrics import BAD_INTERNAL_RECORDS
 from liveops.redis.cache import Cache
+from liveops.runtime.background import BackgroundTask
 
 log = structlog.get_logger(__name__)
-_RETRY_S = 0.5
 
 Listener = Callable[[dict[str, Any]], None]
 
 
 class Fanout:
-    """Hands each message of `channel` to every listener; a part of the worker."""
+    """Hands each message of `channel` to every listener; a background service.
+
+    A message that cannot be read is counted and skipped; a lost subscription is made again.
+    """
 
     def __init__(self, cache: Cache, channel: str) -> None:
         self._cache = cache
         self._channel = channel
         self._listeners: set[Listener] = set()
-        self._task: asyncio.Task[None] | None = None
+        self._task = BackgroundTask(self._follow, f"fanout-{channel}")
+
+    @property
+    def fault(self) -> str:
+        """Why the subscription was lost within the last minute."""
+        return self._task.fault
 
     async def start(self) -> None:
         """Begin to listen; a Redis that is away is waited for."""
-        self._task = asyncio.create_task(self._follow(), name=f"fanout-{self._channel}")
+        await self._task.start()
 
     async def stop(self) -> None:
         """Stop listening."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._task.stop()
 
     def add(self, listener: Listener) -> None:
         """Hand messages to `listener` from now on; it must not block."""
@@ -48,17 +53,30 @@ class Fanout:
         self._listeners.discard(listener)
 
     async def _follow(self) -> None:
-        while True:
-            try:
-                async with self._cache.subscriber.pubsub() as channel:
-                    await channel.subscribe(self._channel)
-                    async for message in channel.listen():
-                        if message["type"] == "message":
-                            self._tell(orjson.loads(message["data"]))
-            except (RedisError, OSError) as error:
-                log.debug("subscription lost, trying again", error=str(error))
-            await asyncio.sleep(_RETRY_S)
+        try:
+            async with self._cache.subscriber.pubsub() as channel:
+                await channel.subscribe(self._channel)
+                async for message in channel.listen():
+                    if message["type"] == "message":
+                        self._take(message["data"])
+        except RedisError as error:
+            raise Unavailable("redis", str(error)) from error
+        raise Unavailable("redis", "the subscription has ended")
+
+    def _take(self, data: str) -> None:
+        try:
+            message = orjson.loads(data)
+        except ValueError as error:
+            message = str(error)
+        if isinstance(message, dict):
+            self._tell(message)
+            return
+        BAD_INTERNAL_RECORDS.labels(self._channel).inc()
+        log.warning("unreadable message", channel=self._channel)
 
     def _tell(self, message: dict[str, Any]) -> None:
         for listener in list(self._listeners):
-            listener(message)
+            try:
+                listener(message)
+            except Exception:
+                log.exception("a listener failed", channel=self._channel)

@@ -6,12 +6,13 @@ from agents.analysis.analyse import AnalyseAgent
 from agents.analysis.investigate import Investigator
 from agents.analysis.jobs import AnalysisJobs
 from liveops.deps import make_deps
-from liveops.kafka.app import LiveOpsApp, Loop, create_app
 from liveops.llm.client import LlmClient
-from liveops.postgres.outbox import OutboxRelay
+from liveops.outbox import OutboxRelay
 from liveops.redis.announce import Announcer
 from liveops.redis.fanout import Fanout
 from liveops.redis.keys import LIVE_ANALYSIS_CHANNEL
+from liveops.runtime.app import LiveOpsApp, create_app
+from liveops.runtime.background import BackgroundTask
 from liveops.services import port_of
 from liveops.settings import Settings, load_settings
 from schema.topics import INCIDENTS_DETECTED, INCIDENTS_UPDATED
@@ -25,7 +26,7 @@ def build(settings: Settings) -> LiveOpsApp:
     deps = make_deps(settings)
     port = settings.worker_port or port_of("analysis", settings.worker_index)
     app = create_app("analysis", settings, port=port)
-    app.parts.append(deps)
+    app.background.append(deps)
     investigator = Investigator(deps.database, deps.clock)
     llm = LlmClient(settings, deps.clock) if settings.openai_api_key else None
     jobs = AnalysisJobs(deps.database, deps.cache, investigator, llm, deps.clock)
@@ -39,14 +40,15 @@ def build(settings: Settings) -> LiveOpsApp:
             value_serializer="raw",
         )
         app.agent(source, name=f"analysis-{topic}")(run)
-    app.parts.append(Loop(jobs.run, "analysis-jobs"))
-    app.parts.append(OutboxRelay(deps.database, deps.producer, Announcer(deps.cache).sent))
+    app.background.append(BackgroundTask(jobs.run, "analysis-jobs"))
+    app.background.append(OutboxRelay(deps.database, deps.producer, Announcer(deps.cache).sent))
     fanout = Fanout(deps.cache, LIVE_ANALYSIS_CHANNEL)
-    app.parts.append(fanout)
+    app.background.append(fanout)
     checks: dict[str, Check] = {
         "kafka": deps.producer.ping,
         "postgres": deps.database.ping,
         "redis": deps.cache.ping,
+        "background": lambda: app.faults() or True,
     }
     if llm is not None:
         checks["llm"] = lambda: llm.healthy

@@ -14,11 +14,12 @@ from agents.archive.sinks import Days, DirtySink, RawSink, WindowSink
 from agents.archive.writer import Sink
 from liveops.deps import Deps, make_deps
 from liveops.errors import Unavailable
-from liveops.kafka.app import LiveOpsApp, Loop, create_app
 from liveops.kafka.offsets import LogOffsets
 from liveops.postgres.archive import forget_ids
 from liveops.postgres.partitions import drop_expired, ensure_partitions
 from liveops.postgres.queries import load
+from liveops.runtime.app import LiveOpsApp, create_app
+from liveops.runtime.background import BackgroundTask
 from liveops.services import port_of
 from liveops.settings import Settings, load_settings
 from schema.topics import AGGREGATED, RAW, WINDOWS_DIRTY
@@ -36,14 +37,19 @@ def build(settings: Settings) -> LiveOpsApp:
     port = settings.worker_port or port_of("archive", settings.worker_index)
     app = create_app("archive", settings, port=port)
     offsets = LogOffsets(settings)
-    app.parts += [deps, offsets]
+    app.background += [deps, offsets]
     agent = _wire(app, deps, offsets)
     backfill = BackfillAgent(deps.database, deps.producer, offsets, partitions=settings.partitions)
-    app.parts += [agent, Loop(backfill.work, "backfill"), Loop(lambda: keep_house(deps), "house")]
+    app.background += [
+        agent,
+        BackgroundTask(backfill.work, "backfill"),
+        BackgroundTask(lambda: keep_retention(deps), "retention"),
+    ]
     checks: dict[str, Check] = {
         "kafka": deps.producer.ping,
         "postgres": deps.database.ping,
         "offsets": lambda: "; ".join(agent.refusals()) or True,
+        "background": lambda: app.faults() or True,
     }
     install(app, [], deps, "archive", checks, needed=("postgres", "offsets"))
     return app
@@ -80,7 +86,7 @@ def _wire(app: LiveOpsApp, deps: Deps, offsets: LogOffsets) -> ArchiveAgent:
     return agent
 
 
-async def keep_house(deps: Deps) -> None:
+async def keep_retention(deps: Deps) -> None:
     """Make partitions ahead, drop expired ones and forget old ids, every hour."""
     keep_days = {
         "metrics": deps.settings.raw_retention_days,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from liveops.deps import make_deps
-from liveops.kafka.app import LiveOpsApp, Loop, create_app
+from liveops.outbox import OutboxRelay
 from liveops.postgres.housekeeping import Housekeeping
-from liveops.postgres.outbox import OutboxRelay
 from liveops.redis.announce import Announcer
+from liveops.redis.housekeeping import CacheHousekeeping
+from liveops.runtime.app import LiveOpsApp, create_app
+from liveops.runtime.background import BackgroundTask
 from liveops.services import port_of
 from liveops.settings import Settings, load_settings
 from web import auth, dashboard, users
@@ -21,13 +23,17 @@ def build(settings: Settings) -> LiveOpsApp:
     app = create_app("auth", settings, port=port)
     app.producer_only = True
     announcer = Announcer(deps.cache)
-    app.parts += [deps, OutboxRelay(deps.database, deps.producer, announcer.sent)]
-    app.parts.append(Loop(Housekeeping(deps.database).run, "housekeeping"))
+    app.background += [deps, OutboxRelay(deps.database, deps.producer, announcer.sent)]
+    app.background += [
+        BackgroundTask(Housekeeping(deps.database).run, "housekeeping"),
+        BackgroundTask(CacheHousekeeping(deps.cache, deps.clock).run, "cache-housekeeping"),
+    ]
     routes = [*auth.routes(deps), *users.routes(deps), *dashboard.routes(deps)]
     checks: dict[str, Check] = {
         "postgres": deps.database.ping,
         "kafka": deps.producer.ping,
         "redis": deps.cache.ping,
+        "background": lambda: app.faults() or True,
     }
     install(app, routes, deps, "auth", checks, needed=("postgres",))
     return app

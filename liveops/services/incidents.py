@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, cast
 
 import structlog
@@ -12,18 +11,19 @@ from agents.incidents.correlate import CorrelateAgent
 from agents.incidents.detect import DETECTIONS_KEY, DetectAgent
 from agents.incidents.upkeep import DetectorUpkeep
 from liveops.deps import Deps, make_deps
-from liveops.errors import Unavailable
-from liveops.kafka.app import LiveOpsApp, Loop, create_app
 from liveops.kafka.offsets import LogOffsets
 from liveops.kafka.partitioning import partition_of
-from liveops.postgres.correlation import seed_default_rules
+from liveops.outbox import OutboxRelay
 from liveops.postgres.database import Database
-from liveops.postgres.outbox import OutboxRelay
+from liveops.postgres.rules import seed_default_rules
 from liveops.redis.announce import Announcer
 from liveops.redis.fanout import Fanout
 from liveops.redis.keys import LIVE_INCIDENTS_CHANNEL
+from liveops.runtime.app import LiveOpsApp, create_app
+from liveops.runtime.background import BackgroundTask
+from liveops.runtime.recovery import Takeover
+from liveops.runtime.retry import retrying
 from liveops.services import port_of
-from liveops.services.recovery import Takeover
 from liveops.settings import Settings, load_settings
 from schema.topics import AGGREGATED, DETECTIONS, WINDOWS_OPEN
 from tables import detectors
@@ -32,7 +32,6 @@ from web.actuator import Check
 from web.server import install
 
 log = structlog.get_logger(__name__)
-_RETRY_S = 1.0
 
 
 def build(settings: Settings) -> LiveOpsApp:
@@ -40,13 +39,13 @@ def build(settings: Settings) -> LiveOpsApp:
     deps = make_deps(settings)
     port = settings.worker_port or port_of("incidents", settings.worker_index)
     app = create_app("incidents", settings, port=port)
-    app.parts.append(deps)
+    app.background.append(deps)
     _wire_detectors(app, deps)
     _wire_correlator(app, deps)
-    app.parts.append(Loop(lambda: seed_rules(deps.database), "default-rules"))
-    app.parts.append(OutboxRelay(deps.database, deps.producer, Announcer(deps.cache).sent))
+    app.background.append(BackgroundTask(lambda: seed_rules(deps.database), "default-rules"))
+    app.background.append(OutboxRelay(deps.database, deps.producer, Announcer(deps.cache).sent))
     fanout = Fanout(deps.cache, LIVE_INCIDENTS_CHANNEL)
-    app.parts.append(fanout)
+    app.background.append(fanout)
     routes = [
         incidents.live_route(deps, fanout),
         *incidents.routes(deps),
@@ -58,6 +57,7 @@ def build(settings: Settings) -> LiveOpsApp:
         "postgres": deps.database.ping,
         "redis": deps.cache.ping,
         "stream": lambda: bool(app.tables.actives_ready) and not app.rebalancing,
+        "background": lambda: app.faults() or True,
     }
     install(app, routes, deps, "incidents", checks, needed=("kafka", "postgres", "stream"))
     return app
@@ -68,7 +68,7 @@ def _wire_detectors(app: LiveOpsApp, deps: Deps) -> None:
     offsets = LogOffsets(deps.settings)
     takeover = Takeover(app, table, offsets)
     agent = DetectAgent(table, deps.producer, deps.config, partitions=deps.settings.partitions)
-    upkeep = DetectorUpkeep(app, agent, deps.database, deps.clock)
+    upkeep = DetectorUpkeep(app, agent, deps.database, deps.producer, deps.clock)
     app.batched_topics = frozenset({AGGREGATED, WINDOWS_OPEN})
     app.agent(_source(app, AGGREGATED, WINDOWS_OPEN), name="detect")(cast(Any, agent.run))
 
@@ -82,12 +82,13 @@ def _wire_detectors(app: LiveOpsApp, deps: Deps) -> None:
 
     @app.on_partitions_revoked.connect
     async def forget(*_: Any, **__: Any) -> None:
-        upkeep.active = False
+        await upkeep.suspend()
         agent.forget()
 
-    app.parts += [agent.fitter, offsets]
-    app.parts.append(Loop(upkeep.run, "detector-upkeep"))
-    app.parts.append(Loop(upkeep.keep_edges, "learned-edges"))
+    app.background += [agent.fitter, offsets]
+    app.background.append(BackgroundTask(upkeep.run, "detector-upkeep"))
+    app.background.append(BackgroundTask(upkeep.keep_edges, "learned-edges"))
+    app.background.append(BackgroundTask(upkeep.send_marks, "detector-marks"))
 
 
 def _wire_correlator(app: LiveOpsApp, deps: Deps) -> None:
@@ -97,10 +98,16 @@ def _wire_correlator(app: LiveOpsApp, deps: Deps) -> None:
         deps.config,
         deps.clock,
         partition=partition,
+        partitions=deps.settings.partitions,
         owns=lambda: TP(DETECTIONS, partition) in app.consumer.assignment(),
     )
+
+    @app.on_partitions_assigned.connect
+    async def begin(*_: Any, **__: Any) -> None:
+        agent.begin()
+
     app.agent(_source(app, DETECTIONS), name="correlate")(cast(Any, agent.run))
-    app.parts.append(Loop(agent.tick, "correlator-tick"))
+    app.background.append(BackgroundTask(agent.tick, "correlator-tick"))
 
 
 def _source(app: LiveOpsApp, *names: str) -> Any:
@@ -111,13 +118,8 @@ def _source(app: LiveOpsApp, *names: str) -> Any:
 
 async def seed_rules(database: Database) -> None:
     """Add the default rules at the very first start, as soon as PostgreSQL answers."""
-    while True:
-        try:
-            if await seed_default_rules(database):
-                log.info("default rules added")
-            return
-        except Unavailable:
-            await asyncio.sleep(_RETRY_S)
+    if await retrying("postgres, to add the default rules")(seed_default_rules, database):
+        log.info("default rules added")
 
 
 def __getattr__(name: str) -> LiveOpsApp:

@@ -11,13 +11,14 @@ from agents.windows.live_feed import LiveFeed
 from agents.windows.open_windows import OpenWindows
 from liveops.deps import Deps, make_deps
 from liveops.errors import Unavailable
-from liveops.kafka.app import LiveOpsApp, Loop, create_app
 from liveops.kafka.offsets import LogOffsets
 from liveops.kafka.progress import let_go
 from liveops.redis import keys
 from liveops.redis.fanout import Fanout
+from liveops.runtime.app import LiveOpsApp, create_app
+from liveops.runtime.background import BackgroundTask
+from liveops.runtime.recovery import Takeover
 from liveops.services import port_of
-from liveops.services.recovery import Takeover
 from liveops.settings import Settings, load_settings
 from liveops.windows.state import WindowLimits
 from schema.topics import RAW, RAW_KEYED
@@ -35,10 +36,10 @@ def build(settings: Settings) -> LiveOpsApp:
     deps = make_deps(settings)
     port = settings.worker_port or port_of("metrics", settings.worker_index)
     app = create_app("metrics", settings, port=port)
-    app.parts.append(deps)
+    app.background.append(deps)
     windows_agent = _wire_windows(app, deps)
     fanout = Fanout(deps.cache, keys.LIVE_METRICS_CHANNEL)
-    app.parts.append(fanout)
+    app.background.append(fanout)
     routes = [
         *ingest.routes(deps),
         *aggregated.routes(deps),
@@ -53,6 +54,7 @@ def build(settings: Settings) -> LiveOpsApp:
         "redis": deps.cache.ping,
         "stream": lambda: bool(app.tables.actives_ready) and not app.rebalancing,
         "offsets": lambda: "; ".join(windows_agent.refused.values()) or True,
+        "background": lambda: app.faults() or True,
     }
     install(app, routes, deps, "metrics", checks, needed=("kafka", "stream", "offsets"))
     return app
@@ -126,11 +128,11 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> WindowAgent:
     async def finish(*_: Any, **__: Any) -> None:
         await checkpointer.suspend()
 
-    app.parts += [
+    app.background += [
         offsets,
-        Loop(checkpointer.run, "checkpoint"),
-        Loop(emission.run, "emission"),
-        Loop(feed.run, "live"),
+        BackgroundTask(checkpointer.run, "checkpoint"),
+        BackgroundTask(emission.run, "emission"),
+        BackgroundTask(feed.run, "live"),
     ]
     return agent
 

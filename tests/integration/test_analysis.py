@@ -22,12 +22,12 @@ from liveops.errors import NotFound
 from liveops.kafka.producer import Producer
 from liveops.kafka.topics import ensure_topics
 from liveops.llm.client import LlmClient
+from liveops.outbox import OutboxRelay
 from liveops.postgres import analyses
 from liveops.postgres.archive import upsert_windows
 from liveops.postgres.database import Database
 from liveops.postgres.incidents import create_incident, timeline
 from liveops.postgres.migrate import migrate
-from liveops.postgres.outbox import OutboxRelay
 from liveops.postgres.topology import declare_topology
 from liveops.redis import keys
 from liveops.redis.cache import Cache

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from tests.client import Client, eventually
 
@@ -161,3 +162,21 @@ async def test_an_incident_resolved_by_hand_stays_so_while_its_excursion_lasts(
     await engineer.send(*(metric(service, 900.0) for _ in range(3)))
     await wait_for_rule(engineer, service)
     assert [i["status"] for i in await incidents_of(engineer, service)] == ["resolved"]
+
+
+async def test_a_bad_configuration_record_stops_no_later_rule(
+    engineer: Client, service: str
+) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=engineer.stack.url("kafka"))
+    await producer.start()
+    try:
+        for key, value in ((b"rule/\xff", b"{}"), (b"silence/x", b"[" * 10_000), (None, b"1")):
+            await producer.send_and_wait("liveops.config", value, key=key or b"odd")
+    finally:
+        await producer.stop()
+    await make_rule(engineer, service)
+    await breach(engineer, service)
+    url = engineer.stack.url("incidents") + "/actuator/health"
+    async with engineer.session.get(url) as response:
+        components = (await response.json())["components"]
+    assert components["background"]["status"] == "UP", components

@@ -122,3 +122,22 @@ async def test_what_is_fixed_stays(database: Database, field: str) -> None:
 async def test_an_unknown_incident_is_not_found(database: Database) -> None:
     with pytest.raises(NotFound):
         await change(database, str(uuid4()), {"title": "x"})
+
+
+async def test_a_flapping_incident_has_a_timeline_of_bounded_length(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("liveops.postgres.incidents.MAX_AUTOMATIC_EVENTS", 4)
+    incident = await stored(database)
+    await change(database, incident.id, {"title": "a person's"})
+    for number in range(10):
+
+        def retitle(_: Incident, title: str = f"t{number}") -> dict[str, Any]:
+            return {"title": title}
+
+        async with database.transaction() as con:
+            await change_incident(con, incident.id, "correlator", NOW_S, retitle)
+    lines = await timeline(database, incident.id)
+    assert [line["kind"] for line in lines] == ["created"] + ["updated"] * 5
+    assert lines[1]["actor"] != "correlator"
+    assert [line["data"]["title"][1] for line in lines[2:]] == ["t6", "t7", "t8", "t9"]

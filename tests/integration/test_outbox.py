@@ -9,16 +9,18 @@ from uuid import uuid4
 
 import pytest
 
-from liveops.errors import Unavailable
+from liveops.errors import Refused, Unavailable
 from liveops.kafka.producer import Producer
+from liveops.outbox import OutboxRelay, enqueue
 from liveops.postgres.database import Database
 from liveops.postgres.housekeeping import sweep
 from liveops.postgres.migrate import migrate
-from liveops.postgres.outbox import OutboxRelay, enqueue
 from tests.stack import TestServers
 
 pytestmark = pytest.mark.integration
 TOPIC = "incidents.updated"
+#: An event that the broker never takes.
+POISON = b"poison"
 
 
 class Broker:
@@ -31,6 +33,8 @@ class Broker:
 
     async def send(self, topic: str, key: str, value: bytes | None) -> None:
         async with self.changed:
+            if value == POISON:
+                raise Refused("a record of 2000000 bytes")
             if self.refusals:
                 self.refusals -= 1
                 raise Unavailable("kafka")
@@ -136,3 +140,41 @@ async def test_what_has_left_is_swept_after_a_day_and_the_rest_stays(database: D
         rows = await con.fetch("SELECT key FROM outbox WHERE key = ANY($1)", [old, waiting])
     assert [row["key"] for row in rows] == [waiting]
     assert await unsent(database, waiting) == 1
+
+
+async def test_an_event_that_can_never_be_sent_is_set_aside_and_blocks_nothing(
+    database: Database,
+) -> None:
+    broker, key, other = Broker(), str(uuid4()), str(uuid4())
+    await put(database, key, "1", POISON.decode(), "2")
+    await put(database, other, "1")
+    item = relay(database, broker)
+    await item.start()
+    try:
+        got = await broker.until({key, other}, 3)
+        await put(database, other, "2")
+        await broker.until({other}, 2)
+        assert "set aside" in item.fault
+    finally:
+        await item.stop()
+    assert [value for name, value in got if name == key] == ["1", "2"]
+    async with database.connection() as con:
+        query = "SELECT value, refusal FROM outbox WHERE key = $1 AND refused_at IS NOT NULL"
+        (row,) = await con.fetch(query, key)
+        assert (row["value"], "2000000 bytes" in row["refusal"]) == ("poison", True)
+        await con.execute("DELETE FROM outbox WHERE key = $1", key)
+
+
+async def test_news_that_fail_hold_up_nothing(database: Database) -> None:
+    broker, key = Broker(), str(uuid4())
+    await put(database, key, "1", "2")
+
+    async def fail(topic: str, name: str, value: bytes | None) -> None:
+        raise KeyError("status")
+
+    item = relay(database, broker, fail)
+    await item.start()
+    try:
+        await broker.until({key}, 2)
+    finally:
+        await item.stop()

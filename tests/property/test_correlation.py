@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from liveops.correlation.fold import HOLD_S, fold, release
-from liveops.correlation.state import Command, Group, Groups, Source
-from liveops.correlation.topology import Topology
+from liveops.incidents.fold import HOLD_S, fold, release
+from liveops.incidents.state import Command, Group, Groups, Source
+from liveops.incidents.topology import Topology
 from schema.incidents import Detection
 from schema.rules import Edge
 from tests.aggregates import BEGIN_S, detection
@@ -25,11 +25,11 @@ def correlate(found: list[Detection], *, stored: bool = False) -> tuple[Groups, 
     groups: Groups = {}
     commands: list[Command] = []
     for offset, item in enumerate(found):
-        source = Source("t", 0, offset, float(BEGIN_S))
+        source = Source("t", 0, offset, float(BEGIN_S), float(BEGIN_S))
         commands += fold(groups, item, source, CHAINS)
         if stored:
             groups = msgspec.convert(msgspec.to_builtins(groups), dict[str, Group])
-    commands += release(groups, CHAINS, BEGIN_S + HOLD_S)
+    commands += release(groups, CHAINS, BEGIN_S + 5 + HOLD_S, BEGIN_S)
     return groups, commands
 
 

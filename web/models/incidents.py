@@ -99,6 +99,7 @@ class IncidentAnswer(BaseModel):
     source: Literal["detector", "manual"]
     fingerprint: str
     detections: list[DetectionAnswer]
+    detections_dropped: int = Field(description="how many more there were than are kept")
     stale: bool
     latency: Latency
     offsets: dict[str, dict[str, list[int]]]

@@ -39,3 +39,8 @@ DELETE FROM topology_edges WHERE source = 'declared'
 -- One declared edge.
 INSERT INTO topology_edges (caller, callee, source, last_seen) VALUES ($1, $2, 'declared', now())
 ON CONFLICT (caller, callee, source) DO UPDATE SET last_seen = now()
+
+-- name: begin_defaults
+-- True once in the life of a database: the default rules are not there yet.
+INSERT INTO sink_offsets (sink, topic, partition, next_offset) VALUES ('default-rules', '', 0, 1)
+ON CONFLICT DO NOTHING RETURNING next_offset

@@ -42,8 +42,3 @@ SELECT caller, callee FROM topology_edges WHERE source = 'learned'
 -- An edge seen in a peer tag.
 INSERT INTO topology_edges (caller, callee, source, last_seen) VALUES ($1, $2, 'learned', now())
 ON CONFLICT (caller, callee, source) DO UPDATE SET last_seen = now()
-
--- name: begin_defaults
--- True once in the life of a database: the default rules are not there yet.
-INSERT INTO sink_offsets (sink, topic, partition, next_offset) VALUES ('default-rules', '', 0, 1)
-ON CONFLICT DO NOTHING RETURNING next_offset

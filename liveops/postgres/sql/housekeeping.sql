@@ -12,5 +12,13 @@ DELETE FROM silences WHERE (definition ->> 'ends_at')::timestamptz < now() - int
 RETURNING id
 
 -- name: forget_outbox
--- Events that left over a day ago.
-DELETE FROM outbox WHERE sent_at < now() - interval '1 day'
+-- Events that left over a day ago, and those that were set aside a month ago.
+DELETE FROM outbox
+WHERE sent_at < now() - interval '1 day' OR refused_at < now() - interval '30 days'
+
+-- name: forget_edges
+-- Learned edges not seen for two weeks, and above the count those seen longest ago.
+DELETE FROM topology_edges
+WHERE source = 'learned' AND (last_seen < now() - interval '14 days' OR (caller, callee) IN (
+    SELECT caller, callee FROM topology_edges WHERE source = 'learned'
+    ORDER BY last_seen DESC NULLS LAST, caller, callee OFFSET $1))

@@ -2,8 +2,8 @@
 -- A new incident.
 INSERT INTO incidents (id, title, description, severity, status, service_name, affected_services,
     detected_at, resolved_at, acknowledged_at, assignee, version, source, fingerprint, detections,
-    stale, event_to_detected_ms, offsets)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+    stale, event_to_detected_ms, offsets, detections_dropped)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 ON CONFLICT (id) DO NOTHING RETURNING id
 
 -- name: fetch
@@ -18,7 +18,7 @@ SELECT * FROM incidents WHERE id = $1 FOR UPDATE
 -- Everything that may change.
 UPDATE incidents SET title = $2, description = $3, severity = $4, status = $5, service_name = $6,
     affected_services = $7, resolved_at = $8, acknowledged_at = $9, assignee = $10, version = $11,
-    fingerprint = $12, detections = $13, stale = $14, offsets = $15
+    fingerprint = $12, detections = $13, stale = $14, offsets = $15, detections_dropped = $16
 WHERE id = $1
 
 -- name: list
@@ -38,6 +38,12 @@ LIMIT $9
 -- A line of the timeline.
 INSERT INTO incident_events (incident_id, kind, actor, data) VALUES ($1, $2, $3, $4)
 RETURNING id, at
+
+-- name: trim_events
+-- Of updates by one actor only the newest stay.
+DELETE FROM incident_events WHERE id IN (
+    SELECT id FROM incident_events WHERE incident_id = $1 AND kind = 'updated' AND actor = $2
+    ORDER BY id DESC OFFSET $3)
 
 -- name: timeline
 -- What happened to an incident, oldest first.

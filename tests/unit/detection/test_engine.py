@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from liveops.detection.absence import judge_absence
 from liveops.detection.codec import (
     decode_presence,
     decode_series,
@@ -13,7 +14,6 @@ from liveops.detection.codec import (
 from liveops.detection.defaults import DEFAULT_RULES
 from liveops.detection.engine import accept_fit, observe
 from liveops.detection.rulebook import RuleBook
-from liveops.detection.silence import tick
 from liveops.detection.state import new_service
 from schema.rules import Silence
 from tests.aggregates import BEGIN_S, feed, quiet, rule, window
@@ -121,15 +121,15 @@ def test_a_silent_service_is_told_its_alarms_wait_and_data_resolve() -> None:
         item = window(second // 60, 500.0, final=False, broker_time_s=float(at_s))
         observe(state, [item], book, at_s)
     last_s = state.presence.broker_s
-    assert tick(state, last_s + 50, book).detections == []
-    outcome = tick(state, last_s + 70, book)
+    assert judge_absence(state, last_s + 50, book).detections == []
+    outcome = judge_absence(state, last_s + 70, book)
     (told,) = outcome.detections
     assert outcome.presence_changed
     assert outcome.changed <= state.series.keys()
     assert (told.detector, told.state) == ("no_data", "firing")
-    (waits,) = tick(state, last_s + 130, book).detections
+    (waits,) = judge_absence(state, last_s + 130, book).detections
     assert (waits.detector, waits.state) == ("threshold", "no_data")
-    assert tick(state, last_s + 600, book).detections == []
+    assert judge_absence(state, last_s + 600, book).detections == []
     back = feed(state, book, [500.0, 500.0], 30)
     assert [(d.detector, d.state) for d in back] == [
         ("threshold", "firing"),

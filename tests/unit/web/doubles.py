@@ -33,6 +33,7 @@ class Config:
 
     def __init__(self) -> None:
         self.revoked: dict[str, float] = {}
+        self.current = True
         self.listeners: list[Callable[[], None]] = []
 
     def subscribe(self, listener: Callable[[], None]) -> None:

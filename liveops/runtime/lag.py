@@ -1,4 +1,4 @@
-"""Looks at the lag of a worker's partitions: a metric, and food for the watchdog.
+"""Looks at the lag of a worker's partitions: a metric, and what the watchdog judges by.
 
 End offsets come from a consumer of its own: Faust's own view stands still with it.
 """
@@ -17,8 +17,8 @@ from liveops.errors import Unavailable
 from liveops.kafka.offsets import LogOffsets
 from liveops.kafka.progress import committed_offsets
 from liveops.metrics import CONSUMER_LAG, LOOP_LAG_SECONDS
+from liveops.runtime.watchdog import Watchdog
 from liveops.settings import Settings
-from liveops.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 _LOOK_S = 5.0
@@ -27,7 +27,7 @@ _NAP_S = 0.1
 
 
 class LagWatch:
-    """A part that looks every few seconds; `alive` answers the liveness probe.
+    """A background service that looks every few seconds; `alive` answers the liveness probe.
 
     `healthy` tells whether everything the worker needs is there.
     """

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from faust.types.app import AppT
 
-from agents.windows.agent import EXIT_LOST_STATE
 from liveops.errors import Unavailable
 from liveops.kafka.offsets import LogOffsets
-from tables.checkpointed import CheckpointedTable
+from liveops.runtime.exit_codes import LOST_STATE
 
 log = structlog.get_logger(__name__)
+
+
+class Table(Protocol):
+    """A table that can be read anew from its changelog."""
+
+    name: str
+
+    async def reload(self, log: LogOffsets, partitions: Collection[int]) -> None:
+        """Hold what these partitions hold, and nothing else; raises Unavailable("kafka")."""
 
 
 class Takeover:
     """Reads a table anew for the partitions this worker is assigned."""
 
-    def __init__(self, app: AppT, table: CheckpointedTable, offsets: LogOffsets) -> None:
+    def __init__(self, app: AppT, table: Table, offsets: LogOffsets) -> None:
         self._table = table
         self._offsets = offsets
         self._revocations = 0
@@ -39,5 +47,5 @@ class Takeover:
             await self._table.reload(self._offsets, partitions)
         except Unavailable:
             log.error("the changelog could not be read; starting again", table=self._table.name)
-            os._exit(EXIT_LOST_STATE)
+            os._exit(LOST_STATE)
         return self._revocations == before

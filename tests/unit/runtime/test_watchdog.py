@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from liveops.watchdog import Watchdog
+from liveops.runtime.watchdog import Watchdog
 
 END = {"p": 100}
 

@@ -1,19 +1,24 @@
-"""The fold's other half: what the passing of time without data says. Pure."""
+"""The fold's other half: what the passing of time without data says. Pure.
+
+Absence is of data; a *silence* is what a person declares to mute detections.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
 from liveops.detection import no_data
-from liveops.detection.report import WHOLE, Outcome, Subject, alarm_of, publish, sight_of
+from liveops.detection.alarm import Observation, data_missing, step
+from liveops.detection.report import WHOLE, Outcome, Subject, alarm_of, observation_of, publish
 from liveops.detection.rulebook import RuleBook
-from liveops.detection.series import Sight, fall_silent, step
 from liveops.detection.state import Presence, ServiceState, Verdict
 from schema.metrics import Aggregate
 from schema.rules import Rule
 
 
-def tick(state: ServiceState, now_s: float, book: RuleBook, since_s: float = 0.0) -> Outcome:
+def judge_absence(
+    state: ServiceState, now_s: float, book: RuleBook, since_s: float = 0.0
+) -> Outcome:
     """Judge silence at `now_s`, broker time up to which everything has been read.
 
     Silence counts from `since_s` on, when we began to listen.
@@ -26,14 +31,14 @@ def tick(state: ServiceState, now_s: float, book: RuleBook, since_s: float = 0.0
     at_s = presence.event_s + now_s - presence.broker_s
     if verdict is not None:
         subject = _whole(state)
-        sight = Sight(presence.event_s, presence.event_s + 60.0, at_s, final=False)
+        observation = Observation(presence.event_s, presence.event_s + 60.0, at_s, final=False)
         for rule in book.for_presence(state.service):
             alarm = alarm_of(presence.alarms, rule)
             before = alarm.phase, alarm.pending_s
-            change = step(alarm, verdict, sight, rule)
+            change = step(alarm, verdict, observation, rule)
             publish(alarm, rule, verdict, subject, at_s, change, book, outcome)
             outcome.presence_changed |= (alarm.phase, alarm.pending_s) != before
-    _fall_silent(state, now_s - max(0.0, since_s - presence.broker_s), at_s, outcome)
+    _mark_missing(state, now_s - max(0.0, since_s - presence.broker_s), at_s, outcome)
     return outcome
 
 
@@ -41,14 +46,14 @@ def _whole(state: ServiceState) -> Subject:
     return Subject(state.service, WHOLE, WHOLE, {}, "1m", state.presence.broker_s)
 
 
-def _fall_silent(state: ServiceState, now_s: float, at_s: float, outcome: Outcome) -> None:
+def _mark_missing(state: ServiceState, now_s: float, at_s: float, outcome: Outcome) -> None:
     """Mark firing series that give no more data."""
     usual_s = no_data.silence_limit_s(state.presence)
     for key, series in state.series.items():
         if now_s - series.broker_s <= max(2 * no_data.LEAST_SILENCE_S, usual_s):
             continue
         for alarm in series.alarms.values():
-            if not fall_silent(alarm):
+            if not data_missing(alarm):
                 continue
             outcome.changed.add(key)
             if alarm.detection is not None:
@@ -58,7 +63,7 @@ def _fall_silent(state: ServiceState, now_s: float, at_s: float, outcome: Outcom
                 outcome.detections.append(alarm.detection)
 
 
-def speak_again(
+def data_again(
     state: ServiceState, items: list[Aggregate], book: RuleBook, outcome: Outcome
 ) -> None:
     """Closed windows of a service that was silent are healthy sights of its presence."""
@@ -70,7 +75,7 @@ def speak_again(
         verdict = Verdict(False, True, 0.0, None, None, None, 0.0, "data again")
         for rule in firing:
             alarm = presence.alarms[rule.id]
-            change = step(alarm, verdict, sight_of(item, None), rule)
+            change = step(alarm, verdict, observation_of(item, None), rule)
             publish(alarm, rule, verdict, _whole(state), float(item.end_s), change, book, outcome)
             outcome.presence_changed = True
 

@@ -4,40 +4,43 @@ from __future__ import annotations
 
 from typing import Any
 
-from liveops.correlation.state import Group
-from liveops.correlation.topology import Topology
+from liveops.incidents.bounds import rank
+from liveops.incidents.state import Group
+from liveops.incidents.topology import Topology
 from schema.incidents import Detection, signature, worst
 
 _DESCRIBED = 8
+_NAMED = 50
 
 
 def origin(group: Group, topology: Topology) -> str:
     """Most likely cause: a service none of whose dependencies is in the group; the earliest."""
     members = list(group.members.values())
     services = {item.service_name for item in members}
-    deepest = [i for i in members if not services & topology.below(i.service_name).keys()]
-    return min(deepest or members, key=_rank).service_name
-
-
-def _rank(item: Detection) -> tuple[float, float, str]:
-    return item.onset_s, -item.score, item.id
+    ends = {name for name in services if not services & topology.below(name).keys()}
+    deepest = [item for item in members if item.service_name in ends]
+    return min(deepest or members, key=rank).service_name
 
 
 def content(group: Group, topology: Topology) -> dict[str, Any]:
     """Values of the incident's fields as the group stands."""
-    members = sorted(group.members.values(), key=_rank)
+    members = sorted(group.members.values(), key=rank)
     service = origin(group, topology)
-    services = sorted({item.service_name for item in members})
+    services = sorted({item.service_name for item in members}.union(group.services))
     at_origin = [item for item in members if item.service_name == service]
     others = [name for name in services if name != service]
+    severities = [item.severity for item in members]
+    if group.gravest is not None:
+        severities.append(group.gravest)
     return {
         "title": _title(service, min(at_origin, key=_telling), others),
-        "description": _description(members, service, others),
-        "severity": worst([item.severity for item in members]),
+        "description": _description(members, service, others, group.dropped),
+        "severity": worst(severities),
         "service_name": service,
         "affected_services": services,
         "fingerprint": signature(service, [item.metric_type for item in at_origin]),
         "detections": members,
+        "detections_dropped": group.dropped,
         "stale": any(item.state == "no_data" for item in members),
         "offsets": {group.topic: {str(group.partition): [group.first_offset, group.last_offset]}},
     }
@@ -45,7 +48,7 @@ def content(group: Group, topology: Topology) -> dict[str, Any]:
 
 def _telling(item: Detection) -> tuple[bool, float, float, str]:
     """Order of what the title names: active, earliest, strongest."""
-    return item.state == "resolved", *_rank(item)
+    return item.state == "resolved", *rank(item)
 
 
 def _title(service: str, item: Detection, others: list[str]) -> str:
@@ -65,14 +68,17 @@ def _what(item: Detection) -> str:
     return f"{item.metric_type} {item.value:.4g}, {side} the usual {item.expected:.4g}"
 
 
-def _description(members: list[Detection], service: str, others: list[str]) -> str:
+def _description(members: list[Detection], service: str, others: list[str], dropped: int) -> str:
     lines = [f"Most likely origin: {service}."]
     if others:
-        lines.append(f"Also affected: {', '.join(others)}.")
+        unnamed = len(others) - _NAMED
+        named = ", ".join(others[:_NAMED]) + (f" and {unnamed} more" if unnamed > 0 else "")
+        lines.append(f"Also affected: {named}.")
     lines += [
         f"{item.service_name} {item.metric_type} ({item.detector}, {item.window}): {item.reason}."
         for item in members[:_DESCRIBED]
     ]
-    if len(members) > _DESCRIBED:
-        lines.append(f"And {len(members) - _DESCRIBED} more detections.")
+    more = max(0, len(members) - _DESCRIBED) + dropped
+    if more:
+        lines.append(f"And {more} more detections.")
     return "\n".join(lines)

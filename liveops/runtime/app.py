@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 import faust
 import structlog
 
 from liveops.kafka import batching, chunks
+from liveops.runtime.background import BackgroundService
+from liveops.runtime.exit_codes import STOP_CUT_SHORT
 from liveops.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -22,75 +21,46 @@ _FETCH_BYTES = 4 * 1024 * 1024
 STOP_DEADLINE_S = 14.0
 
 
-class Part(Protocol):
-    """Something that lives as long as the worker."""
-
-    async def start(self) -> None: ...
-
-    async def stop(self) -> None: ...
-
-
 class LiveOpsApp(faust.App):
-    """A Faust app that starts its parts before its consumer and stops them after it.
+    """A Faust app that starts its background services before its consumer and stops them after.
 
-    Parts outlive the streams, so a checkpoint loop can still acknowledge the last
+    They outlive the streams, so a checkpoint loop can still acknowledge the last
     events while Faust waits for its streams to run empty.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.parts: list[Part] = []
+        self.background: list[BackgroundService] = []
         #: Topics whose agents get whole chunks (liveops/kafka/batching.py).
         self.batched_topics: frozenset[str] = frozenset()
         #: After this long a graceful stop is cut; state is at the broker, nothing is lost.
         self.stop_deadline_s = STOP_DEADLINE_S
 
+    def faults(self) -> str:
+        """Why background services failed of late and were started again; "" when none did."""
+        return "; ".join(
+            filter(None, (getattr(service, "fault", "") for service in self.background))
+        )
+
     async def on_start(self) -> None:
-        """Start the parts in the order they were added."""
+        """Start the background services in the order they were added."""
         await super().on_start()
-        for part in self.parts:
-            await part.start()
+        for service in self.background:
+            await service.start()
 
     async def on_stop(self) -> None:
-        """Let Faust drain its streams first, then stop the parts in reverse."""
-        cut = threading.Timer(self.stop_deadline_s, os._exit, args=(1,))
+        """Let Faust drain its streams first, then stop the background services in reverse."""
+        cut = threading.Timer(self.stop_deadline_s, os._exit, args=(STOP_CUT_SHORT,))
         cut.daemon = True
         cut.start()
         await super().on_stop()
-        for part in reversed(self.parts):
+        for service in reversed(self.background):
             try:
-                await part.stop()
+                await service.stop()
             except Exception:
-                log.exception("part did not stop cleanly", part=type(part).__name__)
-
-
-class Loop:
-    """A part that runs one coroutine function until the worker stops."""
-
-    def __init__(self, run: Callable[[], Awaitable[None]], name: str) -> None:
-        self._run = run
-        self._name = name
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Start the task."""
-        self._task = asyncio.create_task(self._guarded(), name=self._name)
-
-    async def stop(self) -> None:
-        """Cancel the task and wait for its end."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _guarded(self) -> None:
-        while True:
-            try:
-                await self._run()
-                return
-            except Exception:
-                log.exception("background task failed, starting it again", task=self._name)
-                await asyncio.sleep(1.0)
+                log.exception(
+                    "background service did not stop cleanly", service=type(service).__name__
+                )
 
 
 def create_app(name: str, settings: Settings, *, port: int) -> LiveOpsApp:

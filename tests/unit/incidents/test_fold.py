@@ -5,9 +5,17 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from liveops.correlation.fold import GAP_S, HOLD_S, dismiss, fold, next_due_s, release
-from liveops.correlation.state import Command, Group, Groups, Source
-from liveops.correlation.topology import Topology
+from liveops.incidents.fold import (
+    HOLD_AT_MOST_S,
+    HOLD_S,
+    dismiss,
+    fold,
+    next_due_s,
+    release,
+)
+from liveops.incidents.matching import GAP_S
+from liveops.incidents.state import Command, Group, Groups, Source
+from liveops.incidents.topology import Topology
 from schema.incidents import Detection
 from schema.rules import Edge
 from tests.aggregates import BEGIN_S, detection
@@ -30,14 +38,15 @@ class Run:
 
     def take(self, *found: Detection) -> Run:
         for item in found:
-            source = Source("liveops.detections", 3, self.offset, self.now_s)
+            self.now_s = max(self.now_s, item.at_s)
+            source = Source("liveops.detections", 3, self.offset, self.now_s, self.now_s)
             self.commands += fold(self.groups, item, source, CALLS)
             self.offset += 1
         return self
 
     def wait(self, seconds: float) -> Run:
         self.now_s += seconds
-        self.commands += release(self.groups, CALLS, self.now_s)
+        self.commands += release(self.groups, CALLS, self.now_s, 0.0)
         return self
 
     @property
@@ -62,7 +71,7 @@ def test_a_leaf_opens_at_once_and_explains_itself() -> None:
 def test_a_caller_waits_for_a_deeper_cause() -> None:
     run = Run().take(detection("shop"))
     assert run.opened == []
-    assert next_due_s(run.groups) == NOW_S + HOLD_S
+    assert next_due_s(run.groups) == (NOW_S + 5 + HOLD_S, NOW_S + 5 + HOLD_AT_MOST_S)
     assert run.wait(HOLD_S).opened == ["shop"]
 
 
@@ -113,7 +122,11 @@ def test_after_the_gap_a_new_excursion_is_a_new_incident() -> None:
 
 def test_another_metric_of_a_recovered_service_is_a_new_incident() -> None:
     first = detection("x")
-    run = Run().take(first, resolved(first)).take(detection("x", metric_type="memory_mb"))
+    run = (
+        Run()
+        .take(first, resolved(first))
+        .take(detection("x", BEGIN_S + 360, metric_type="memory_mb"))
+    )
     assert run.opened == ["x", "x"]
 
 

@@ -5,32 +5,43 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from schema.incidents import Detection
+from schema.incidents import Detection, Severity
 
 #: Fields of an incident that a person may change as well as the correlator.
 EDITABLE = ("title", "description", "severity", "affected_services")
 
 
 class Group(Struct):
-    """Detections believed to have one cause. Times are epoch seconds of the log's clock."""
+    """Detections believed to have one cause. Times are epoch seconds of event time."""
 
     incident_id: str
     topic: str
     partition: int
     first_offset: int
     last_offset: int
+    #: Event time of its newest news.
     changed_s: float
     #: Wait until then for a deeper cause before an incident is opened; None once it is.
     hold_until_s: float | None
-    #: Newest state of each detection by id.
+    #: Newest state of the detections by id; of many, those that `bounds` keeps.
     members: dict[str, Detection] = {}
+    #: What the correlator's clock showed when the news came: a service may be behind it.
+    heard_s: float = 0.0
+    #: Wall clock: the wait ends then at the latest, however slow the slowest partition is.
+    hold_at_most_until_s: float = 0.0
+    #: How many were dropped, their services, and the gravest severity among them.
+    dropped: int = 0
+    services: list[str] = []
+    gravest: Severity | None = None
+    #: Ids of dropped ones whose excursion was not over.
+    under_way: set[str] = set()
     resolved: bool = False
     #: A person resolved the incident while it fired: its excursions stay quiet.
     dismissed: bool = False
     #: What the incident was last told; a field a person changed since is left alone.
-    told: dict[str, Any] = {}
+    last_published: dict[str, Any] = field(default_factory=dict, name="told")
 
     @property
     def opened(self) -> bool:
@@ -38,9 +49,22 @@ class Group(Struct):
         return self.hold_until_s is None
 
     @property
+    def quiet(self) -> bool:
+        """Whether every excursion is over."""
+        return not self.under_way and not self.active
+
+    @property
     def active(self) -> list[Detection]:
         """Members whose excursion is not over."""
         return [item for item in self.members.values() if item.state != "resolved"]
+
+    def during(self, time_s: float) -> list[Detection]:
+        """Members whose excursion was not over at an event time, whenever that was heard of."""
+        return [
+            item
+            for item in self.members.values()
+            if item.state != "resolved" or item.at_s >= time_s
+        ]
 
 
 #: Open groups by incident id.
@@ -49,12 +73,13 @@ Groups = dict[str, Group]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a detection was read, and the log's time there."""
+    """Where a detection was read, and what the correlator's and the wall clock showed then."""
 
     topic: str
     partition: int
     offset: int
-    time_s: float
+    clock_s: float
+    now_s: float
 
 
 @dataclass(frozen=True, slots=True)

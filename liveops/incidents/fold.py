@@ -1,0 +1,198 @@
+"""The correlator: detections in, commands on incidents out. Pure, and by event time only:
+what was heard when changes nothing, so a backlog gives the incidents that live data gave.
+
+A detection joins a group of its own service, of a service it depends on (a fault spreads
+from the callee to its callers), or becomes the deeper cause of a group of its callers;
+otherwise it starts one. Two causes with one common caller stay two groups.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from liveops.incidents.bounds import MAX_SERVICES, prune
+from liveops.incidents.matching import GAP_S, above, callers, chosen
+from liveops.incidents.state import EDITABLE, Command, Group, Groups, Source
+from liveops.incidents.topology import Topology
+from liveops.incidents.wording import content, origin
+from schema.ids import derived_id
+from schema.incidents import Detection, worst
+
+#: How long, in event time, a service that depends on others waits for a deeper cause.
+HOLD_S = 1.5
+#: And in the time of the wall clock: a late cause then joins what has been opened.
+HOLD_AT_MOST_S = 4.0
+
+
+def fold(groups: Groups, detection: Detection, source: Source, topology: Topology) -> list[Command]:
+    """Apply one detection; changes `groups`. A repeat changes nothing."""
+    known = next((g for g in groups.values() if detection.id in g.members), None)
+    if known is not None:
+        if known.members[detection.id] == detection:
+            return []
+        return _update(known, detection, source, topology)
+    dropped = next((g for g in groups.values() if detection.id in g.under_way), None)
+    if dropped is not None:
+        return _update_dropped(dropped, detection, source, topology)
+    if detection.state == "resolved":
+        return []
+    joined = chosen(groups, detection, topology)
+    if joined is not None:
+        return _update(joined, detection, source, topology)
+    explained = callers(groups, detection, topology)
+    if explained:
+        merged = [c for other in explained[1:] for c in _merge(groups, other, explained[0])]
+        return merged + _update(explained[0], detection, source, topology)
+    group = _start(detection, source, topology)
+    groups[group.incident_id] = group
+    return [] if not group.opened else [_open(group, topology)]
+
+
+def release(groups: Groups, topology: Topology, clock_s: float, now_s: float) -> list[Command]:
+    """Open what was held long enough, deepest causes first, and forget old quiet groups.
+
+    `clock_s` is the event time up to which everything has been heard, `now_s` the wall clock.
+    """
+    commands: list[Command] = []
+    due = [group for group in groups.values() if _is_due(group, clock_s, now_s)]
+    for group in sorted(due, key=lambda g: (_has_deeper(g, due, topology), g.incident_id)):
+        commands += _settle(groups, group, topology)
+    for group in list(groups.values()):
+        if group.quiet and clock_s > _over_s(group):
+            del groups[group.incident_id]
+    return commands
+
+
+def _is_due(group: Group, clock_s: float, now_s: float) -> bool:
+    if group.hold_until_s is None:
+        return False
+    return group.hold_until_s <= clock_s or group.hold_at_most_until_s <= now_s
+
+
+def next_due_s(groups: Groups) -> tuple[float, float]:
+    """What correlator's or wall clock must show for `release` to do something; inf for never."""
+    held = [group for group in groups.values() if group.hold_until_s is not None]
+    times = [group.hold_until_s for group in held if group.hold_until_s is not None]
+    times += [_over_s(g) for g in groups.values() if g.hold_until_s is None and g.quiet]
+    return (
+        min(times, default=float("inf")),
+        min((group.hold_at_most_until_s for group in held), default=float("inf")),
+    )
+
+
+def _over_s(group: Group) -> float:
+    """Until when a quiet group may still take something in."""
+    return max(group.changed_s, group.heard_s) + GAP_S
+
+
+def dismiss(groups: Groups, incident_ids: set[str]) -> None:
+    """A person resolved these while they fired: their excursions stay quiet."""
+    for incident_id in incident_ids & groups.keys():
+        group = groups[incident_id]
+        group.dismissed = group.dismissed or not group.resolved
+
+
+def _start(detection: Detection, source: Source, topology: Topology) -> Group:
+    hold_s = detection.at_s + HOLD_S if topology.calls_any(detection.service_name) else None
+    return Group(
+        incident_id=derived_id("incident", detection.id),
+        topic=source.topic,
+        partition=source.partition,
+        first_offset=source.offset,
+        last_offset=source.offset,
+        changed_s=detection.at_s,
+        heard_s=source.clock_s,
+        hold_until_s=hold_s,
+        hold_at_most_until_s=source.now_s + HOLD_AT_MOST_S,
+        members={detection.id: detection},
+    )
+
+
+def _update(
+    group: Group, detection: Detection, source: Source, topology: Topology
+) -> list[Command]:
+    group.members[detection.id] = detection
+    prune(group)
+    group.last_offset = max(group.last_offset, source.offset)
+    _heard(group, detection, source)
+    return _tell(group, topology) if group.opened and not group.dismissed else []
+
+
+def _heard(group: Group, detection: Detection, source: Source) -> None:
+    group.changed_s = max(group.changed_s, detection.at_s)
+    group.heard_s = max(group.heard_s, source.clock_s)
+
+
+def _update_dropped(
+    group: Group, detection: Detection, source: Source, topology: Topology
+) -> list[Command]:
+    """One of the many of which only the id is known: what counts is whether it is over."""
+    if detection.state == "resolved":
+        group.under_way.discard(detection.id)
+        _heard(group, detection, source)
+    group.last_offset = max(group.last_offset, source.offset)
+    return _tell(group, topology) if group.opened and not group.dismissed and group.quiet else []
+
+
+def _tell(group: Group, topology: Topology) -> list[Command]:
+    """The change that brings the incident up to the group."""
+    quiet = group.quiet
+    status: Literal["open", "resolved"] | None = None
+    if quiet and not group.resolved:
+        status = "resolved"
+    elif group.resolved and not quiet:
+        status = "open"
+    group.resolved = quiet
+    before, values = group.last_published, content(group, topology)
+    group.last_published = _human(values)
+    return [Command("change", group, values, before, status)]
+
+
+def _open(group: Group, topology: Topology) -> Command:
+    group.hold_until_s = None
+    values = content(group, topology)
+    group.last_published = _human(values)
+    return Command("open", group, values, {})
+
+
+def _human(values: dict[str, Any]) -> dict[str, Any]:
+    """What a person may change too."""
+    return {name: values[name] for name in EDITABLE}
+
+
+def _settle(groups: Groups, group: Group, topology: Topology) -> list[Command]:
+    """End of the wait: join the group of a deeper cause, or open an incident."""
+    first = origin(group, topology)
+    others = {name: other for name, other in groups.items() if other is not group}
+    for item in (i for i in group.active if i.service_name == first):
+        target = above(others, item, topology)
+        if target is not None:
+            _merge(groups, group, target)
+            return _tell(target, topology) if target.opened else []
+    commands = [_open(group, topology)]
+    return commands + (_tell(group, topology) if group.quiet else [])
+
+
+def _merge(groups: Groups, gone: Group, into: Group) -> list[Command]:
+    """Move the members; an incident that exists is resolved with a pointer."""
+    into.members = gone.members | into.members
+    into.dropped += gone.dropped
+    into.services = sorted({*into.services, *gone.services})[:MAX_SERVICES]
+    into.under_way |= gone.under_way
+    if gone.gravest is not None:
+        into.gravest = worst([gone.gravest, into.gravest or gone.gravest])
+    prune(into)
+    into.first_offset = min(into.first_offset, gone.first_offset)
+    into.last_offset = max(into.last_offset, gone.last_offset)
+    into.changed_s = max(into.changed_s, gone.changed_s)
+    into.heard_s = max(into.heard_s, gone.heard_s)
+    del groups[gone.incident_id]
+    if not gone.opened:
+        return []
+    note = f"Merged into incident {into.incident_id}."
+    return [Command("change", gone, {}, {}, "resolved", note)]
+
+
+def _has_deeper(group: Group, due: list[Group], topology: Topology) -> bool:
+    below = topology.below(origin(group, topology)).keys()
+    return any(origin(other, topology) in below for other in due if other is not group)

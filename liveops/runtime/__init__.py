@@ -1,0 +1,1 @@
+"""What keeps a worker running: its app, background tasks, retries, recovery, watchdog."""

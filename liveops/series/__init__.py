@@ -1,0 +1,1 @@
+"""Which series and services are known, and which may be forgotten. Pure."""
