@@ -14,6 +14,7 @@ from liveops.clock import SystemClock
 from liveops.deps import Deps
 from liveops.security.tokens import ingest_token, user_token
 from liveops.settings import Settings
+from web.connection import EdgeRunner
 from web.routing import Route
 from web.server import application
 
@@ -45,11 +46,18 @@ class Config:
             listener()
 
 
+class EdgeTestServer(TestServer):
+    """A test server over our connections, as the workers are."""
+
+    async def _make_runner(self, **options: Any) -> EdgeRunner:
+        return EdgeRunner(self.app, **options)
+
+
 @asynccontextmanager
 async def edge(*routes: Route, deps: Deps | None = None) -> AsyncIterator[Client]:
     """The routes behind all middleware, on a free port."""
     server = application(list(routes), deps or deps_without_stores())
-    async with TestClient(TestServer(server)) as client:
+    async with TestClient(EdgeTestServer(server)) as client:
         yield client
 
 
