@@ -20,6 +20,8 @@ from schema.times import format_time, parse_time_s
 MAX_TAGS = 16
 MAX_TAG_CHARS = 256
 MAX_FUTURE_S = 600.0
+#: Marks the series that count what is over the limits; clients may not use it.
+OVERFLOW_TAG = "liveops_overflow"
 
 ServiceName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._/-]{1,128}\Z")]
 MetricType = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:/-]{1,128}\Z")]
@@ -88,53 +90,68 @@ def read_metric(item: object, now_s: float, max_age_s: float, *, with_id: bool =
     ahead, at most `max_age_s` behind. The id is "" unless given (`with_id`).
     """
     try:
-        got = msgspec.convert(item, KeyedMetricIn if with_id else MetricIn)
+        sent = msgspec.convert(item, KeyedMetricIn if with_id else MetricIn)
     except msgspec.ValidationError as error:
-        raise MetricFault(*_where(str(error))) from None
-    if not math.isfinite(got.value):
-        raise MetricFault(["value"], "must be a finite number")
-    if len(got.tags) > MAX_TAGS:
-        raise MetricFault(["tags"], f"at most {MAX_TAGS} tags")
-    for name, text in got.tags.items():
+        raise fault_of(error) from None
+    verdict = judge(sent, now_s, max_age_s)
+    if isinstance(verdict, MetricFault):
+        raise verdict
+    return verdict
+
+
+def judge(sent: MetricIn, now_s: float, max_age_s: float) -> Metric | MetricFault:
+    """`read_metric` of an object of the right form; a fault is returned, not raised."""
+    if not math.isfinite(sent.value):
+        return MetricFault(["value"], "must be a finite number")
+    fault = _fault_of_tags(sent.tags) if sent.tags else None
+    if fault is not None:
+        return fault
+    time_s = now_s
+    if sent.timestamp is not None:
+        read_s = _read_time(sent.timestamp, now_s, max_age_s)
+        if isinstance(read_s, MetricFault):
+            return read_s
+        time_s = read_s
+    identity = ""
+    if isinstance(sent, KeyedMetricIn) and sent.id:
+        try:
+            identity = str(UUID(sent.id))
+        except ValueError:
+            return MetricFault(["id"], "not a UUID")
+    return Metric(identity, sent.service_name, sent.metric_type, sent.value, sent.tags, time_s)
+
+
+def _fault_of_tags(tags: dict[str, str]) -> MetricFault | None:
+    if len(tags) > MAX_TAGS:
+        return MetricFault(["tags"], f"at most {MAX_TAGS} tags")
+    for name, text in tags.items():
         if not name or len(name) > MAX_TAG_CHARS or len(text) > MAX_TAG_CHARS:
-            raise MetricFault(["tags", name[:64]], f"1 to {MAX_TAG_CHARS} characters")
+            return MetricFault(["tags", name[:64]], f"1 to {MAX_TAG_CHARS} characters")
         if "\x00" in name or "\x00" in text:
-            raise MetricFault(["tags", name[:64]], "NUL is not allowed")
-    time_s = _read_time(got.timestamp, now_s, max_age_s)
-    given = getattr(got, "id", None)
-    identity = _read_id(given) if given else ""
-    return Metric(
-        identity,
-        got.service_name,
-        got.metric_type,
-        got.value,
-        got.tags,
-        time_s,
-    )
+            return MetricFault(["tags", name[:64]], "NUL is not allowed")
+    if OVERFLOW_TAG in tags:
+        return MetricFault(["tags", OVERFLOW_TAG], "is reserved")
+    return None
 
 
-def _read_id(given: str) -> str:
-    try:
-        return str(UUID(given))
-    except ValueError:
-        raise MetricFault(["id"], "not a UUID") from None
-
-
-def _read_time(stamp: float | str | None, now_s: float, max_age_s: float) -> float:
-    if stamp is None:
-        return now_s
+def _read_time(stamp: float | str, now_s: float, max_age_s: float) -> float | MetricFault:
     if isinstance(stamp, str):
         try:
             stamp = parse_time_s(stamp)
         except (ValueError, OverflowError):
-            raise MetricFault(["timestamp"], "not RFC 3339 with an offset") from None
+            return MetricFault(["timestamp"], "not RFC 3339 with an offset")
     if not math.isfinite(stamp):
-        raise MetricFault(["timestamp"], "must be finite")
+        return MetricFault(["timestamp"], "must be finite")
     if stamp > now_s + MAX_FUTURE_S:
-        raise MetricFault(["timestamp"], "more than 10 minutes in the future", "future")
+        return MetricFault(["timestamp"], "more than 10 minutes in the future", "future")
     if stamp < now_s - max_age_s:
-        raise MetricFault(["timestamp"], "older than the retention", "too_old")
+        return MetricFault(["timestamp"], "older than the retention", "too_old")
     return stamp
+
+
+def fault_of(error: msgspec.ValidationError) -> MetricFault:
+    """The fault of an object that is not of the right form."""
+    return MetricFault(*_where(str(error)))
 
 
 _PATH = re.compile(r" - at `(?:key in )?\$([^`]*)`$")

@@ -13,6 +13,7 @@ from liveops.redis import keys
 from schema.incidents import worst
 from schema.times import format_time
 from web.models.metrics import ServiceList
+from web.paging import PAGE, page_of
 from web.routing import Access, Route, json_response
 
 #: Services seen within this time are listed.
@@ -35,8 +36,9 @@ def routes(deps: Deps) -> list[Route]:
             await _add_live(deps, found, now_s)
         except Unavailable:
             degraded.append("redis")
-        items = [_public(found[name], now_s) for name in sorted(found)]
-        answer: dict[str, Any] = {"items": items, "next_cursor": None}
+        page, cursor = page_of(request, found.values(), lambda item: [item["service_name"]])
+        items = [_public(item, now_s) for item in page]
+        answer: dict[str, Any] = {"items": items, "next_cursor": cursor}
         if degraded:
             answer["degraded"] = degraded
         return json_response(answer)
@@ -49,6 +51,7 @@ def routes(deps: Deps) -> list[Route]:
             Access.READ,
             "Services with their health, metric types and when they were last seen",
             response_model=ServiceList,
+            query=PAGE,
         )
     ]
 

@@ -99,7 +99,7 @@ class Service(BaseModel):
 
 
 class ServiceList(BaseModel):
-    """All services seen within a day."""
+    """Services seen within a day, by name."""
 
     items: list[Service]
     next_cursor: str | None

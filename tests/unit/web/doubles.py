@@ -66,9 +66,9 @@ def bearer(role: str = "ENGINEER", ttl_s: int = 60) -> dict[str, str]:
     return header(user_token(SECRET, "ada", [role], SystemClock().now_s(), ttl_s))
 
 
-def ingest_bearer() -> dict[str, str]:
-    """Authorization of an ingest token for all services."""
-    return header(ingest_token(SECRET, "t1", ["*"], SystemClock().now_s(), None))
+def ingest_bearer(services: list[str] | None = None) -> dict[str, str]:
+    """Authorization of an ingest token, for all services unless some are named."""
+    return header(ingest_token(SECRET, "t1", services or ["*"], SystemClock().now_s(), None))
 
 
 def header(token: str) -> dict[str, str]:
