@@ -30,7 +30,7 @@ WindowName = Literal["1m", "5m", "15m"]
 WINDOW_S: dict[str, int] = {"1m": 60, "5m": 300, "15m": 900}
 
 
-class MetricIn(Struct, frozen=True, forbid_unknown_fields=True):
+class MetricIn(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A metric object as clients write it."""
 
     service_name: ServiceName
@@ -40,13 +40,13 @@ class MetricIn(Struct, frozen=True, forbid_unknown_fields=True):
     timestamp: float | str | None = None
 
 
-class KeyedMetricIn(MetricIn, frozen=True, forbid_unknown_fields=True):
+class KeyedMetricIn(MetricIn, frozen=True, forbid_unknown_fields=True, gc=False):
     """A metric object on `metrics.raw`, which may carry its id."""
 
     id: str | None = None
 
 
-class Metric(Struct, frozen=True):
+class Metric(Struct, frozen=True, gc=False):
     """One accepted measurement; `timestamp_s` is event time in epoch seconds."""
 
     id: str

@@ -30,8 +30,9 @@ _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _ITEM = msgspec.json.Decoder(MetricIn)
 _ANY = msgspec.json.Decoder(msgspec.Raw)
 _SPACE = b" \t\r\n"
-#: The beginning of `{"metrics": …}`.
-_WRAPPER = re.compile(rb'[ \t\r\n]*+\{[ \t\r\n]*+"metrics"[ \t\r\n]*+:[ \t\r\n]*+')
+_BLOCK_BYTES = 32_768
+#: The beginning of `{"metrics": …}`; nobody needs more blanks than these.
+_WRAPPER = re.compile(rb'\{[ \t\r\n]{0,999}"metrics"[ \t\r\n]{0,999}:[ \t\r\n]{0,999}')
 
 
 async def split(body: bytes, content_type: str) -> list[bytes]:
@@ -60,19 +61,19 @@ async def _split_lines(body: bytes) -> list[bytes]:
 
 
 async def _split_json(body: bytes) -> list[bytes]:
-    wrapper = _WRAPPER.match(body)
+    start = await _skip_blanks(body, 0)
+    wrapper = _WRAPPER.match(body, start)
     if wrapper is not None:
         if body[wrapper.end() : wrapper.end() + 1] != b"[":
             _check_json(body)
             raise InvalidInput("metrics is no list", [Issue(["metrics"], "must be a list")])
         items, end = await _split_array(body, wrapper.end())
-        rest = body[end:].strip(_SPACE)
-        if rest[:1] == b",":
+        end = await _skip_blanks(body, end)
+        if body[end : end + 1] == b",":
             raise InvalidInput("unknown field", [Issue([], "only metrics may be here")])
-        if rest != b"}":
+        if body[end : end + 1] != b"}" or await _skip_blanks(body, end + 1) < len(body):
             _refuse("what follows the metrics")
         return items
-    start = len(body) - len(body.lstrip(_SPACE))
     if body[start : start + 1] != b"[":
         return [body]
     if len(body) <= _ONE_CALL_BYTES and body.count(b",") <= _ONE_CALL_COMMAS:
@@ -84,9 +85,23 @@ async def _split_json(body: bytes) -> list[bytes]:
             _check_number(items)
             return items
     items, end = await _split_array(body, start)
-    if body[end:].strip(_SPACE):
+    if await _skip_blanks(body, end) < len(body):
         _refuse("what follows the list")
     return items
+
+
+async def _skip_blanks(body: bytes, at: int) -> int:
+    """Where the next byte stands that is no blank; of long blanks a block at a time."""
+    slices = Slices()
+    while at < len(body):
+        block = body[at : at + _BLOCK_BYTES]
+        rest = len(block.lstrip(_SPACE))
+        if rest:
+            return at + len(block) - rest
+        at += len(block)
+        if slices.is_over:
+            await slices.rest()
+    return at
 
 
 async def _split_array(body: bytes, start: int) -> tuple[list[bytes], int]:

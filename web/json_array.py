@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-_BLOCK_BYTES = 65_536
+_BLOCK_BYTES = 32_768
 _QUOTE, _BACKSLASH, _COMMA, _SPACE = b'"'[0], b"\\"[0], b","[0], b" \t\r\n"
 #: What each byte does outside of texts: brackets change the depth.
 _STEP = np.zeros(256, np.int8)

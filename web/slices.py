@@ -6,7 +6,7 @@ import asyncio
 import time
 
 #: Work this long, then let the others run.
-SLICE_S = 0.003
+SLICE_S = 0.002
 
 
 class Slices:

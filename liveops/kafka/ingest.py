@@ -17,6 +17,8 @@ from schema.topics import RAW
 PER_RECORD = 500
 #: After this much work others may run; a record costs as much as so many bytes of it.
 _PAUSE_BYTES, _RECORD_BYTES = 32_768, 256
+#: Records of one call that wait for their acknowledgement at once.
+_UNDER_WAY = 500
 
 
 def records(metrics: list[Metric]) -> Iterator[tuple[str, bytes]]:
@@ -40,11 +42,14 @@ async def publish(producer: Producer, metrics: list[Metric]) -> None:
     Encoding many metrics takes long, so the first records leave before the last are made.
     """
     sends: list[asyncio.Task[object]] = []
-    since = 0
+    since = _PAUSE_BYTES  # sorting by service has taken some time already
     for service, value in records(metrics):
         sends.append(asyncio.create_task(producer.send(RAW, service, value)))
         since += len(value) + _RECORD_BYTES
-        if since >= _PAUSE_BYTES:
+        if len(sends) == _UNDER_WAY:
+            await asyncio.gather(*sends)
+            sends.clear()
+        elif since >= _PAUSE_BYTES:
             since = 0
             await asyncio.sleep(0)
     await asyncio.gather(*sends)
