@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
 from aiohttp import web
 
 from liveops.deps import Deps
-from liveops.errors import Unavailable
-from liveops.postgres.history import read_windows
-from liveops.redis import keys
-from liveops.windows.grouping import Point, group_by, newest
+from liveops.postgres.history import WindowQuery
+from liveops.windows.grouping import group_by
 from schema.metrics import POINT_FIELDS, WINDOW_S
-from schema.times import parse_time_s
 from web.models.metrics import AggregatedAnswer
-from web.routing import Access, Query, Route, json_response
+from web.routing import Access, Query, Route
+from web.slices import Slices
 from web.spans import invalid, metric_of, service_of, span_of
+from web.window_history import Found, Point, SeriesName, collect
 
 DEFAULT_SPAN_S = 3600.0
+_POINT = ("start", "end", *POINT_FIELDS)
 
 
 def routes(deps: Deps) -> list[Route]:
@@ -33,7 +34,9 @@ def routes(deps: Deps) -> list[Route]:
             "/api/metrics/aggregated",
             get,
             Access.READ,
-            "Windows of a service, the newest included while still open",
+            "Windows of a service, the newest included while still open. An answer holds at most "
+            "50,000 windows; older ones are then left out whole and `truncated` is true: ask "
+            "again with `to` = the earliest start that came",
             response_model=AggregatedAnswer,
             query=(
                 Query("service", "Service name", required=True),
@@ -57,69 +60,45 @@ async def _get(deps: Deps, request: web.Request) -> web.StreamResponse:
     if tag is not None and not 1 <= len(tag) <= 256:
         raise invalid("group_by", "1 to 256 characters")
     from_s, to_s = span_of(request, deps.clock.now_s(), DEFAULT_SPAN_S)
-    points, degraded = await collect(deps, service, metric, window, from_s, to_s)
+    query = WindowQuery(service, metric, window, from_s, to_s, mergeable=tag is not None)
+    found = await collect(deps, query)
     if tag is not None:
-        points = group_by(points, tag, WINDOW_S[window])
-    answer: dict[str, Any] = {"window": window, "series": _series(service, points)}
-    if degraded:
-        answer["degraded"] = degraded
-    return json_response(answer)
+        found.series = await _grouped(found.series, tag, WINDOW_S[window])
+    return web.Response(body=await _encoded(query, found), content_type="application/json")
 
 
-async def collect(
-    deps: Deps, service: str, metric: str | None, window: str, from_s: float, to_s: float
-) -> tuple[list[Point], list[str]]:
-    """Points of [from, to) and which part could not be asked.
-
-    Without Redis the answer lacks open windows; without PostgreSQL it lacks history;
-    raises Unavailable when neither answers.
-    """
-    degraded: list[str] = []
-    points: list[Point] = []
-    try:
-        points += await _from_redis(deps, service, window)
-    except Unavailable:
-        degraded.append("redis")
-    try:
-        points += await read_windows(deps.database, service, metric, window, from_s, to_s)
-    except Unavailable:
-        if degraded:
-            raise
-        degraded.append("postgres")
-    chosen = [
-        point
-        for point in points
-        if (metric is None or point["metric_type"] == metric)
-        and from_s <= parse_time_s(point["start"]) < to_s
-    ]
-    return newest(chosen), degraded
+async def _grouped(
+    series: dict[SeriesName, dict[str, Point]], tag: str, window_s: int
+) -> dict[SeriesName, dict[str, Point]]:
+    """Series merged by a tag's value; in a thread, one start at a time."""
+    by_start: dict[str, list[Point]] = {}
+    for points in series.values():
+        for start, point in points.items():
+            by_start.setdefault(start, []).append(point)
+    merged = Found()
+    for members in by_start.values():
+        for point in await asyncio.to_thread(group_by, members, tag, window_s):
+            merged.add(point)
+    return merged.series
 
 
-async def _from_redis(deps: Deps, service: str, window: str) -> list[Point]:
-    async with deps.cache.guard() as client:
-        pipe = client.pipeline(transaction=False)
-        pipe.hvals(keys.aggregates(service, window))
-        pipe.zrange(keys.closed(service, window), 0, -1)
-        current, closed = await pipe.execute()
-    points: list[Point] = [orjson.loads(text) for text in current]
-    for text in closed:
-        points += orjson.loads(text)
-    return points
-
-
-def _series(service: str, points: list[Point]) -> list[dict[str, Any]]:
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for point in points:
-        key = (point["metric_type"], tuple(sorted(point["tags"].items())))
-        series = found.setdefault(
-            key,
-            {
-                "service_name": service,
-                "metric_type": point["metric_type"],
-                "tags": point["tags"],
-                "points": [],
-            },
-        )
-        public = {name: point[name] for name in ("start", "end", *POINT_FIELDS)}
-        series["points"].append(public)
-    return list(found.values())
+async def _encoded(query: WindowQuery, found: Found) -> bytes:
+    """The answer, series by series and point by point: whole it would take too long."""
+    texts: list[bytes] = []
+    slices = Slices()
+    for (metric_type, tags), points in sorted(found.series.items()):
+        encoded: list[bytes] = []
+        for start in sorted(points):
+            if slices.is_over:
+                await slices.rest()
+            point = points[start]
+            encoded.append(orjson.dumps({name: point[name] for name in _POINT}))
+        named = {"service_name": query.service, "metric_type": metric_type, "tags": dict(tags)}
+        texts.append(orjson.dumps(named)[:-1] + b',"points":[' + b",".join(encoded) + b"]}")
+    more: dict[str, Any] = {}
+    if found.truncated:
+        more["truncated"] = True
+    if found.degraded:
+        more["degraded"] = found.degraded
+    head = orjson.dumps({"window": query.window} | more)
+    return head[:-1] + b',"series":[' + b",".join(texts) + b"]}"

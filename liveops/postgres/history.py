@@ -8,40 +8,53 @@ from typing import Any
 from liveops.postgres.database import Database
 from liveops.postgres.queries import load
 from schema.metrics import POINT_FIELDS, Metric
-from schema.times import format_time, to_datetime
+from schema.times import format_edge, to_datetime
 
-#: Most windows one query reads.
-MAX_WINDOWS = 50_000
+_PLAIN_COLUMNS = (
+    "metric_type", "tags", "revision", *(name for name in POINT_FIELDS if name != "final")
+)  # fmt: skip
 
 
-async def read_windows(
-    database: Database, service: str, metric: str | None, window: str, from_s: float, to_s: float
-) -> list[dict[str, Any]]:
-    """Closed windows as points (see agents.windows.live.point_json); raises Unavailable."""
+@dataclass(frozen=True, slots=True)
+class WindowQuery:
+    """Which windows: a service, perhaps one metric, a window's name, starts [from, to).
+
+    Times are epoch seconds. `mergeable`: with what is needed to merge windows of series.
+    """
+
+    service: str
+    metric: str | None
+    window: str
+    from_s: float
+    to_s: float
+    mergeable: bool = False
+
+
+async def read_windows(database: Database, query: WindowQuery, limit: int) -> list[Any]:
+    """Rows of closed windows, newest first, for `point_of`; raises Unavailable."""
     async with database.connection() as con:
-        rows = await con.fetch(
+        rows: list[Any] = await con.fetch(
             load("history")["windows"],
-            service,
-            window,
-            to_datetime(from_s),
-            to_datetime(to_s),
-            metric,
-            MAX_WINDOWS,
+            query.service,
+            query.window,
+            to_datetime(query.from_s),
+            to_datetime(query.to_s),
+            query.metric,
+            query.mergeable,
+            limit,
         )
-    return [_point(row) for row in rows]
+    return rows
 
 
-def _point(row: Any) -> dict[str, Any]:
-    point: dict[str, Any] = {
-        "metric_type": row["metric_type"],
-        "tags": row["tags"],
-        "start": format_time(row["start"].timestamp()),
-        "end": format_time(row["end"].timestamp()),
-        "final": True,
-        "revision": row["revision"],
-        "histogram": row["histogram"],
-    }
-    return point | {name: row[name] for name in POINT_FIELDS if name != "final"}
+def point_of(row: Any) -> dict[str, Any]:
+    """A row as the point that clients see, and its histogram if it was asked for."""
+    point: dict[str, Any] = {name: row[name] for name in _PLAIN_COLUMNS}
+    point["start"] = format_edge(row["start"].timestamp())
+    point["end"] = format_edge(row["end"].timestamp())
+    point["final"] = True
+    if row["histogram"] is not None:
+        point["histogram"] = row["histogram"]
+    return point
 
 
 @dataclass(frozen=True, slots=True)

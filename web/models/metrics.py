@@ -81,10 +81,14 @@ class Series(BaseModel):
 
 
 class AggregatedAnswer(BaseModel):
-    """Series of a service; `degraded` names parts that could not be asked."""
+    """Series of a service; `degraded` names parts that could not be asked.
+
+    `truncated`: the span holds older windows than these; `to` leads to them.
+    """
 
     window: Literal["1m", "5m", "15m"]
     series: list[Series]
+    truncated: bool | None = None
     degraded: list[str] | None = None
 
 
