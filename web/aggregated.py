@@ -10,11 +10,11 @@ from aiohttp import web
 
 from liveops.deps import Deps
 from liveops.postgres.history import WindowQuery
+from liveops.slices import Slices
 from liveops.windows.grouping import group_by
 from schema.metrics import POINT_FIELDS, WINDOW_S
 from web.models.metrics import AggregatedAnswer
 from web.routing import Access, Query, Route
-from web.slices import Slices
 from web.spans import invalid, metric_of, service_of, span_of
 from web.window_history import Found, Point, SeriesName, collect
 

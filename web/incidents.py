@@ -26,7 +26,7 @@ from web.models.incidents import (
     IncidentPatch,
 )
 from web.paging import PAGE, encode_place, limit_of, page_of
-from web.routing import Access, Route, json_response
+from web.routing import Access, Route, json_response, list_response
 
 #: Incidents a new listener is told at first.
 SNAPSHOT = 50
@@ -110,9 +110,7 @@ class IncidentCalls:
         found = await store.list_incidents(self._deps.database, filter_of(request), limit + 1)
         page, more = found[:limit], len(found) > limit
         cursor = encode_place(page[-1].detected_at_s, page[-1].id) if more else None
-        return json_response(
-            {"items": [public_incident(item) for item in page], "next_cursor": cursor}
-        )
+        return await list_response(page, public_incident, next_cursor=cursor)
 
     async def read(self, request: web.Request) -> web.StreamResponse:
         """GET /api/incidents/{id}."""

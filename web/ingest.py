@@ -19,6 +19,7 @@ from liveops.kafka.ingest import publish
 from liveops.metrics import METRICS_ACCEPTED
 from liveops.postgres import idempotency
 from liveops.security.principal import Principal
+from liveops.slices import Slices
 from schema.ids import idempotent_metric_id
 from schema.metrics import Metric, MetricFault
 from web.bodies import read_body
@@ -26,7 +27,6 @@ from web.ingest_body import MAX_ITEMS, NDJSON, read_item, split
 from web.models.metrics import Accepted, MetricBody
 from web.problems import Problem
 from web.routing import Access, Query, Route
-from web.slices import Slices
 
 KEY_HEADER = "Idempotency-Key"
 MAX_KEY_CHARS = 255

@@ -14,10 +14,10 @@ from typing import NoReturn
 import msgspec
 
 from liveops.errors import InvalidInput, Issue
+from liveops.slices import Slices
 from schema.metrics import Metric, MetricFault, MetricIn, fault_of, judge
 from web.json_array import ArraySplitter, NotAnArray, lines_of
 from web.problems import Problem
-from web.slices import Slices
 
 NDJSON = "application/x-ndjson"
 #: Items of one body.

@@ -6,11 +6,12 @@ import html
 import re
 from typing import Any
 
+import orjson
 from aiohttp import web
 from pydantic import BaseModel
 
 from liveops import __version__
-from web.routing import Access, Route, json_response
+from web.routing import Access, Route
 
 _REF = "#/components/schemas/{model}"
 _PROBLEM = {
@@ -41,10 +42,10 @@ _WHO = {
 def routes(service: str, documented: list[Route]) -> list[Route]:
     """The two documentation routes of a service."""
     document = describe(service, documented)
-    page = _page(document)
+    encoded, page = orjson.dumps(document), _page(document)
 
     async def as_json(request: web.Request) -> web.StreamResponse:
-        return json_response(document)
+        return web.Response(body=encoded, content_type="application/json")
 
     async def as_page(request: web.Request) -> web.StreamResponse:
         return web.Response(text=page, content_type="text/html")

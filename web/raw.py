@@ -6,9 +6,10 @@ from aiohttp import web
 
 from liveops.deps import Deps
 from liveops.postgres.history import RawQuery, read_raw
+from schema.metrics import Metric
 from web.models.metrics import RawPage
 from web.paging import PAGE, decode_place, encode_place, limit_of
-from web.routing import Access, Query, Route, json_response
+from web.routing import Access, Query, Route, list_response
 from web.spans import metric_of, service_of, span_of
 
 DEFAULT_SPAN_S = 7 * 86_400.0
@@ -30,12 +31,8 @@ def routes(deps: Deps) -> list[Route]:
         )
         found = await read_raw(deps.database, query)
         page, more = found[:limit], len(found) > limit
-        return json_response(
-            {
-                "items": [metric.public() for metric in page],
-                "next_cursor": encode_place(page[-1].timestamp_s, page[-1].id) if more else None,
-            }
-        )
+        cursor = encode_place(page[-1].timestamp_s, page[-1].id) if more else None
+        return await list_response(page, Metric.public, next_cursor=cursor)
 
     return [
         Route(

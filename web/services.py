@@ -14,7 +14,7 @@ from schema.incidents import worst
 from schema.times import format_time
 from web.models.metrics import ServiceList
 from web.paging import PAGE, page_of
-from web.routing import Access, Route, json_response
+from web.routing import Access, Route, list_response
 
 #: Services seen within this time are listed.
 SEEN_WITHIN_S = 86_400.0
@@ -37,11 +37,10 @@ def routes(deps: Deps) -> list[Route]:
         except Unavailable:
             degraded.append("redis")
         page, cursor = page_of(request, found.values(), lambda item: [item["service_name"]])
-        items = [_public(item, now_s) for item in page]
-        answer: dict[str, Any] = {"items": items, "next_cursor": cursor}
-        if degraded:
-            answer["degraded"] = degraded
-        return json_response(answer)
+        more: dict[str, Any] = {"degraded": degraded} if degraded else {}
+        return await list_response(
+            page, lambda item: _public(item, now_s), next_cursor=cursor, **more
+        )
 
     return [
         Route(

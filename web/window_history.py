@@ -12,8 +12,8 @@ from liveops.deps import Deps
 from liveops.errors import Unavailable
 from liveops.postgres.history import WindowQuery, point_of, read_windows
 from liveops.redis import keys
+from liveops.slices import Slices
 from schema.times import parse_edge
-from web.slices import Slices
 
 Point = dict[str, Any]
 #: Metric type and sorted tags.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from liveops.postgres.database import Database
 from liveops.postgres.outbox import enqueue
 from liveops.postgres.queries import load
+from liveops.slices import in_slices
 from schema.config import TOPOLOGY_DECLARED
 from schema.rules import Edge
 from schema.topics import CONFIG
@@ -16,15 +19,16 @@ async def read_topology(database: Database) -> list[Edge]:
     """Edges of all sources; raises Unavailable."""
     async with database.connection() as con:
         rows = await con.fetch(load("config")["edges"])
-    return [
-        Edge(
-            caller=row["caller"],
-            callee=row["callee"],
-            source=row["source"],
-            last_seen_s=row["last_seen"].timestamp() if row["last_seen"] else None,
-        )
-        for row in rows
-    ]
+    return await in_slices(_edge, rows)
+
+
+def _edge(row: Any) -> Edge:
+    return Edge(
+        caller=row["caller"],
+        callee=row["callee"],
+        source=row["source"],
+        last_seen_s=row["last_seen"].timestamp() if row["last_seen"] else None,
+    )
 
 
 async def declare_topology(database: Database, edges: list[tuple[str, str]], now_s: float) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import BaseModel, ConfigDict, FailFast, Field, FiniteFloat, model_validator
 
 from web.models.fields import NO_NUL, Glob, Line, Moment, ServiceName, Severity
 
@@ -74,7 +74,8 @@ class TopologyBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    edges: list[EdgeBody] = Field(max_length=10_000)
+    # Collecting the faults of all edges would take long.
+    edges: Annotated[list[EdgeBody], FailFast()] = Field(max_length=10_000)
 
 
 class RuleAnswer(BaseModel):

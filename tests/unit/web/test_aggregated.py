@@ -172,7 +172,7 @@ async def test_none_is_503() -> None:
 async def test_others_have_their_turn_while_windows_are_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("web.slices.SLICE_S", 0.0)
+    monkeypatch.setattr("liveops.slices.SLICE_S", 0.0)
     stored = [window(minute, pod) for minute in range(10) for pod in range(200)]
     turns = 0
 

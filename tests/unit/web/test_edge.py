@@ -81,6 +81,15 @@ async def test_a_bad_body_is_refused_in_the_order_of_the_contract(
     assert (got, problem["status"]) == (status, status), problem
 
 
+async def test_a_body_of_too_many_values_is_413_and_of_many_faults_some_are_named() -> None:
+    async with edge(NOTES) as client:
+        many = b'{"text":[' + b"1," * 60_000 + b"1]}"
+        assert (await send(client, many, JSON))[0] == 413
+        strangers = ",".join(f'"n{number}":1' for number in range(1_000))
+        status, problem = await send(client, f"{{{strangers}}}".encode(), JSON)
+        assert (status, len(problem["errors"])) == (422, 20)
+
+
 async def test_a_chunked_body_over_the_limit_is_413() -> None:
     async def chunks() -> Any:
         for _ in range(MAX_BYTES // 65_536 + 1):

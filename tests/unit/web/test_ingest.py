@@ -165,7 +165,7 @@ async def test_of_many_faults_twenty_are_named_and_all_counted(form: str) -> Non
 async def test_others_have_their_turn_while_a_body_is_read(
     form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("web.slices.SLICE_S", 0.0)
+    monkeypatch.setattr("liveops.slices.SLICE_S", 0.0)
     body, content_type = body_of(form, [GOOD] * 5_000)
     turns = 0
 

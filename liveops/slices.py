@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 #: Work this long, then let the others run.
 SLICE_S = 0.002
@@ -24,3 +29,14 @@ class Slices:
         """Let everybody else run once; a new slice begins."""
         await asyncio.sleep(0)
         self._until_s = time.perf_counter() + SLICE_S
+
+
+async def in_slices(make: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """`make` of each item."""
+    made: list[R] = []
+    slices = Slices()
+    for item in items:
+        if slices.is_over:
+            await slices.rest()
+        made.append(make(item))
+    return made
