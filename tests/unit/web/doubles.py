@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from liveops.clock import SystemClock
 from liveops.deps import Deps
+from liveops.redis.cache import Cache
 from liveops.security.tokens import ingest_token, user_token
 from liveops.settings import Settings
 from web.connection import EdgeRunner
@@ -23,9 +24,14 @@ Client = TestClient[Any, Any]
 
 
 def deps_without_stores() -> Deps:
-    """Stores are absent: a handler that touches one fails the test."""
+    """Redis is away; other stores are absent: a handler that touches one fails the test."""
     settings = Settings(data_dir=Path("unused"), jwt_secret=SECRET, cors_origins="http://a.test")
-    parts = SimpleNamespace(settings=settings, clock=SystemClock(), config=Config())
+    parts = SimpleNamespace(
+        settings=settings,
+        clock=SystemClock(),
+        config=Config(),
+        cache=Cache("redis://127.0.0.1:1/0"),
+    )
     return cast(Deps, parts)
 
 
