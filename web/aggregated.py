@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
@@ -16,9 +17,10 @@ from schema.metrics import POINT_FIELDS, WINDOW_S
 from web.models.metrics import AggregatedAnswer
 from web.routing import Access, Query, Route
 from web.spans import invalid, metric_of, service_of, span_of
-from web.window_history import Found, Point, SeriesName, collect
+from web.window_history import Found, Kept, SeriesName, collect
 
 DEFAULT_SPAN_S = 3600.0
+_BLOCK_BYTES = 262_144
 _POINT = ("start", "end", *POINT_FIELDS)
 
 
@@ -63,42 +65,58 @@ async def _get(deps: Deps, request: web.Request) -> web.StreamResponse:
     query = WindowQuery(service, metric, window, from_s, to_s, mergeable=tag is not None)
     found = await collect(deps, query)
     if tag is not None:
-        found.series = await _grouped(found.series, tag, WINDOW_S[window])
-    return web.Response(body=await _encoded(query, found), content_type="application/json")
+        found = await _grouped(found, tag, WINDOW_S[window])
+    return web.Response(body=_encoded(query, found), content_type="application/json")
 
 
-async def _grouped(
-    series: dict[SeriesName, dict[str, Point]], tag: str, window_s: int
-) -> dict[SeriesName, dict[str, Point]]:
-    """Series merged by a tag's value; in a thread, one start at a time."""
-    by_start: dict[str, list[Point]] = {}
-    for points in series.values():
-        for start, point in points.items():
-            by_start.setdefault(start, []).append(point)
-    merged = Found()
-    for members in by_start.values():
-        for point in await asyncio.to_thread(group_by, members, tag, window_s):
-            merged.add(point)
-    return merged.series
-
-
-async def _encoded(query: WindowQuery, found: Found) -> bytes:
-    """The answer, series by series and point by point: whole it would take too long."""
-    texts: list[bytes] = []
+async def _grouped(found: Found, tag: str, window_s: int) -> Found:
+    """Series merged by a tag's value; in a thread, one start at a time. Empties `found`."""
+    by_start: dict[str, list[Kept]] = {}
     slices = Slices()
-    for (metric_type, tags), points in sorted(found.series.items()):
-        encoded: list[bytes] = []
-        for start in sorted(points):
-            if slices.is_over:
-                await slices.rest()
-            point = points[start]
-            encoded.append(orjson.dumps({name: point[name] for name in _POINT}))
-        named = {"service_name": query.service, "metric_type": metric_type, "tags": dict(tags)}
-        texts.append(orjson.dumps(named)[:-1] + b',"points":[' + b",".join(encoded) + b"]}")
-    more: dict[str, Any] = {}
+    while found.series:
+        if slices.is_over:
+            await slices.rest()
+        _, points = found.series.popitem()
+        for start, window in points.items():
+            by_start.setdefault(start, []).append(window)
+    merged = Found(degraded=found.degraded, truncated=found.truncated)
+    while by_start:
+        start, members = by_start.popitem()
+        for name, window in await asyncio.to_thread(_merged, members, tag, window_s):
+            merged.add(name, start, window)
+    return merged
+
+
+def _merged(members: list[Kept], tag: str, window_s: int) -> list[tuple[SeriesName, Kept]]:
+    points = group_by([orjson.loads(window.text) for window in members], tag, window_s)
+    found: list[tuple[SeriesName, Kept]] = []
+    for point in points:
+        name = (point["metric_type"], tuple(sorted(point["tags"].items())))
+        text = orjson.dumps({field: point[field] for field in _POINT})
+        found.append((name, Kept(point["final"], point["revision"], point["count"], text)))
+    return found
+
+
+async def _encoded(query: WindowQuery, found: Found) -> AsyncIterator[bytes]:
+    """The answer in blocks, series by series; empties `found`."""
+    more: dict[str, Any] = {"window": query.window}
     if found.truncated:
         more["truncated"] = True
     if found.degraded:
         more["degraded"] = found.degraded
-    head = orjson.dumps({"window": query.window} | more)
-    return head[:-1] + b',"series":[' + b",".join(texts) + b"]}"
+    block = [orjson.dumps(more)[:-1], b',"series":[']
+    size, between = 0, b""
+    slices = Slices()
+    for name in sorted(found.series):
+        if slices.is_over:
+            await slices.rest()
+        points = found.series.pop(name)
+        metric_type, tags = name
+        named = {"service_name": query.service, "metric_type": metric_type, "tags": dict(tags)}
+        windows = b",".join([points[start].text for start in sorted(points)])
+        block += [between, orjson.dumps(named)[:-1], b',"points":[', windows, b"]}"]
+        size, between = size + len(windows), b","
+        if size >= _BLOCK_BYTES:
+            yield b"".join(block)
+            block, size = [], 0
+    yield b"".join(block) + b"]}"

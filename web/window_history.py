@@ -1,32 +1,35 @@
-"""Windows of a service out of both stores: closed ones in PostgreSQL, the newest in Redis."""
+"""Windows of a service out of both stores: closed ones in PostgreSQL, the newest in Redis.
+
+An answer may hold tens of thousands of windows. They are kept as the JSON they will be sent
+as, in objects that the garbage collector need not look at, and are taken in and given back
+in slices: the collector, or freeing all of them at once, would hold the event loop long.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType, structs
 
 from liveops.deps import Deps
 from liveops.errors import Unavailable
-from liveops.postgres.history import WindowQuery, point_of, read_windows
+from liveops.postgres.history import WindowQuery, read_windows
 from liveops.redis import keys
 from liveops.slices import Slices
-from schema.times import parse_edge
+from schema.times import format_edge, parse_edge
 
-Point = dict[str, Any]
 #: Metric type and sorted tags.
 SeriesName = tuple[str, tuple[tuple[str, str], ...]]
 #: Windows of one answer.
 MAX_POINTS = 50_000
 
 
-class _Point(TypedDict):
-    """What is read of a window in Redis; whatever else it holds is passed over."""
+class _Shown(Struct, gc=False):
+    """A window as clients see it."""
 
-    metric_type: str
-    tags: dict[str, str]
     start: str
     end: str
     count: int
@@ -40,19 +43,45 @@ class _Point(TypedDict):
     p99: float
     rate: float
     final: bool
+
+
+class _Stored(_Shown, gc=False):
+    """What is read of a window in Redis; whatever else it holds is passed over."""
+
+    metric_type: str
+    tags: Raw
     revision: int
 
 
-class _MergeablePoint(_Point):
+class _Mergeable(_Stored, gc=False):
     """The same with what is needed to merge it with others."""
 
-    histogram: NotRequired[dict[str, Any]]
-    sketch: NotRequired[str]
+    histogram: Raw | UnsetType = UNSET
+    sketch: str | UnsetType = UNSET
 
 
-_RAW_LIST = msgspec.json.Decoder(list[msgspec.Raw])
-_PLAIN = msgspec.json.Decoder(_Point)
-_MERGEABLE = msgspec.json.Decoder(_MergeablePoint)
+_SHOWN_FIELDS = len(_Shown.__struct_fields__)
+_NUMBERS = _Shown.__struct_fields__[2:-1]
+_RAW_LIST = msgspec.json.Decoder(list[Raw])
+_TAGS = msgspec.json.Decoder(dict[str, str])
+_encode = msgspec.json.Encoder().encode
+
+
+class Kept(Struct, gc=False):
+    """One window: what decides between two of them, and its JSON.
+
+    The JSON is what clients see or, where windows are to be merged, all that takes.
+    """
+
+    final: bool
+    revision: int
+    count: int
+    text: bytes
+
+    def beats(self, other: Kept) -> bool:
+        """A closed window comes before an open one, a higher revision before a lower."""
+        mine = (self.final, self.revision, self.count)
+        return mine > (other.final, other.revision, other.count)
 
 
 @dataclass(slots=True)
@@ -62,22 +91,30 @@ class Found:
     `truncated`: there are older windows than these in the span, left out whole.
     """
 
-    series: dict[SeriesName, dict[str, Point]] = field(default_factory=dict)
+    series: dict[SeriesName, dict[str, Kept]] = field(default_factory=dict)
     degraded: list[str] = field(default_factory=list)
     truncated: bool = False
     #: How many series have a window of each start.
     counts: dict[str, int] = field(default_factory=dict)
+    #: Names by metric type and tags as they are written.
+    _names: dict[tuple[str, bytes], SeriesName] = field(default_factory=dict)
 
-    def add(self, point: Point) -> None:
-        """The highest revision counts, a closed window before an open one."""
-        start = point["start"]
-        name = (point["metric_type"], tuple(sorted(point["tags"].items())))
+    def add(self, name: SeriesName, start: str, window: Kept) -> None:
+        """Take in a window, unless a better one of this series and start is there."""
         points = self.series.setdefault(name, {})
         known = points.get(start)
         if known is None:
             self.counts[start] = self.counts.get(start, 0) + 1
-        if known is None or _rank(point) > _rank(known):
-            points[start] = point
+        if known is None or window.beats(known):
+            points[start] = window
+
+    def name_of(self, metric_type: str, tags: bytes) -> SeriesName:
+        """The name of a series; each way to write its tags is read once."""
+        name = self._names.get((metric_type, tags))
+        if name is None:
+            name = (metric_type, tuple(sorted(_TAGS.decode(tags).items())))
+            self._names[metric_type, tags] = name
+        return name
 
     def room_from_s(self, from_s: float) -> float:
         """The earliest start from which at most MAX_POINTS are there; the newest always is."""
@@ -95,21 +132,16 @@ class Found:
 
     async def drop_before(self, from_s: float) -> None:
         """Leave out the windows that start earlier."""
-        late = {start for start in self.counts if parse_edge(start) >= from_s}
+        early = [start for start in self.counts if parse_edge(start) < from_s]
         slices = Slices()
         for name in list(self.series):
             if slices.is_over:
                 await slices.rest()
             points = self.series[name]
-            kept = {start: points[start] for start in points.keys() & late}
-            if kept:
-                self.series[name] = kept
-            else:
+            for start in early:
+                points.pop(start, None)
+            if not points:
                 del self.series[name]
-
-
-def _rank(point: Point) -> tuple[bool, int, int]:
-    return bool(point["final"]), point["revision"], point["count"]
 
 
 async def collect(deps: Deps, query: WindowQuery) -> Found:
@@ -134,7 +166,7 @@ async def collect(deps: Deps, query: WindowQuery) -> Found:
         if len(rows) > MAX_POINTS:
             complete_from_s = _complete_from_s(rows)
             found.truncated = True
-        await _take_rows(rows, found)
+        await _take_rows(rows, query, found)
     kept_from_s = found.room_from_s(complete_from_s)
     if kept_from_s > query.from_s:
         found.truncated = True
@@ -148,12 +180,29 @@ def _complete_from_s(rows: list[Any]) -> float:
     return last_s if rows[0]["start"] == rows[-1]["start"] else last_s + 1
 
 
-async def _take_rows(rows: list[Any], found: Found) -> None:
+async def _take_rows(rows: list[Any], query: WindowQuery, found: Found) -> None:
+    """Take in rows; empties the list on the way."""
     slices = Slices()
-    for row in rows:
+    while rows:
         if slices.is_over:
             await slices.rest()
-        found.add(point_of(row))
+        row = rows.pop()
+        _take(_of_row(row), query, found)
+
+
+def _of_row(row: Any) -> _Mergeable:
+    numbers: dict[str, Any] = {name: row[name] for name in _NUMBERS}
+    histogram = row["histogram"]
+    return _Mergeable(
+        start=format_edge(row["start"].timestamp()),
+        end=format_edge(row["end"].timestamp()),
+        final=True,
+        metric_type=row["metric_type"],
+        tags=Raw(row["tags"].encode()),
+        revision=row["revision"],
+        histogram=UNSET if histogram is None else Raw(histogram.encode()),
+        **numbers,
+    )
 
 
 async def _read_redis(deps: Deps, query: WindowQuery, found: Found) -> None:
@@ -162,18 +211,20 @@ async def _read_redis(deps: Deps, query: WindowQuery, found: Found) -> None:
         pipe.hvals(keys.aggregates(query.service, query.window))
         pipe.zrange(keys.closed(query.service, query.window), 0, -1)
         texts, packs = await pipe.execute()
-    decoder: msgspec.json.Decoder[Any] = _MERGEABLE if query.mergeable else _PLAIN
+    decoder = msgspec.json.Decoder(_Mergeable if query.mergeable else _Stored)
     slices = Slices()
     for pack in (texts, *packs):
         for text in pack if isinstance(pack, list) else _RAW_LIST.decode(pack):
             if slices.is_over:
                 await slices.rest()
-            point = decoder.decode(text)
-            if _is_wanted(point, query):
-                found.add(point)
+            window = decoder.decode(text)
+            if (
+                query.metric is None or window.metric_type == query.metric
+            ) and query.from_s <= parse_edge(window.start) < query.to_s:
+                _take(window, query, found)
 
 
-def _is_wanted(point: Point, query: WindowQuery) -> bool:
-    return (
-        query.metric is None or point["metric_type"] == query.metric
-    ) and query.from_s <= parse_edge(point["start"]) < query.to_s
+def _take(window: _Stored, query: WindowQuery, found: Found) -> None:
+    shown = window if query.mergeable else _Shown(*structs.astuple(window)[:_SHOWN_FIELDS])
+    kept = Kept(window.final, window.revision, window.count, _encode(shown))
+    found.add(found.name_of(window.metric_type, bytes(window.tags)), window.start, kept)

@@ -7,12 +7,8 @@ from typing import Any
 
 from liveops.postgres.database import Database
 from liveops.postgres.queries import load
-from schema.metrics import POINT_FIELDS, Metric
-from schema.times import format_edge, to_datetime
-
-_PLAIN_COLUMNS = (
-    "metric_type", "tags", "revision", *(name for name in POINT_FIELDS if name != "final")
-)  # fmt: skip
+from schema.metrics import Metric
+from schema.times import to_datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +27,7 @@ class WindowQuery:
 
 
 async def read_windows(database: Database, query: WindowQuery, limit: int) -> list[Any]:
-    """Rows of closed windows, newest first, for `point_of`; raises Unavailable."""
+    """Rows of closed windows, newest first; JSON columns are text. Raises Unavailable."""
     async with database.connection() as con:
         rows: list[Any] = await con.fetch(
             load("history")["windows"],
@@ -44,17 +40,6 @@ async def read_windows(database: Database, query: WindowQuery, limit: int) -> li
             limit,
         )
     return rows
-
-
-def point_of(row: Any) -> dict[str, Any]:
-    """A row as the point that clients see, and its histogram if it was asked for."""
-    point: dict[str, Any] = {name: row[name] for name in _PLAIN_COLUMNS}
-    point["start"] = format_edge(row["start"].timestamp())
-    point["end"] = format_edge(row["end"].timestamp())
-    point["final"] = True
-    if row["histogram"] is not None:
-        point["histogram"] = row["histogram"]
-    return point
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -49,7 +50,7 @@ class Postgres:
     async def fetch(self, _: str, *parameters: Any) -> list[dict[str, Any]]:
         from_s, limit = parameters[2].timestamp(), parameters[-1]
         rows = [
-            point | {"start": at, "end": at, "histogram": None}
+            point | {"start": at, "end": at, "histogram": None, "tags": json.dumps(point["tags"])}
             for point in self._windows or []
             if (at := to_datetime(_seconds(point))).timestamp() >= from_s
         ]
