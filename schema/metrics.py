@@ -8,33 +8,33 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Any, Literal
+from functools import lru_cache
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from schema.ids import series_key
 from schema.times import format_time, parse_time_s
 
+MAX_NAME_CHARS = 128
 MAX_TAGS = 16
 MAX_TAG_CHARS = 256
 MAX_FUTURE_S = 600.0
 #: Marks the series that count what is over the limits; clients may not use it.
 OVERFLOW_TAG = "liveops_overflow"
 
-ServiceName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._/-]{1,128}\Z")]
-MetricType = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:/-]{1,128}\Z")]
 WindowName = Literal["1m", "5m", "15m"]
 #: Window sizes in seconds by their public name.
 WINDOW_S: dict[str, int] = {"1m": 60, "5m": 300, "15m": 900}
 
 
 class MetricIn(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """A metric object as clients write it."""
+    """A metric object as clients write it, by its form; `judge` looks at the contents."""
 
-    service_name: ServiceName
-    metric_type: MetricType
+    service_name: str
+    metric_type: str
     value: float
     tags: dict[str, str] = {}
     timestamp: float | str | None = None
@@ -101,17 +101,25 @@ def read_metric(item: object, now_s: float, max_age_s: float, *, with_id: bool =
 
 def judge(sent: MetricIn, now_s: float, max_age_s: float) -> Metric | MetricFault:
     """`read_metric` of an object of the right form; a fault is returned, not raised."""
+    if not is_service_name(sent.service_name):
+        return MetricFault(["service_name"], "1 to 128 of A-Z a-z 0-9 . _ / -")
+    if not is_metric_type(sent.metric_type):
+        return MetricFault(["metric_type"], "1 to 128 of A-Z a-z 0-9 . _ : / -")
     if not math.isfinite(sent.value):
         return MetricFault(["value"], "must be a finite number")
     fault = _fault_of_tags(sent.tags) if sent.tags else None
     if fault is not None:
         return fault
-    time_s = now_s
-    if sent.timestamp is not None:
-        read_s = _read_time(sent.timestamp, now_s, max_age_s)
-        if isinstance(read_s, MetricFault):
-            return read_s
-        time_s = read_s
+    time_s = sent.timestamp
+    if time_s is None:
+        time_s = now_s
+    elif isinstance(time_s, str):
+        try:
+            time_s = parse_time_s(time_s)
+        except (ValueError, OverflowError):
+            return MetricFault(["timestamp"], "not RFC 3339 with an offset")
+    if not now_s - max_age_s <= time_s <= now_s + MAX_FUTURE_S:
+        return _fault_of_time(time_s, now_s)
     identity = ""
     if isinstance(sent, KeyedMetricIn) and sent.id:
         try:
@@ -121,11 +129,32 @@ def judge(sent: MetricIn, now_s: float, max_age_s: float) -> Metric | MetricFaul
     return Metric(identity, sent.service_name, sent.metric_type, sent.value, sent.tags, time_s)
 
 
+def is_service_name(text: str) -> bool:
+    """Whether a service may be called so."""
+    return len(text) <= MAX_NAME_CHARS and _is_service_name(text)
+
+
+def is_metric_type(text: str) -> bool:
+    """Whether a metric type may be called so."""
+    return len(text) <= MAX_NAME_CHARS and _is_metric_type(text)
+
+
+# The same names come again and again: looking one up is faster than matching it.
+@lru_cache(maxsize=16_384)
+def _is_service_name(text: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9._/-]+", text) is not None
+
+
+@lru_cache(maxsize=16_384)
+def _is_metric_type(text: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9._:/-]+", text) is not None
+
+
 def _fault_of_tags(tags: dict[str, str]) -> MetricFault | None:
     if len(tags) > MAX_TAGS:
         return MetricFault(["tags"], f"at most {MAX_TAGS} tags")
     for name, text in tags.items():
-        if not name or len(name) > MAX_TAG_CHARS or len(text) > MAX_TAG_CHARS:
+        if not 0 < len(name) <= MAX_TAG_CHARS or len(text) > MAX_TAG_CHARS:
             return MetricFault(["tags", name[:64]], f"1 to {MAX_TAG_CHARS} characters")
         if "\x00" in name or "\x00" in text:
             return MetricFault(["tags", name[:64]], "NUL is not allowed")
@@ -134,19 +163,12 @@ def _fault_of_tags(tags: dict[str, str]) -> MetricFault | None:
     return None
 
 
-def _read_time(stamp: float | str, now_s: float, max_age_s: float) -> float | MetricFault:
-    if isinstance(stamp, str):
-        try:
-            stamp = parse_time_s(stamp)
-        except (ValueError, OverflowError):
-            return MetricFault(["timestamp"], "not RFC 3339 with an offset")
-    if not math.isfinite(stamp):
+def _fault_of_time(time_s: float, now_s: float) -> MetricFault:
+    if not math.isfinite(time_s):
         return MetricFault(["timestamp"], "must be finite")
-    if stamp > now_s + MAX_FUTURE_S:
+    if time_s > now_s:
         return MetricFault(["timestamp"], "more than 10 minutes in the future", "future")
-    if stamp < now_s - max_age_s:
-        return MetricFault(["timestamp"], "older than the retention", "too_old")
-    return stamp
+    return MetricFault(["timestamp"], "older than the retention", "too_old")
 
 
 def fault_of(error: msgspec.ValidationError) -> MetricFault:
