@@ -7,6 +7,7 @@ import codecs
 import gzip
 import io
 import zlib
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,6 +16,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ValidationError
 
 from liveops.errors import InvalidInput, Issue
+from liveops.slices import Slices
 from web.connection import BROKEN, go_on
 from web.problems import Problem
 
@@ -135,11 +137,43 @@ async def read_model(request: web.Request, model: type[Model]) -> Model:
     try:
         return model.model_validate_json(body, strict=True)
     except ValidationError as error:
-        issues = [
-            Issue(list(item["loc"]), item["msg"])
-            for item in error.errors(include_url=False, include_input=False, include_context=False)
-        ]
-        raise InvalidInput("the body is not valid", issues[:MAX_ISSUES]) from None
+        raise _refusal(error) from None
+
+
+async def read_items(
+    request: web.Request, model: type[BaseModel], name: str, item: type[Model], most: int
+) -> list[Model]:
+    """The list `name` of a model that has thousands of items, read in slices.
+
+    Raises as `read_model`, at the first faulty item.
+    """
+    body = await read_body(request)
+    _check_size(body)
+    plain = decode_json(body)
+    items: list[Any] = []
+    if isinstance(plain, dict) and isinstance(plain.get(name), list) and len(plain[name]) <= most:
+        items, plain[name] = plain[name], []
+    _validate(model, plain)
+    found: list[Model] = []
+    slices = Slices()
+    for one in items:
+        if slices.is_over:
+            await slices.rest()
+        found.append(_validate(item, one, [name, len(found)]))
+    return found
+
+
+def _validate(model: type[Model], plain: Any, loc: Sequence[str | int] = ()) -> Model:
+    try:
+        return model.model_validate(plain, strict=True)
+    except ValidationError as error:
+        raise _refusal(error, loc) from None
+
+
+def _refusal(error: ValidationError, loc: Sequence[str | int] = ()) -> InvalidInput:
+    faults = error.errors(include_url=False, include_input=False, include_context=False)
+    issues = [Issue([*loc, *fault["loc"]], fault["msg"]) for fault in faults[:MAX_ISSUES]]
+    return InvalidInput("the body is not valid", issues)
 
 
 def _check_size(body: bytes) -> None:

@@ -60,6 +60,7 @@ def routes(deps: Deps) -> list[Route]:
             request_model=MetricBody,
             response_model=Accepted,
             query=(Query("partial", "Accept the good items of a batch and name the others"),),
+            headers=(Query(KEY_HEADER, "1 to 255 printable ASCII signs; a repeat counts once"),),
             status=202,
         )
     ]

@@ -25,6 +25,13 @@ _PROBLEM = {
         "request_id": {"type": "string"},
     },
 }
+_COMMON = (
+    "Every error is a problem document (RFC 9457) with the id of its request, also where the "
+    "request is no HTTP (400), its head is too large (431) or late (408 after 10 s), its body "
+    "is late (408 after 30 s) or it expects anything but 100-continue (417). Bodies hold at "
+    "most 8 MiB, before and after decompression (gzip or x-gzip, of any number of members); "
+    "what is refused without its body is refused before 100 Continue."
+)
 _STYLE = (
     ":root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}"
     "body{max-width:70rem;margin:2rem auto;padding:0 1rem}"
@@ -64,7 +71,11 @@ def describe(service: str, documented: list[Route]) -> dict[str, Any]:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
     return {
         "openapi": "3.1.0",
-        "info": {"title": f"LiveOps AI: {service}", "version": __version__},
+        "info": {
+            "title": f"LiveOps AI: {service}",
+            "version": __version__,
+            "description": _COMMON,
+        },
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -103,16 +114,17 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in re.findall(r"\{(\w+)", route.path)
     ]
-    for query in route.query:
-        found.append(
-            {
-                "name": query.name,
-                "in": "query",
-                "required": query.required,
-                "description": query.description,
-                "schema": {"type": "string"},
-            }
-        )
+    for place, parameters in (("query", route.query), ("header", route.headers)):
+        for parameter in parameters:
+            found.append(
+                {
+                    "name": parameter.name,
+                    "in": place,
+                    "required": parameter.required,
+                    "description": parameter.description,
+                    "schema": {"type": "string"},
+                }
+            )
     return found
 
 

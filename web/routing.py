@@ -22,7 +22,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query parameter, for the documentation."""
+    """A query parameter or header, for the documentation."""
 
     name: str
     description: str
@@ -41,6 +41,7 @@ class Route:
     request_model: type[BaseModel] | None = None
     response_model: type[BaseModel] | None = None
     query: tuple[Query, ...] = ()
+    headers: tuple[Query, ...] = ()
     status: int = 200
     websocket: bool = False
 

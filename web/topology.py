@@ -8,8 +8,8 @@ from liveops.deps import Deps
 from liveops.postgres.topology import declare_topology, read_topology
 from schema.rules import Edge
 from schema.times import format_time
-from web.bodies import read_model
-from web.models.config import TopologyAnswer, TopologyBody
+from web.bodies import read_items
+from web.models.config import MAX_EDGES, EdgeBody, TopologyAnswer, TopologyBody
 from web.routing import Access, Route, list_response
 
 
@@ -20,8 +20,8 @@ def routes(deps: Deps) -> list[Route]:
         return await _answer(deps)
 
     async def declare(request: web.Request) -> web.StreamResponse:
-        body = await read_model(request, TopologyBody)
-        edges = [(edge.caller, edge.callee) for edge in body.edges]
+        body = await read_items(request, TopologyBody, "edges", EdgeBody, MAX_EDGES)
+        edges = [(edge.caller, edge.callee) for edge in body]
         await declare_topology(deps.database, edges, deps.clock.now_s())
         return await _answer(deps)
 

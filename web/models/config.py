@@ -60,6 +60,10 @@ class SilenceBody(BaseModel):
     reason: str = Field(default="", max_length=1000, pattern=NO_NUL)
 
 
+#: Edges of a declared call graph.
+MAX_EDGES = 10_000
+
+
 class EdgeBody(BaseModel):
     """`from` calls `to`."""
 
@@ -74,8 +78,7 @@ class TopologyBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    # Collecting the faults of all edges would take long.
-    edges: Annotated[list[EdgeBody], FailFast()] = Field(max_length=10_000)
+    edges: Annotated[list[EdgeBody], FailFast()] = Field(max_length=MAX_EDGES)
 
 
 class RuleAnswer(BaseModel):

@@ -10,7 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class MetricBody(BaseModel):
-    """One metric; a body may also be an array, {"metrics": [...]} or NDJSON of these."""
+    """One metric; a body may also be an array, {"metrics": [...]} or NDJSON of these.
+
+    At most 10,000 items a body (413). Each item has its own verdict: a number beyond a
+    double, half a surrogate pair or a deep nest is a fault of that item, not of the body.
+    The tag `liveops_overflow` is reserved.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
