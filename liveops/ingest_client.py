@@ -89,10 +89,16 @@ class IngestClient:
         await self._call("PUT", f"{self._metrics_url}/api/topology", body, {})
 
     async def services(self) -> list[dict[str, Any]]:
-        """What `GET /api/services` lists."""
-        answer = await self._call("GET", f"{self._metrics_url}/api/services", None, {})
-        items: list[dict[str, Any]] = answer["items"]
-        return items
+        """All that `GET /api/services` lists."""
+        items: list[dict[str, Any]] = []
+        url = f"{self._metrics_url}/api/services?limit=500"
+        cursor = ""
+        while True:
+            answer = await self._call("GET", url + cursor, None, {})
+            items += answer["items"]
+            if answer["next_cursor"] is None:
+                return items
+            cursor = f"&cursor={answer['next_cursor']}"
 
     async def _call(
         self, method: str, url: str, body: object, headers: dict[str, str]

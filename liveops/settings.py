@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from liveops.addresses import Network, networks_of
 from liveops.errors import SettingsError
 
 PREFIX = "LIVEOPS_"
@@ -51,6 +52,7 @@ class Settings(BaseModel):
     incidents_url: str = "http://127.0.0.1:8082"
     analysis_url: str = "http://127.0.0.1:8083"
     cors_origins: str = ""
+    trusted_proxies: str = ""
     log_format: str = Field(default="console", pattern="^(console|json)$")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     access_token_ttl_s: int = Field(default=900, ge=5)
@@ -74,6 +76,17 @@ class Settings(BaseModel):
     @classmethod
     def _strip_scheme(cls, value: str | None) -> str | None:
         return value.removeprefix("kafka://") if value else None
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_networks(cls, value: str) -> str:
+        networks_of(value)
+        return value
+
+    @property
+    def trusted_networks(self) -> tuple[Network, ...]:
+        """The proxies whose word about the client's address is taken."""
+        return networks_of(self.trusted_proxies)
 
     @property
     def bootstrap_servers(self) -> list[str]:

@@ -8,43 +8,43 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Any, Literal
+from functools import lru_cache
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from schema.series import series_key
+from schema.series import OVERFLOW_SERVICE, OVERFLOW_TAG, series_key
 from schema.times import format_time, parse_time_s
 
+MAX_NAME_CHARS = 128
 MAX_TAGS = 16
 MAX_TAG_CHARS = 256
 MAX_FUTURE_S = 600.0
 
-ServiceName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._/-]{1,128}\Z")]
-MetricType = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:/-]{1,128}\Z")]
 WindowName = Literal["1m", "5m", "15m"]
 #: Window sizes in seconds by their public name.
 WINDOW_S: dict[str, int] = {"1m": 60, "5m": 300, "15m": 900}
 
 
-class MetricIn(Struct, frozen=True, forbid_unknown_fields=True):
-    """A metric object as clients write it."""
+class MetricIn(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """A metric object as clients write it, by its form; `judge` looks at the contents."""
 
-    service_name: ServiceName
-    metric_type: MetricType
+    service_name: str
+    metric_type: str
     value: float
     tags: dict[str, str] = {}
     timestamp: float | str | None = None
 
 
-class KeyedMetricIn(MetricIn, frozen=True, forbid_unknown_fields=True):
+class KeyedMetricIn(MetricIn, frozen=True, forbid_unknown_fields=True, gc=False):
     """A metric object on `metrics.raw`, which may carry its id."""
 
     id: str | None = None
 
 
-class Metric(Struct, frozen=True):
+class Metric(Struct, frozen=True, gc=False):
     """One accepted measurement; `timestamp_s` is event time in epoch seconds."""
 
     id: str
@@ -88,53 +88,92 @@ def read_metric(item: object, now_s: float, max_age_s: float, *, with_id: bool =
     ahead, at most `max_age_s` behind. The id is "" unless given (`with_id`).
     """
     try:
-        got = msgspec.convert(item, KeyedMetricIn if with_id else MetricIn)
+        sent = msgspec.convert(item, KeyedMetricIn if with_id else MetricIn)
     except msgspec.ValidationError as error:
-        raise MetricFault(*_where(str(error))) from None
-    if not math.isfinite(got.value):
-        raise MetricFault(["value"], "must be a finite number")
-    if len(got.tags) > MAX_TAGS:
-        raise MetricFault(["tags"], f"at most {MAX_TAGS} tags")
-    for name, text in got.tags.items():
-        if not name or len(name) > MAX_TAG_CHARS or len(text) > MAX_TAG_CHARS:
-            raise MetricFault(["tags", name[:64]], f"1 to {MAX_TAG_CHARS} characters")
-        if "\x00" in name or "\x00" in text:
-            raise MetricFault(["tags", name[:64]], "NUL is not allowed")
-    time_s = _read_time(got.timestamp, now_s, max_age_s)
-    given = getattr(got, "id", None)
-    identity = _read_id(given) if given else ""
-    return Metric(
-        identity,
-        got.service_name,
-        got.metric_type,
-        got.value,
-        got.tags,
-        time_s,
-    )
+        raise fault_of(error) from None
+    verdict = judge(sent, now_s, max_age_s)
+    if isinstance(verdict, MetricFault):
+        raise verdict
+    return verdict
 
 
-def _read_id(given: str) -> str:
-    try:
-        return str(UUID(given))
-    except ValueError:
-        raise MetricFault(["id"], "not a UUID") from None
-
-
-def _read_time(stamp: float | str | None, now_s: float, max_age_s: float) -> float:
-    if stamp is None:
-        return now_s
-    if isinstance(stamp, str):
+def judge(sent: MetricIn, now_s: float, max_age_s: float) -> Metric | MetricFault:
+    """`read_metric` of an object of the right form; a fault is returned, not raised."""
+    if not is_service_name(sent.service_name):
+        return MetricFault(["service_name"], "1 to 128 of A-Z a-z 0-9 . _ / -")
+    if sent.service_name.startswith(OVERFLOW_SERVICE):
+        return MetricFault(["service_name"], f"{OVERFLOW_SERVICE}… is reserved")
+    if not is_metric_type(sent.metric_type):
+        return MetricFault(["metric_type"], "1 to 128 of A-Z a-z 0-9 . _ : / -")
+    if not math.isfinite(sent.value):
+        return MetricFault(["value"], "must be a finite number")
+    fault = _fault_of_tags(sent.tags) if sent.tags else None
+    if fault is not None:
+        return fault
+    time_s = sent.timestamp
+    if time_s is None:
+        time_s = now_s
+    elif isinstance(time_s, str):
         try:
-            stamp = parse_time_s(stamp)
+            time_s = parse_time_s(time_s)
         except (ValueError, OverflowError):
-            raise MetricFault(["timestamp"], "not RFC 3339 with an offset") from None
-    if not math.isfinite(stamp):
-        raise MetricFault(["timestamp"], "must be finite")
-    if stamp > now_s + MAX_FUTURE_S:
-        raise MetricFault(["timestamp"], "more than 10 minutes in the future", "future")
-    if stamp < now_s - max_age_s:
-        raise MetricFault(["timestamp"], "older than the retention", "too_old")
-    return stamp
+            return MetricFault(["timestamp"], "not RFC 3339 with an offset")
+    if not now_s - max_age_s <= time_s <= now_s + MAX_FUTURE_S:
+        return _fault_of_time(time_s, now_s)
+    identity = ""
+    if isinstance(sent, KeyedMetricIn) and sent.id:
+        try:
+            identity = str(UUID(sent.id))
+        except ValueError:
+            return MetricFault(["id"], "not a UUID")
+    return Metric(identity, sent.service_name, sent.metric_type, sent.value, sent.tags, time_s)
+
+
+def is_service_name(text: str) -> bool:
+    """Whether a service may be called so."""
+    return len(text) <= MAX_NAME_CHARS and _is_service_name(text)
+
+
+def is_metric_type(text: str) -> bool:
+    """Whether a metric type may be called so."""
+    return len(text) <= MAX_NAME_CHARS and _is_metric_type(text)
+
+
+# The same names come again and again: looking one up is faster than matching it.
+@lru_cache(maxsize=16_384)
+def _is_service_name(text: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9._/-]+", text) is not None
+
+
+@lru_cache(maxsize=16_384)
+def _is_metric_type(text: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9._:/-]+", text) is not None
+
+
+def _fault_of_tags(tags: dict[str, str]) -> MetricFault | None:
+    if len(tags) > MAX_TAGS:
+        return MetricFault(["tags"], f"at most {MAX_TAGS} tags")
+    for name, text in tags.items():
+        if not 0 < len(name) <= MAX_TAG_CHARS or len(text) > MAX_TAG_CHARS:
+            return MetricFault(["tags", name[:64]], f"1 to {MAX_TAG_CHARS} characters")
+        if "\x00" in name or "\x00" in text:
+            return MetricFault(["tags", name[:64]], "NUL is not allowed")
+    if OVERFLOW_TAG in tags:
+        return MetricFault(["tags", OVERFLOW_TAG], "is reserved")
+    return None
+
+
+def _fault_of_time(time_s: float, now_s: float) -> MetricFault:
+    if not math.isfinite(time_s):
+        return MetricFault(["timestamp"], "must be finite")
+    if time_s > now_s:
+        return MetricFault(["timestamp"], "more than 10 minutes in the future", "future")
+    return MetricFault(["timestamp"], "older than the retention", "too_old")
+
+
+def fault_of(error: msgspec.ValidationError) -> MetricFault:
+    """The fault of an object that is not of the right form."""
+    return MetricFault(*_where(str(error)))
 
 
 _PATH = re.compile(r" - at `(?:key in )?\$([^`]*)`$")

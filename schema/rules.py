@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-import msgspec
 from msgspec import Struct
 
 from schema.incidents import Severity
-from schema.metrics import ServiceName
 
 RuleKind = Literal["threshold", "zscore", "forecast", "no_data"]
 Field = Literal["mean", "min", "max", "sum", "count", "rate", "stddev", "p50", "p95", "p99"]
@@ -56,12 +54,3 @@ class Edge(Struct, frozen=True, kw_only=True):
     callee: str
     source: Literal["declared", "learned"] = "declared"
     last_seen_s: float | None = None
-
-
-def can_be_service(name: str) -> bool:
-    """Whether a text, such as the value of a tag, can be the name of a service."""
-    try:
-        msgspec.convert(name, ServiceName)
-    except msgspec.ValidationError:
-        return False
-    return True

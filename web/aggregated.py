@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
 from aiohttp import web
 
 from liveops.deps import Deps
-from liveops.errors import Unavailable
-from liveops.postgres.history import read_windows
-from liveops.redis import keys
-from liveops.windows.grouping import Point, group_by, newest
+from liveops.postgres.history import WindowQuery
+from liveops.slices import Slices
+from liveops.windows.grouping import group_by
 from schema.metrics import POINT_FIELDS, WINDOW_S
-from schema.times import parse_time_s
 from web.models.metrics import AggregatedAnswer
-from web.routing import Access, Query, Route, json_response
+from web.routing import Access, Query, Route
 from web.spans import invalid, metric_of, service_of, span_of
+from web.window_history import Found, Kept, SeriesName, collect
 
 DEFAULT_SPAN_S = 3600.0
+_BLOCK_BYTES = 262_144
+_POINT = ("start", "end", *POINT_FIELDS)
 
 
 def routes(deps: Deps) -> list[Route]:
@@ -33,7 +36,9 @@ def routes(deps: Deps) -> list[Route]:
             "/api/metrics/aggregated",
             get,
             Access.READ,
-            "Windows of a service, the newest included while still open",
+            "Windows of a service, the newest included while still open. An answer holds at most "
+            "50,000 windows; older ones are then left out whole and `truncated` is true: ask "
+            "again with `to` = the earliest start that came",
             response_model=AggregatedAnswer,
             query=(
                 Query("service", "Service name", required=True),
@@ -57,69 +62,61 @@ async def _get(deps: Deps, request: web.Request) -> web.StreamResponse:
     if tag is not None and not 1 <= len(tag) <= 256:
         raise invalid("group_by", "1 to 256 characters")
     from_s, to_s = span_of(request, deps.clock.now_s(), DEFAULT_SPAN_S)
-    points, degraded = await collect(deps, service, metric, window, from_s, to_s)
+    query = WindowQuery(service, metric, window, from_s, to_s, mergeable=tag is not None)
+    found = await collect(deps, query)
     if tag is not None:
-        points = group_by(points, tag, WINDOW_S[window])
-    answer: dict[str, Any] = {"window": window, "series": _series(service, points)}
-    if degraded:
-        answer["degraded"] = degraded
-    return json_response(answer)
+        found = await _grouped(found, tag, WINDOW_S[window])
+    return web.Response(body=_encoded(query, found), content_type="application/json")
 
 
-async def collect(
-    deps: Deps, service: str, metric: str | None, window: str, from_s: float, to_s: float
-) -> tuple[list[Point], list[str]]:
-    """Points of [from, to) and which part could not be asked.
-
-    Without Redis the answer lacks open windows; without PostgreSQL it lacks history;
-    raises Unavailable when neither answers.
-    """
-    degraded: list[str] = []
-    points: list[Point] = []
-    try:
-        points += await _from_redis(deps, service, window)
-    except Unavailable:
-        degraded.append("redis")
-    try:
-        points += await read_windows(deps.database, service, metric, window, from_s, to_s)
-    except Unavailable:
-        if degraded:
-            raise
-        degraded.append("postgres")
-    chosen = [
-        point
-        for point in points
-        if (metric is None or point["metric_type"] == metric)
-        and from_s <= parse_time_s(point["start"]) < to_s
-    ]
-    return newest(chosen), degraded
+async def _grouped(found: Found, tag: str, window_s: int) -> Found:
+    """Series merged by a tag's value; in a thread, one start at a time. Empties `found`."""
+    by_start: dict[str, list[Kept]] = {}
+    slices = Slices()
+    while found.series:
+        if slices.is_over:
+            await slices.rest()
+        _, points = found.series.popitem()
+        for start, window in points.items():
+            by_start.setdefault(start, []).append(window)
+    merged = Found(degraded=found.degraded, truncated=found.truncated)
+    while by_start:
+        start, members = by_start.popitem()
+        for name, window in await asyncio.to_thread(_merged, members, tag, window_s):
+            merged.add(name, start, window)
+    return merged
 
 
-async def _from_redis(deps: Deps, service: str, window: str) -> list[Point]:
-    async with deps.cache.guard() as client:
-        pipe = client.pipeline(transaction=False)
-        pipe.hvals(keys.aggregates(service, window))
-        pipe.zrange(keys.closed(service, window), 0, -1)
-        current, closed = await pipe.execute()
-    points: list[Point] = [orjson.loads(text) for text in current]
-    for text in closed:
-        points += orjson.loads(text)
-    return points
-
-
-def _series(service: str, points: list[Point]) -> list[dict[str, Any]]:
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+def _merged(members: list[Kept], tag: str, window_s: int) -> list[tuple[SeriesName, Kept]]:
+    points = group_by([orjson.loads(window.text) for window in members], tag, window_s)
+    found: list[tuple[SeriesName, Kept]] = []
     for point in points:
-        key = (point["metric_type"], tuple(sorted(point["tags"].items())))
-        series = found.setdefault(
-            key,
-            {
-                "service_name": service,
-                "metric_type": point["metric_type"],
-                "tags": point["tags"],
-                "points": [],
-            },
-        )
-        public = {name: point[name] for name in ("start", "end", *POINT_FIELDS)}
-        series["points"].append(public)
-    return list(found.values())
+        name = (point["metric_type"], tuple(sorted(point["tags"].items())))
+        text = orjson.dumps({field: point[field] for field in _POINT})
+        found.append((name, Kept(point["final"], point["revision"], point["count"], text)))
+    return found
+
+
+async def _encoded(query: WindowQuery, found: Found) -> AsyncIterator[bytes]:
+    """The answer in blocks, series by series; empties `found`."""
+    more: dict[str, Any] = {"window": query.window}
+    if found.truncated:
+        more["truncated"] = True
+    if found.degraded:
+        more["degraded"] = found.degraded
+    block = [orjson.dumps(more)[:-1], b',"series":[']
+    size, between = 0, b""
+    slices = Slices()
+    for name in sorted(found.series):
+        if slices.is_over:
+            await slices.rest()
+        points = found.series.pop(name)
+        metric_type, tags = name
+        named = {"service_name": query.service, "metric_type": metric_type, "tags": dict(tags)}
+        windows = b",".join([points[start].text for start in sorted(points)])
+        block += [between, orjson.dumps(named)[:-1], b',"points":[', windows, b"]}"]
+        size, between = size + len(windows), b","
+        if size >= _BLOCK_BYTES:
+            yield b"".join(block)
+            block, size = [], 0
+    yield b"".join(block) + b"]}"

@@ -12,15 +12,14 @@ from liveops.deps import Deps
 from liveops.postgres import users as store
 from liveops.postgres.users import User
 from liveops.security.passwords import matches
-from liveops.security.throttle import Throttle
+from liveops.security.throttle import Door, Throttle
 from liveops.security.tokens import user_token
 from web.bodies import read_model
+from web.client_address import client_address
 from web.models.auth import LoginBody, LogoutBody, MeAnswer, RefreshBody, TokenAnswer
 from web.problems import Problem
 from web.routing import Access, Route, json_response
 
-#: Failures of one address, whatever the names, that cost nothing.
-FREE_BY_ADDRESS = 50
 #: Passwords checked at once: bounds memory (19 MiB each) and how many guesses can be
 #: under way when a limit is reached.
 CHECKS_AT_ONCE = 4
@@ -74,25 +73,23 @@ class SessionCalls:
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
-        self._by_name = Throttle()
-        self._by_address = Throttle(free=FREE_BY_ADDRESS)
+        self._throttle = Throttle(deps.cache)
+        self._trusted = deps.settings.trusted_networks
         self._checks = asyncio.Semaphore(CHECKS_AT_ONCE)
 
     async def login(self, request: web.Request) -> web.StreamResponse:
         """POST /api/auth/login."""
         body = await read_model(request, LoginBody)
         async with self._checks:
-            user = await self._checked(body, request.remote or "")
+            user = await self._checked(body, client_address(request, self._trusted))
         expires_at_s = self._deps.clock.now_s() + self._deps.settings.refresh_token_ttl_s
         refresh = await store.start_session(self._deps.database, user.name, expires_at_s)
         return json_response(self._session(user, refresh))
 
     async def _checked(self, body: LoginBody, address: str) -> User:
         """The user of a right password; raises Problem(401, 429)."""
-        deps = self._deps
-        # Name and address together: nobody can lock another out from elsewhere.
-        doors = ((self._by_name, [f"{body.username} {address}"]), (self._by_address, [address]))
-        wait_s = max(throttle.wait_s(keys, deps.clock.now_s()) for throttle, keys in doors)
+        deps, door = self._deps, Door(address, body.username)
+        wait_s = await self._throttle.begin(door)
         if wait_s > 0:
             raise Problem(429, "too many failed tries", retry_after_s=math.ceil(wait_s))
         user = None
@@ -100,10 +97,9 @@ class SessionCalls:
             user = await store.fetch_user(deps.database, body.username)
         known = user.password_hash if user and not user.disabled else None
         if user is None or not await matches(body.password.get_secret_value(), known):
-            for throttle, keys in doors:
-                throttle.failed(keys, deps.clock.now_s())
+            await self._throttle.failed(door)
             raise Problem(401, "name or password is wrong", headers=dict(_CHALLENGE))
-        self._by_name.succeeded(doors[0][1])
+        await self._throttle.succeeded(door)
         return user
 
     async def refresh(self, request: web.Request) -> web.StreamResponse:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from uuid import UUID
 
 from aiohttp import web
 
@@ -12,10 +11,10 @@ from liveops.errors import InvalidInput, Issue
 from liveops.postgres.incidents import IncidentFilter
 from schema.incidents import SEVERITIES, STATUSES
 from web.models.incidents import IncidentPatch
-from web.paging import PAGE, bad_cursor, decode_cursor
+from web.paging import PAGE, decode_place
 from web.problems import Problem
 from web.routing import Query
-from web.spans import FAR_FUTURE_S, invalid, service_of, time_of
+from web.spans import invalid, service_of, time_of
 
 _ETAG = re.compile(r'"(\d{1,9})"')
 #: Fields of a PATCH that null clears; null elsewhere is invalid.
@@ -71,19 +70,5 @@ def filter_of(request: web.Request) -> IncidentFilter:
         time_of(request, "from", 0.0) if "from" in request.query else None,
         time_of(request, "to", 0.0) if "to" in request.query else None,
         text,
-        _before(request),
+        decode_place(request),
     )
-
-
-def _before(request: web.Request) -> tuple[float, str] | None:
-    parts = decode_cursor(request)
-    if parts is None:
-        return None
-    try:
-        text, identity = parts
-        time_s, known = float(text), str(UUID(identity))
-    except ValueError:
-        raise bad_cursor() from None
-    if not 0 <= time_s < FAR_FUTURE_S:
-        raise bad_cursor()
-    return time_s, known

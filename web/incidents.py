@@ -25,8 +25,8 @@ from web.models.incidents import (
     IncidentPage,
     IncidentPatch,
 )
-from web.paging import PAGE, encode_cursor, limit_of, page_of
-from web.routing import Access, Route, json_response
+from web.paging import PAGE, encode_place, limit_of, page_of
+from web.routing import Access, Route, json_response, list_response
 
 #: Incidents a new listener is told at first.
 SNAPSHOT = 50
@@ -109,10 +109,8 @@ class IncidentCalls:
         limit = limit_of(request)
         found = await store.list_incidents(self._deps.database, filter_of(request), limit + 1)
         page, more = found[:limit], len(found) > limit
-        cursor = encode_cursor([repr(page[-1].detected_at_s), page[-1].id]) if more else None
-        return json_response(
-            {"items": [public_incident(item) for item in page], "next_cursor": cursor}
-        )
+        cursor = encode_place(page[-1].detected_at_s, page[-1].id) if more else None
+        return await list_response(page, public_incident, next_cursor=cursor)
 
     async def read(self, request: web.Request) -> web.StreamResponse:
         """GET /api/incidents/{id}."""

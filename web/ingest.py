@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -17,25 +19,28 @@ from liveops.kafka.ingest import publish
 from liveops.metrics import METRICS_ACCEPTED
 from liveops.postgres import idempotency
 from liveops.security.principal import Principal
+from liveops.slices import Slices
 from schema.ids import idempotent_metric_id
-from schema.metrics import Metric, MetricFault, read_metric
-from web.bodies import decode_json, read_body
+from schema.metrics import Metric, MetricFault
+from web.bodies import read_body
+from web.ingest_body import MAX_ITEMS, NDJSON, read_item, split
 from web.models.metrics import Accepted, MetricBody
 from web.problems import Problem
 from web.routing import Access, Query, Route
 
-NDJSON = "application/x-ndjson"
 KEY_HEADER = "Idempotency-Key"
 MAX_KEY_CHARS = 255
+_GOOD_KEY = re.compile(rf"[ -~]{{1,{MAX_KEY_CHARS}}}")
 #: Faulty items named in a refusal.
 NAMED = 20
 
 
 @dataclass(slots=True)
 class Batch:
-    """What a body held: good metrics by index and the faults of the others."""
+    """What a body held: good metrics by index, how many are faulty, the first faults."""
 
     metrics: list[tuple[int, Metric]] = field(default_factory=list)
+    faulty: int = 0
     faults: list[tuple[int, MetricFault]] = field(default_factory=list)
 
 
@@ -55,6 +60,7 @@ def routes(deps: Deps) -> list[Route]:
             request_model=MetricBody,
             response_model=Accepted,
             query=(Query("partial", "Accept the good items of a batch and name the others"),),
+            headers=(Query(KEY_HEADER, "1 to 255 printable ASCII signs; a repeat counts once"),),
             status=202,
         )
     ]
@@ -63,19 +69,20 @@ def routes(deps: Deps) -> list[Route]:
 async def _post(deps: Deps, request: web.Request) -> web.StreamResponse:
     body = await read_body(request, accept=("application/json", NDJSON))
     partial = _flag(request, "partial")
-    batch = check_items(
-        items_of(body, request.content_type),
+    key = _key(request)
+    batch = await check_items(
+        await split(body, request.content_type),
         request["principal"],
         deps.clock.now_s(),
         deps.settings.raw_retention_days * 86_400,
+        MAX_ITEMS if partial else NAMED,
     )
-    if batch.faults and not partial:
+    if batch.faulty and not partial:
         raise refusal(batch)
-    key = _key(request)
     if key is None:
         return _answer(await _accept(deps, batch))
     subject = request["principal"].subject
-    digest = hashlib.sha256(body + b"?" + str(partial).encode()).hexdigest()
+    digest = await asyncio.to_thread(_digest, body, partial)
     return await _once(deps, batch, subject, key, digest)
 
 
@@ -83,13 +90,27 @@ async def _accept(deps: Deps, batch: Batch) -> bytes:
     metrics = [metric for _, metric in batch.metrics]
     await publish(deps.producer, metrics)
     METRICS_ACCEPTED.inc(len(metrics))
-    answer: dict[str, Any] = {"accepted": len(metrics)}
-    if batch.faults:
-        answer["rejected"] = [
-            {"index": index, "errors": [{"loc": fault.loc, "msg": fault.msg}]}
-            for index, fault in batch.faults
-        ]
-    return orjson.dumps(answer)
+    if not batch.faulty:
+        return orjson.dumps({"accepted": len(metrics)})
+    return b'{"accepted":%d,"rejected":[%b]}' % (len(metrics), await _rejected(batch))
+
+
+async def _rejected(batch: Batch) -> bytes:
+    """The faulty items of a partial batch, encoded."""
+    found: list[bytes] = []
+    slices = Slices()
+    for index, fault in batch.faults:
+        if slices.is_over:
+            await slices.rest()
+        errors = [{"loc": fault.loc, "msg": fault.msg}]
+        found.append(orjson.dumps({"index": index, "errors": errors}))
+    return b",".join(found)
+
+
+def _digest(body: bytes, partial: bool) -> str:
+    digest = hashlib.sha256(body)
+    digest.update(b"?" + str(partial).encode())
+    return digest.hexdigest()
 
 
 async def _once(
@@ -100,10 +121,7 @@ async def _once(
     The ids in the records make a repeat count once even when the stored answers cannot
     be reached, so PostgreSQL being away does not refuse the call.
     """
-    batch.metrics = [
-        (index, structs.replace(metric, id=idempotent_metric_id(subject, key, index)))
-        for index, metric in batch.metrics
-    ]
+    await _name(batch, subject, key)
     try:
         claim = await idempotency.claim(deps.database, subject, key, digest)
     except Unavailable:
@@ -123,6 +141,16 @@ async def _once(
     return _answer(answer)
 
 
+async def _name(batch: Batch, subject: str, key: str) -> None:
+    """Give the metrics their ids."""
+    slices = Slices()
+    for at, (index, metric) in enumerate(batch.metrics):
+        if slices.is_over:
+            await slices.rest()
+        named = structs.replace(metric, id=idempotent_metric_id(subject, key, index))
+        batch.metrics[at] = (index, named)
+
+
 async def _quietly(call: Any) -> None:
     try:
         await call
@@ -134,36 +162,27 @@ def _answer(body: bytes) -> web.Response:
     return web.Response(status=202, body=body, content_type="application/json")
 
 
-def items_of(body: bytes, content_type: str) -> list[object]:
-    """The items of a body in any of its four forms; raises Problem(400) or InvalidInput."""
-    if content_type == NDJSON:
-        items: list[object] = [decode_json(line) for line in body.splitlines() if line.strip()]
-    else:
-        plain = decode_json(body)
-        if isinstance(plain, dict) and "metrics" in plain:
-            strangers = sorted(plain.keys() - {"metrics"})
-            if strangers:
-                raise InvalidInput("unknown field", [Issue([strangers[0]], "unknown field")])
-            plain = plain["metrics"]
-            if not isinstance(plain, list):
-                raise InvalidInput("metrics is no list", [Issue(["metrics"], "must be a list")])
-        items = plain if isinstance(plain, list) else [plain]
-    if not items:
-        raise InvalidInput("no metrics", [Issue([], "the list is empty")])
-    return items
+async def check_items(
+    items: list[bytes], principal: Principal, now_s: float, max_age_s: float, most_faults: int
+) -> Batch:
+    """Read every item; a writer bound to some services may name only those.
 
-
-def check_items(items: list[object], principal: Principal, now_s: float, max_age_s: float) -> Batch:
-    """Read every item; a writer bound to some services may name only those."""
+    Of the faults the first `most_faults` are kept, all are counted. Raises Problem(400).
+    """
     batch = Batch()
+    slices = Slices()
     for index, item in enumerate(items):
-        try:
-            metric = read_metric(item, now_s, max_age_s)
-            if not _may_write(principal, metric.service_name):
-                raise MetricFault(["service_name"], "this token may not write for it")
-            batch.metrics.append((index, metric))
-        except MetricFault as fault:
-            batch.faults.append((index, fault))
+        if slices.is_over:
+            await slices.rest()
+        verdict = read_item(item, now_s, max_age_s)
+        if isinstance(verdict, Metric):
+            if _may_write(principal, verdict.service_name):
+                batch.metrics.append((index, verdict))
+                continue
+            verdict = MetricFault(["service_name"], "this token may not write for it")
+        batch.faulty += 1
+        if len(batch.faults) < most_faults:
+            batch.faults.append((index, verdict))
     return batch
 
 
@@ -175,8 +194,8 @@ def _may_write(principal: Principal, service: str) -> bool:
 
 def refusal(batch: Batch) -> InvalidInput:
     """The 422 of a batch, naming the first faulty items by index."""
-    named = [Issue([index, *fault.loc], fault.msg) for index, fault in batch.faults[:NAMED]]
-    return InvalidInput(f"{len(batch.faults)} of the metrics are invalid", named)
+    named = [Issue([index, *fault.loc], fault.msg) for index, fault in batch.faults]
+    return InvalidInput(f"{batch.faulty} of the metrics are invalid", named)
 
 
 def _flag(request: web.Request, name: str) -> bool:
@@ -188,7 +207,7 @@ def _flag(request: web.Request, name: str) -> bool:
 
 def _key(request: web.Request) -> str | None:
     key = request.headers.get(KEY_HEADER)
-    if key is not None and not 1 <= len(key) <= MAX_KEY_CHARS:
-        issue = Issue([KEY_HEADER], f"1 to {MAX_KEY_CHARS} characters")
+    if key is not None and not _GOOD_KEY.fullmatch(key):
+        issue = Issue([KEY_HEADER], f"1 to {MAX_KEY_CHARS} printable ASCII characters")
         raise InvalidInput(f"{KEY_HEADER} is malformed", [issue])
     return key

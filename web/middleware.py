@@ -14,6 +14,7 @@ from aiohttp.typedefs import Middleware
 
 from liveops.metrics import HTTP_REQUESTS, HTTP_SECONDS
 from liveops.settings import Settings
+from web.connection import check_expectation, end_if_unread
 from web.problems import problem_of, render
 
 log = structlog.get_logger(__name__)
@@ -35,9 +36,11 @@ async def envelope(request: web.Request, handler: Handler) -> web.StreamResponse
     began_s = time.perf_counter()
     with structlog.contextvars.bound_contextvars(request_id=request_id):
         try:
+            check_expectation(request)
             response = await handler(request)
         except Exception as error:
             response = render(problem_of(error), request_id)
+        end_if_unread(request, response)
         _count(request, response.status, time.perf_counter() - began_s)
     return response
 

@@ -6,11 +6,12 @@ import html
 import re
 from typing import Any
 
+import orjson
 from aiohttp import web
 from pydantic import BaseModel
 
 from liveops import __version__
-from web.routing import Access, Route, json_response
+from web.routing import Access, Route
 
 _REF = "#/components/schemas/{model}"
 _PROBLEM = {
@@ -24,6 +25,13 @@ _PROBLEM = {
         "request_id": {"type": "string"},
     },
 }
+_COMMON = (
+    "Every error is a problem document (RFC 9457) with the id of its request, also where the "
+    "request is no HTTP (400), its head is too large (431) or late (408 after 10 s), its body "
+    "is late (408 after 30 s) or it expects anything but 100-continue (417). Bodies hold at "
+    "most 8 MiB, before and after decompression (gzip or x-gzip, of any number of members); "
+    "what is refused without its body is refused before 100 Continue."
+)
 _STYLE = (
     ":root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}"
     "body{max-width:70rem;margin:2rem auto;padding:0 1rem}"
@@ -41,10 +49,10 @@ _WHO = {
 def routes(service: str, documented: list[Route]) -> list[Route]:
     """The two documentation routes of a service."""
     document = describe(service, documented)
-    page = _page(document)
+    encoded, page = orjson.dumps(document), _page(document)
 
     async def as_json(request: web.Request) -> web.StreamResponse:
-        return json_response(document)
+        return web.Response(body=encoded, content_type="application/json")
 
     async def as_page(request: web.Request) -> web.StreamResponse:
         return web.Response(text=page, content_type="text/html")
@@ -63,7 +71,11 @@ def describe(service: str, documented: list[Route]) -> dict[str, Any]:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
     return {
         "openapi": "3.1.0",
-        "info": {"title": f"LiveOps AI: {service}", "version": __version__},
+        "info": {
+            "title": f"LiveOps AI: {service}",
+            "version": __version__,
+            "description": _COMMON,
+        },
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -102,16 +114,17 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in re.findall(r"\{(\w+)", route.path)
     ]
-    for query in route.query:
-        found.append(
-            {
-                "name": query.name,
-                "in": "query",
-                "required": query.required,
-                "description": query.description,
-                "schema": {"type": "string"},
-            }
-        )
+    for place, parameters in (("query", route.query), ("header", route.headers)):
+        for parameter in parameters:
+            found.append(
+                {
+                    "name": parameter.name,
+                    "in": place,
+                    "required": parameter.required,
+                    "description": parameter.description,
+                    "schema": {"type": "string"},
+                }
+            )
     return found
 
 

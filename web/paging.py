@@ -7,12 +7,14 @@ import binascii
 import re
 from collections.abc import Callable, Iterable
 from typing import TypeVar
+from uuid import UUID
 
 import orjson
 from aiohttp import web
 
 from liveops.errors import BadCursor, InvalidInput, Issue
 from web.routing import Query
+from web.spans import FAR_FUTURE_S
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500
@@ -49,6 +51,26 @@ def decode_cursor(request: web.Request) -> list[str] | None:
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
         raise bad_cursor()
     return parts
+
+
+def encode_place(time_s: float, identity: str) -> str:
+    """The cursor of a list by time and id, after this item."""
+    return encode_cursor([repr(time_s), identity])
+
+
+def decode_place(request: web.Request) -> tuple[float, str] | None:
+    """Time (epoch seconds) and id where the last page ended; raises BadCursor."""
+    parts = decode_cursor(request)
+    if parts is None:
+        return None
+    try:
+        text, identity = parts
+        time_s, known = float(text), str(UUID(identity))
+    except ValueError:
+        raise bad_cursor() from None
+    if not 0 <= time_s < FAR_FUTURE_S:  # nor NaN
+        raise bad_cursor()
+    return time_s, known
 
 
 def bad_cursor() -> BadCursor:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from aiohttp import web
 
 from liveops.deps import Deps
-from liveops.errors import BadCursor
 from liveops.postgres.history import RawQuery, read_raw
 from schema.metrics import Metric
 from web.models.metrics import RawPage
-from web.paging import decode_cursor, encode_cursor, limit_of
-from web.routing import Access, Query, Route, json_response
+from web.paging import PAGE, decode_place, encode_place, limit_of
+from web.routing import Access, Query, Route, list_response
 from web.spans import metric_of, service_of, span_of
 
 DEFAULT_SPAN_S = 7 * 86_400.0
@@ -29,17 +26,13 @@ def routes(deps: Deps) -> list[Route]:
             metric_of(request),
             from_s,
             to_s,
-            _before(request),
+            decode_place(request),
             limit + 1,
         )
         found = await read_raw(deps.database, query)
         page, more = found[:limit], len(found) > limit
-        return json_response(
-            {
-                "items": [metric.public() for metric in page],
-                "next_cursor": _cursor(page[-1]) if more else None,
-            }
-        )
+        cursor = encode_place(page[-1].timestamp_s, page[-1].id) if more else None
+        return await list_response(page, Metric.public, next_cursor=cursor)
 
     return [
         Route(
@@ -54,23 +47,7 @@ def routes(deps: Deps) -> list[Route]:
                 Query("metric", "Metric type"),
                 Query("from", "Earliest time, RFC 3339 (inclusive)"),
                 Query("to", "Latest time, RFC 3339 (exclusive)"),
-                Query("limit", "1 to 500"),
-                Query("cursor", "Where the last page ended"),
+                *PAGE,
             ),
         )
     ]
-
-
-def _cursor(last: Metric) -> str:
-    return encode_cursor([repr(last.timestamp_s), last.id])
-
-
-def _before(request: web.Request) -> tuple[float, str] | None:
-    parts = decode_cursor(request)
-    if parts is None:
-        return None
-    try:
-        time_s, identity = parts
-        return float(time_s), str(UUID(identity))
-    except (ValueError, TypeError):
-        raise BadCursor("cursor was not made here") from None

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from aiohttp import web
 from pydantic import BaseModel
 
 from liveops.security.access import Access
+from liveops.slices import in_slices
 
-__all__ = ["Access", "Handler", "Query", "Route", "json_response"]
+__all__ = ["Access", "Handler", "Query", "Route", "json_response", "list_response"]
+
+T = TypeVar("T")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query parameter, for the documentation."""
+    """A query parameter or header, for the documentation."""
 
     name: str
     description: str
@@ -38,6 +41,7 @@ class Route:
     request_model: type[BaseModel] | None = None
     response_model: type[BaseModel] | None = None
     query: tuple[Query, ...] = ()
+    headers: tuple[Query, ...] = ()
     status: int = 200
     websocket: bool = False
 
@@ -52,3 +56,13 @@ def json_response(
         content_type="application/json",
         headers=headers,
     )
+
+
+async def list_response(
+    items: Iterable[T], render: Callable[[T], Any], *, name: str = "items", **more: Any
+) -> web.Response:
+    """A JSON answer with a list, which is encoded in slices, and `more` beside it."""
+    texts = await in_slices(lambda item: orjson.dumps(render(item)), items)
+    body = b'{"%b":[%b]' % (name.encode(), b",".join(texts))
+    body += b"," + orjson.dumps(more)[1:] if more else b"}"
+    return web.Response(body=body, content_type="application/json")

@@ -15,11 +15,9 @@ from liveops.runtime.lag import LagWatch, loop_lag
 from web import actuator, openapi, websocket
 from web.actuator import Check
 from web.authentication import guarded
+from web.connection import HANDLER_ARGS, serve_on
 from web.middleware import cors, envelope, stamp
 from web.routing import Route
-
-#: aiohttp would take a truncated gzip body for a whole one; `web.bodies` does not.
-_HANDLER_ARGS = {"auto_decompress": False}
 
 
 def install(
@@ -41,9 +39,10 @@ def install(
     def on_webserver_init(faust_web: Web) -> None:
         server: web.Application = faust_web.web_app  # type: ignore[attr-defined] # of its aiohttp driver
         prepare(server, whole, deps)
+        serve_on(faust_web)  # type: ignore[arg-type] # of its aiohttp driver
 
     options = dict(app.conf.web_application_options or {})
-    app.conf.web_application_options = options | {"handler_args": _HANDLER_ARGS}
+    app.conf.web_application_options = options | {"handler_args": HANDLER_ARGS}
     # Faust takes "/" for an index of its own, and `/` belongs to the dashboard.
     app.web.blueprints._enabled.clear()  # noqa: SLF001 - no public way
     app.on_webserver_init = on_webserver_init  # type: ignore[assignment,method-assign] # its hook
@@ -51,7 +50,7 @@ def install(
 
 def application(routes: list[Route], deps: Deps) -> web.Application:
     """The routes behind the same doors, without Faust."""
-    server = web.Application(handler_args=_HANDLER_ARGS)
+    server = web.Application(handler_args=HANDLER_ARGS)
     prepare(server, routes, deps)
     return server
 

@@ -13,7 +13,8 @@ from liveops.redis import keys
 from schema.incidents import worst
 from schema.times import format_time
 from web.models.metrics import ServiceList
-from web.routing import Access, Route, json_response
+from web.paging import PAGE, page_of
+from web.routing import Access, Route, list_response
 
 #: Services seen within this time are listed.
 SEEN_WITHIN_S = 86_400.0
@@ -35,11 +36,11 @@ def routes(deps: Deps) -> list[Route]:
             await _add_live(deps, found, now_s)
         except Unavailable:
             degraded.append("redis")
-        items = [_public(found[name], now_s) for name in sorted(found)]
-        answer: dict[str, Any] = {"items": items, "next_cursor": None}
-        if degraded:
-            answer["degraded"] = degraded
-        return json_response(answer)
+        page, cursor = page_of(request, found.values(), lambda item: [item["service_name"]])
+        more: dict[str, Any] = {"degraded": degraded} if degraded else {}
+        return await list_response(
+            page, lambda item: _public(item, now_s), next_cursor=cursor, **more
+        )
 
     return [
         Route(
@@ -49,6 +50,7 @@ def routes(deps: Deps) -> list[Route]:
             Access.READ,
             "Services with their health, metric types and when they were last seen",
             response_model=ServiceList,
+            query=PAGE,
         )
     ]
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from aiohttp import web
 
 from liveops.errors import InvalidInput, Issue
+from schema.metrics import is_metric_type, is_service_name
 from schema.times import parse_time_s
 
-_SERVICE = re.compile(r"[A-Za-z0-9._/-]{1,128}")
 #: Times at or after this (year 2096) are out of range.
 FAR_FUTURE_S = 4e9
-_METRIC = re.compile(r"[A-Za-z0-9._:/-]{1,128}")
 
 
 def invalid(name: str, why: str) -> InvalidInput:
@@ -22,21 +22,23 @@ def invalid(name: str, why: str) -> InvalidInput:
 
 def service_of(request: web.Request, *, needed: bool) -> str | None:
     """The `service` parameter."""
-    return _name(request, "service", _SERVICE, needed=needed)
+    return _name(request, "service", is_service_name, needed=needed)
 
 
 def metric_of(request: web.Request, *, needed: bool = False) -> str | None:
     """The `metric` parameter."""
-    return _name(request, "metric", _METRIC, needed=needed)
+    return _name(request, "metric", is_metric_type, needed=needed)
 
 
-def _name(request: web.Request, name: str, pattern: re.Pattern[str], *, needed: bool) -> str | None:
+def _name(
+    request: web.Request, name: str, is_good: Callable[[str], bool], *, needed: bool
+) -> str | None:
     text = request.query.get(name)
     if text is None:
         if needed:
             raise invalid(name, "is required")
         return None
-    if not pattern.fullmatch(text):
+    if not is_good(text):
         raise invalid(name, "not a valid name")
     return text
 

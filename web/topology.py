@@ -6,23 +6,24 @@ from aiohttp import web
 
 from liveops.deps import Deps
 from liveops.postgres.topology import declare_topology, read_topology
+from schema.rules import Edge
 from schema.times import format_time
-from web.bodies import read_model
-from web.models.config import TopologyAnswer, TopologyBody
-from web.routing import Access, Route, json_response
+from web.bodies import read_items
+from web.models.config import MAX_EDGES, EdgeBody, TopologyAnswer, TopologyBody
+from web.routing import Access, Route, list_response
 
 
 def routes(deps: Deps) -> list[Route]:
     """Read and declare the call graph."""
 
     async def read(request: web.Request) -> web.StreamResponse:
-        return json_response(await _public(deps))
+        return await _answer(deps)
 
     async def declare(request: web.Request) -> web.StreamResponse:
-        body = await read_model(request, TopologyBody)
-        edges = [(edge.caller, edge.callee) for edge in body.edges]
+        body = await read_items(request, TopologyBody, "edges", EdgeBody, MAX_EDGES)
+        edges = [(edge.caller, edge.callee) for edge in body]
         await declare_topology(deps.database, edges, deps.clock.now_s())
-        return json_response(await _public(deps))
+        return await _answer(deps)
 
     return [
         Route(
@@ -45,15 +46,14 @@ def routes(deps: Deps) -> list[Route]:
     ]
 
 
-async def _public(deps: Deps) -> dict[str, object]:
+async def _answer(deps: Deps) -> web.StreamResponse:
+    return await list_response(await read_topology(deps.database), _public, name="edges")
+
+
+def _public(edge: Edge) -> dict[str, object]:
     return {
-        "edges": [
-            {
-                "from": edge.caller,
-                "to": edge.callee,
-                "source": edge.source,
-                "last_seen": None if edge.last_seen_s is None else format_time(edge.last_seen_s),
-            }
-            for edge in await read_topology(deps.database)
-        ]
+        "from": edge.caller,
+        "to": edge.callee,
+        "source": edge.source,
+        "last_seen": None if edge.last_seen_s is None else format_time(edge.last_seen_s),
     }

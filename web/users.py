@@ -51,11 +51,18 @@ def routes(deps: Deps) -> list[Route]:
             people + "/{name}",
             calls.change_user,
             write,
-            "Change password, roles or the disabled flag; ends his sessions",
+            "Change password, roles or the disabled flag; ends their sessions",
             request_model=UserPatch,
             response_model=UserAnswer,
         ),
-        Route("DELETE", people + "/{name}", calls.delete_user, write, "Remove a user", status=204),
+        Route(
+            "DELETE",
+            people + "/{name}",
+            calls.delete_user,
+            write,
+            "Remove a user; the ingest tokens they made end too",
+            status=204,
+        ),
         Route(
             "GET",
             tokens,
@@ -155,9 +162,7 @@ class AdministrationCalls:
 
     async def revoke(self, request: web.Request) -> web.StreamResponse:
         """DELETE /api/auth/ingest-tokens/{id}."""
-        await ingest_tokens.revoke_ingest_token(
-            self._deps.database, id_of(request), self._deps.clock.now_s()
-        )
+        await ingest_tokens.revoke_ingest_token(self._deps.database, id_of(request))
         return web.Response(status=204)
 
 

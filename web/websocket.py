@@ -1,4 +1,4 @@
-"""WebSockets: a bounded queue to each client, closed when his token ends."""
+"""WebSockets: a bounded queue to each client, closed when its token ends."""
 
 from __future__ import annotations
 
@@ -44,9 +44,19 @@ class Channel:
         self._queue.append((message, count))
         self._wake.set()
 
+    def missed(self, count: int) -> None:
+        """Items that were left out before they came here; the client is told how many."""
+        if count > 0:
+            self._dropped += count
+            self._wake.set()
+
     async def send(self, message: dict[str, Any]) -> None:
         """Send now."""
-        await self._socket.send_str(orjson.dumps(message).decode())
+        await self.send_text(orjson.dumps(message).decode())
+
+    async def send_text(self, message: str) -> None:
+        """Send a message that is JSON already."""
+        await self._socket.send_str(message)
 
     async def run(self) -> None:
         """Send what is queued until the client leaves."""
@@ -88,7 +98,7 @@ async def _attend(
     principal: Principal,
     run: Callable[[Channel], Awaitable[None]],
 ) -> None:
-    """Serve until the client leaves, his token expires or a store fails."""
+    """Serve until the client leaves, its token expires or a store fails."""
     tasks = (
         asyncio.create_task(_write(socket, run)),
         asyncio.create_task(_until_closed(socket)),
@@ -116,7 +126,7 @@ async def _write(socket: web.WebSocketResponse, run: Callable[[Channel], Awaitab
 
 
 async def _until_closed(socket: web.WebSocketResponse) -> None:
-    """Read and ignore what the client says; ends when he leaves."""
+    """Read and ignore what the client says; ends when it leaves."""
     async for message in socket:
         if message.type is WSMsgType.ERROR:
             return

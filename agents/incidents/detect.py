@@ -39,8 +39,7 @@ from liveops.metrics import (
 from liveops.runtime.retry import retrying
 from schema import topics
 from schema.incidents import Detection
-from schema.metrics import Aggregate
-from schema.rules import can_be_service
+from schema.metrics import Aggregate, is_service_name
 from tables.checkpointed import CheckpointedTable
 from tables.detectors import decode_service, key_of, owner_of
 
@@ -126,7 +125,7 @@ class DetectAgent:
             await self._make_room(partition_of(service, self._partitions))
         for item in items:
             peer = item.tags.get(PEER_TAG, service)
-            if peer != service and len(self.edges) < MAX_EDGES and can_be_service(peer):
+            if peer != service and len(self.edges) < MAX_EDGES and is_service_name(peer):
                 self.edges.add((service, peer))
 
     def _watched(self, service: str) -> Watched:

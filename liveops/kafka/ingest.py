@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterator
 
 import orjson
 
@@ -14,14 +15,17 @@ from schema.topics import RAW
 
 #: Metrics of one service that travel in one record.
 PER_RECORD = 500
+#: After this much work others may run; a record costs as much as so many bytes of it.
+_PAUSE_BYTES, _RECORD_BYTES = 32_768, 256
+#: Records of one call that wait for their acknowledgement at once.
+_UNDER_WAY = 500
 
 
-def records(metrics: list[Metric]) -> list[tuple[str, bytes]]:
+def records(metrics: list[Metric]) -> Iterator[tuple[str, bytes]]:
     """(service, value): one record a service and up to 500 metrics, in the order given."""
     by_service: dict[str, list[Metric]] = defaultdict(list)
     for metric in metrics:
         by_service[metric.service_name].append(metric)
-    found: list[tuple[str, bytes]] = []
     for service, items in by_service.items():
         for at in range(0, len(items), PER_RECORD):
             chunk = [_item(metric) for metric in items[at : at + PER_RECORD]]
@@ -29,15 +33,26 @@ def records(metrics: list[Metric]) -> list[tuple[str, bytes]]:
                 record = {"service_name": service, **chunk[0]}
             else:
                 record = {"service_name": service, "metrics": chunk}
-            found.append((service, orjson.dumps(record)))
-    return found
+            yield service, orjson.dumps(record)
 
 
 async def publish(producer: Producer, metrics: list[Metric]) -> None:
-    """Send all and wait until the broker has acknowledged all; raises Unavailable."""
-    await asyncio.gather(
-        *(producer.send(RAW, service, value) for service, value in records(metrics))
-    )
+    """Send all and wait until the broker has acknowledged all; raises Unavailable.
+
+    Encoding many metrics takes long, so the first records leave before the last are made.
+    """
+    sends: list[asyncio.Task[object]] = []
+    since = _PAUSE_BYTES  # sorting by service has taken some time already
+    for service, value in records(metrics):
+        sends.append(asyncio.create_task(producer.send(RAW, service, value)))
+        since += len(value) + _RECORD_BYTES
+        if len(sends) == _UNDER_WAY:
+            await asyncio.gather(*sends)
+            sends.clear()
+        elif since >= _PAUSE_BYTES:
+            since = 0
+            await asyncio.sleep(0)
+    await asyncio.gather(*sends)
 
 
 def _item(metric: Metric) -> dict[str, object]:

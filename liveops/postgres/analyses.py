@@ -16,6 +16,7 @@ from liveops.postgres.database import Database
 from liveops.postgres.incidents import add_event
 from liveops.postgres.queries import load
 from liveops.rca.deviation import Sample
+from liveops.slices import in_slices
 from schema.analysis import Analysis, Evidence, RankedCause, public_analysis
 from schema.times import to_datetime
 from schema.topics import ANALYSIS_COMPLETED
@@ -44,10 +45,11 @@ async def fetch_minutes(
     span = to_datetime(from_s), to_datetime(to_s)
     async with database.connection() as con:
         rows = await con.fetch(load("analyses")["minutes"], sorted(services), *span)
-    return [
-        Sample(row["service_name"], row["metric_type"], row["start"].timestamp(), row["mean"])
-        for row in rows
-    ]
+    return await in_slices(_sample, rows)
+
+
+def _sample(row: Mapping[str, Any]) -> Sample:
+    return Sample(row["service_name"], row["metric_type"], row["start"].timestamp(), row["mean"])
 
 
 async def newest(con: Connection, incident_id: str) -> Analysis | None:

@@ -7,41 +7,39 @@ from typing import Any
 
 from liveops.postgres.database import Database
 from liveops.postgres.queries import load
-from schema.metrics import POINT_FIELDS, Metric
-from schema.times import format_time, to_datetime
-
-#: Most windows one query reads.
-MAX_WINDOWS = 50_000
+from schema.metrics import Metric
+from schema.times import to_datetime
 
 
-async def read_windows(
-    database: Database, service: str, metric: str | None, window: str, from_s: float, to_s: float
-) -> list[dict[str, Any]]:
-    """Closed windows as points (see agents.windows.live.point_json); raises Unavailable."""
+@dataclass(frozen=True, slots=True)
+class WindowQuery:
+    """Which windows: a service, perhaps one metric, a window's name, starts [from, to).
+
+    Times are epoch seconds. `mergeable`: with what is needed to merge windows of series.
+    """
+
+    service: str
+    metric: str | None
+    window: str
+    from_s: float
+    to_s: float
+    mergeable: bool = False
+
+
+async def read_windows(database: Database, query: WindowQuery, limit: int) -> list[Any]:
+    """Rows of closed windows, newest first; JSON columns are text. Raises Unavailable."""
     async with database.connection() as con:
-        rows = await con.fetch(
+        rows: list[Any] = await con.fetch(
             load("history")["windows"],
-            service,
-            window,
-            to_datetime(from_s),
-            to_datetime(to_s),
-            metric,
-            MAX_WINDOWS,
+            query.service,
+            query.window,
+            to_datetime(query.from_s),
+            to_datetime(query.to_s),
+            query.metric,
+            query.mergeable,
+            limit,
         )
-    return [_point(row) for row in rows]
-
-
-def _point(row: Any) -> dict[str, Any]:
-    point: dict[str, Any] = {
-        "metric_type": row["metric_type"],
-        "tags": row["tags"],
-        "start": format_time(row["start"].timestamp()),
-        "end": format_time(row["end"].timestamp()),
-        "final": True,
-        "revision": row["revision"],
-        "histogram": row["histogram"],
-    }
-    return point | {name: row[name] for name in POINT_FIELDS if name != "final"}
+    return rows
 
 
 @dataclass(frozen=True, slots=True)

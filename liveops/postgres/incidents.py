@@ -19,6 +19,7 @@ from liveops.metrics import INCIDENTS
 from liveops.outbox import enqueue
 from liveops.postgres.database import Database
 from liveops.postgres.queries import load
+from liveops.slices import in_slices
 from schema.incidents import TRANSITIONS, Detection, Incident
 from schema.times import format_time, to_datetime
 from schema.topics import INCIDENTS_DETECTED, INCIDENTS_UPDATED
@@ -143,7 +144,7 @@ async def list_incidents(database: Database, which: IncidentFilter, limit: int) 
             before_id,
             limit,
         )
-    return [_incident(row) for row in rows]
+    return await in_slices(_incident, rows)
 
 
 async def timeline(database: Database, incident_id: str) -> list[dict[str, Any]]:
@@ -151,7 +152,7 @@ async def timeline(database: Database, incident_id: str) -> list[dict[str, Any]]
     await fetch_incident(database, incident_id)
     async with database.connection() as con:
         rows = await con.fetch(load("incidents")["timeline"], incident_id)
-    return [_event(row) for row in rows]
+    return await in_slices(_event, rows)
 
 
 async def active_ids(database: Database) -> list[str]:

@@ -10,9 +10,6 @@ from liveops.postgres.queries import load
 from liveops.postgres.users import revoke_token
 from schema.times import format_time, to_datetime
 
-#: Revocations of tokens without an end are remembered this long.
-_FOREVER_S = 10 * 365 * 86_400
-
 
 async def all_ingest_tokens(database: Database) -> list[dict[str, Any]]:
     """Tokens that have not been revoked, newest first; raises Unavailable."""
@@ -47,11 +44,10 @@ async def add_ingest_token(
         )
 
 
-async def revoke_ingest_token(database: Database, token_id: str, now_s: float) -> None:
+async def revoke_ingest_token(database: Database, token_id: str) -> None:
     """Make the token worthless; raises NotFound or Unavailable."""
     async with database.transaction() as con:
-        row = await con.fetchrow(load("users")["revoke_ingest_token"], token_id)
-        if row is None:
+        ends_at = await con.fetchval(load("users")["revoke_ingest_token"], token_id)
+        if ends_at is None:
             raise NotFound("no ingest token with this id")
-        expires = row["expires_at"]
-        await revoke_token(con, token_id, expires.timestamp() if expires else now_s + _FOREVER_S)
+        await revoke_token(con, token_id, ends_at.timestamp())

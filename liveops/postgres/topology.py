@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
 from liveops.outbox import enqueue
 from liveops.postgres.database import Database
 from liveops.postgres.queries import load
+from liveops.slices import in_slices
 from schema.config import TOPOLOGY_DECLARED
-from schema.rules import Edge, can_be_service
+from schema.metrics import is_service_name
+from schema.rules import Edge
 from schema.topics import CONFIG
 
 
@@ -18,15 +21,16 @@ async def read_topology(database: Database) -> list[Edge]:
     """Edges of all sources; raises Unavailable."""
     async with database.connection() as con:
         rows = await con.fetch(load("config")["edges"])
-    return [
-        Edge(
-            caller=row["caller"],
-            callee=row["callee"],
-            source=row["source"],
-            last_seen_s=row["last_seen"].timestamp() if row["last_seen"] else None,
-        )
-        for row in rows
-    ]
+    return await in_slices(_edge, rows)
+
+
+def _edge(row: Any) -> Edge:
+    return Edge(
+        caller=row["caller"],
+        callee=row["callee"],
+        source=row["source"],
+        last_seen_s=row["last_seen"].timestamp() if row["last_seen"] else None,
+    )
 
 
 async def learn_edges(database: Database, edges: Iterable[tuple[str, str]]) -> None:
@@ -34,7 +38,7 @@ async def learn_edges(database: Database, edges: Iterable[tuple[str, str]]) -> N
 
     What cannot be the name of a service is left out: a tag may hold anything.
     """
-    named = [edge for edge in edges if all(can_be_service(name) for name in edge)]
+    named = [edge for edge in edges if all(is_service_name(name) for name in edge)]
     async with database.connection() as con:
         await con.executemany(load("correlation")["learn_edge"], named)
 

@@ -51,7 +51,7 @@ def _user(row: Any) -> User:
 
 
 async def fetch_user(database: Database, name: str) -> User | None:
-    """One user with his hash; raises Unavailable."""
+    """One user with their hash; raises Unavailable."""
     async with database.connection() as con:
         row = await con.fetchrow(load("users")["fetch"], name)
     return None if row is None else _user(row)
@@ -78,7 +78,7 @@ async def change_user(
     roles: list[str] | None = None,
     disabled: bool | None = None,
 ) -> None:
-    """Change a user and end his sessions and tokens; one ENGINEER has to remain."""
+    """Change a user and end their sessions and tokens; one ENGINEER has to remain."""
     queries = load("users")
     async with database.transaction() as con:
         await con.execute(queries["lock_administration"])
@@ -91,7 +91,10 @@ async def change_user(
 
 
 async def delete_user(database: Database, name: str) -> None:
-    """Remove a user; raises NotFound, IllegalChange for the last ENGINEER, Unavailable."""
+    """Remove a user with their sessions, tokens and the ingest tokens they have made.
+
+    Raises NotFound, IllegalChange for the last ENGINEER, Unavailable.
+    """
     queries = load("users")
     async with database.transaction() as con:
         await con.execute(queries["lock_administration"])
@@ -99,6 +102,8 @@ async def delete_user(database: Database, name: str) -> None:
             raise NotFound("no user of this name")
         await _keep_an_engineer(con)
         await _cut_off(con, name)
+        for row in await con.fetch(queries["revoke_ingest_tokens_of"], name):
+            await revoke_token(con, str(row["id"]), row["ends_at"].timestamp())
 
 
 async def _cut_off(con: Any, name: str) -> None:

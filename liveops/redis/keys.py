@@ -7,6 +7,9 @@ SERVICES = "services:seen"
 #: List of ids of incidents that are not resolved, newest first.
 INCIDENTS_ACTIVE = "incidents:active"
 
+#: Prefix of the counters of failed sign-ins (liveops/security/throttle.py).
+LOGIN_PREFIX = "login"
+
 LIVE_METRICS_CHANNEL = "metrics:live"
 LIVE_INCIDENTS_CHANNEL = "incidents:live"
 LIVE_ANALYSIS_CHANNEL = "analysis:live"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from schema.times import format_time
 from tests.client import Client, eventually
 from tests.stack import TestStack
 
@@ -173,3 +175,46 @@ async def test_an_ingest_token_writes_its_services_only_until_it_is_revoked(
         return await post("shop-cart") == 401
 
     await eventually(refused, "the refusal", within_s=5)
+
+
+async def test_ingest_tokens_end_with_the_user_who_made_them(engineer: Client) -> None:
+    login = {"username": f"u{uuid4().hex[:8]}", "password": "a good password"}
+    body = login | {"roles": ["ENGINEER"]}
+    assert (await engineer.call("POST", "/api/auth/users", json=body)).status == 201
+    session = (await engineer.call("POST", "/api/auth/login", json=login)).body
+    theirs = {"Authorization": f"Bearer {session['access_token']}"}
+    tokens = "/api/auth/ingest-tokens"
+    expires_at = format_time(time.time() + 3600)
+    made = [
+        (await engineer.call("POST", tokens, json=given, headers=headers)).body
+        for given, headers in (
+            ({"name": "forever"}, theirs),
+            ({"name": "for an hour", "expires_at": expires_at}, theirs),
+            ({"name": "of somebody else"}, {}),
+        )
+    ]
+
+    async def statuses() -> list[int]:
+        metric = {"service_name": "shop", "metric_type": "m", "value": 1}
+        return [
+            (
+                await engineer.call(
+                    "POST",
+                    "/api/metrics",
+                    json=metric,
+                    headers={"Authorization": f"Bearer {token['token']}"},
+                )
+            ).status
+            for token in made
+        ]
+
+    assert await statuses() == [202, 202, 202]
+    path = f"/api/auth/users/{login['username']}"
+    assert (await engineer.call("DELETE", path)).status == 204
+
+    async def refused() -> bool:
+        return await statuses() == [401, 401, 202]
+
+    await eventually(refused, "the refusal", within_s=5)
+    listed = [item["id"] for item in (await engineer.get(f"{tokens}?limit=500"))["items"]]
+    assert [token["id"] in listed for token in made] == [False, False, True]

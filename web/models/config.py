@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import BaseModel, ConfigDict, FailFast, Field, FiniteFloat, model_validator
 
 from web.models.fields import NO_NUL, Glob, Line, Moment, ServiceName, Severity
 
@@ -60,6 +60,10 @@ class SilenceBody(BaseModel):
     reason: str = Field(default="", max_length=1000, pattern=NO_NUL)
 
 
+#: Edges of a declared call graph.
+MAX_EDGES = 10_000
+
+
 class EdgeBody(BaseModel):
     """`from` calls `to`."""
 
@@ -74,7 +78,7 @@ class TopologyBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    edges: list[EdgeBody] = Field(max_length=10_000)
+    edges: Annotated[list[EdgeBody], FailFast()] = Field(max_length=MAX_EDGES)
 
 
 class RuleAnswer(BaseModel):

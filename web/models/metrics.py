@@ -10,7 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class MetricBody(BaseModel):
-    """One metric; a body may also be an array, {"metrics": [...]} or NDJSON of these."""
+    """One metric; a body may also be an array, {"metrics": [...]} or NDJSON of these.
+
+    At most 10,000 items a body (413). Each item has its own verdict: a number beyond a
+    double, half a surrogate pair or a deep nest is a fault of that item, not of the body.
+    The tag `liveops_overflow` is reserved.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -81,10 +86,14 @@ class Series(BaseModel):
 
 
 class AggregatedAnswer(BaseModel):
-    """Series of a service; `degraded` names parts that could not be asked."""
+    """Series of a service; `degraded` names parts that could not be asked.
+
+    `truncated`: the span holds older windows than these; `to` leads to them.
+    """
 
     window: Literal["1m", "5m", "15m"]
     series: list[Series]
+    truncated: bool | None = None
     degraded: list[str] | None = None
 
 
@@ -99,7 +108,7 @@ class Service(BaseModel):
 
 
 class ServiceList(BaseModel):
-    """All services seen within a day."""
+    """Services seen within a day, by name."""
 
     items: list[Service]
     next_cursor: str | None

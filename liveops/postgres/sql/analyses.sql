@@ -1,6 +1,8 @@
 -- name: minutes
--- Mean of each metric a minute, tags merged, of some services within a span.
-SELECT service_name, metric_type, start, sum(sum) / sum(count) AS mean
+-- Mean of each metric a minute, tags merged, of some services within a span. Sums of doubles
+-- could go out of range; by way of text a double becomes a numeric without rounding.
+SELECT service_name, metric_type, start,
+       (sum(mean::text::numeric * count) / sum(count))::float8 AS mean
 FROM metric_windows
 WHERE service_name = ANY($1::text[]) AND "window" = '1m'
   AND start >= $2 AND start < $3 AND count > 0

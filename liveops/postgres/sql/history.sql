@@ -1,12 +1,13 @@
 -- name: windows
--- Closed windows of a span, oldest first.
-SELECT metric_type, tags, series, start, "end", count, sum, min, max, mean, stddev,
-       p50, p95, p99, rate, revision, histogram
+-- Closed windows of a span, newest first; histograms only where windows are to be merged.
+-- JSON as text: most of it is passed on as it is.
+SELECT metric_type, tags::text, start, "end", count, sum, min, max, mean, stddev,
+       p50, p95, p99, rate, revision, CASE WHEN $6::bool THEN histogram::text END AS histogram
 FROM metric_windows
 WHERE service_name = $1 AND "window" = $2 AND start >= $3 AND start < $4
   AND ($5::text IS NULL OR metric_type = $5)
-ORDER BY metric_type, series, start
-LIMIT $6
+ORDER BY start DESC
+LIMIT $7
 
 -- name: raw
 -- Raw metrics, newest first, after a cursor.

@@ -18,7 +18,7 @@ UPDATE users SET password_hash = coalesce($2, password_hash), roles = coalesce($
 WHERE name = $1 RETURNING name
 
 -- name: delete
--- Remove a user with his refresh tokens.
+-- Remove a user with their refresh tokens.
 DELETE FROM users WHERE name = $1 RETURNING name
 
 -- name: lock_administration
@@ -69,6 +69,11 @@ WHERE revoked_at IS NULL ORDER BY created_at DESC, id
 INSERT INTO ingest_tokens (id, name, services, created_by, expires_at) VALUES ($1, $2, $3, $4, $5)
 
 -- name: revoke_ingest_token
--- Revoke an ingest token.
+-- Revoke an ingest token; how long its revocation has to be known.
 UPDATE ingest_tokens SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL
-RETURNING expires_at
+RETURNING coalesce(expires_at, now() + interval '10 years') AS ends_at
+
+-- name: revoke_ingest_tokens_of
+-- The same of all tokens that a user has made.
+UPDATE ingest_tokens SET revoked_at = now() WHERE created_by = $1 AND revoked_at IS NULL
+RETURNING id, coalesce(expires_at, now() + interval '10 years') AS ends_at

@@ -29,6 +29,7 @@ def test_later_sources_win(tmp_path: Path) -> None:
         ({"LIVEOPS_PARTITONS": "5"}, "partitons"),
         ({"LIVEOPS_PARTITIONS": "many"}, "LIVEOPS_PARTITIONS"),
         ({"LIVEOPS_JWT_SECRET": "short"}, "LIVEOPS_JWT_SECRET"),
+        ({"LIVEOPS_TRUSTED_PROXIES": "10.0.0.0/8,nobody"}, "LIVEOPS_TRUSTED_PROXIES"),
     ],
 )
 def test_a_mistake_names_the_setting_in_one_line(

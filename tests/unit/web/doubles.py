@@ -12,8 +12,10 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from liveops.clock import SystemClock
 from liveops.deps import Deps
+from liveops.redis.cache import Cache
 from liveops.security.tokens import ingest_token, user_token
 from liveops.settings import Settings
+from web.connection import EdgeRunner
 from web.routing import Route
 from web.server import application
 
@@ -22,9 +24,14 @@ Client = TestClient[Any, Any]
 
 
 def deps_without_stores() -> Deps:
-    """Stores are absent: a handler that touches one fails the test."""
+    """Redis is away; other stores are absent: a handler that touches one fails the test."""
     settings = Settings(data_dir=Path("unused"), jwt_secret=SECRET, cors_origins="http://a.test")
-    parts = SimpleNamespace(settings=settings, clock=SystemClock(), config=Config())
+    parts = SimpleNamespace(
+        settings=settings,
+        clock=SystemClock(),
+        config=Config(),
+        cache=Cache("redis://127.0.0.1:1/0"),
+    )
     return cast(Deps, parts)
 
 
@@ -46,11 +53,18 @@ class Config:
             listener()
 
 
+class EdgeTestServer(TestServer):
+    """A test server over our connections, as the workers are."""
+
+    async def _make_runner(self, **options: Any) -> EdgeRunner:
+        return EdgeRunner(self.app, **options)
+
+
 @asynccontextmanager
 async def edge(*routes: Route, deps: Deps | None = None) -> AsyncIterator[Client]:
     """The routes behind all middleware, on a free port."""
     server = application(list(routes), deps or deps_without_stores())
-    async with TestClient(TestServer(server)) as client:
+    async with TestClient(EdgeTestServer(server)) as client:
         yield client
 
 
@@ -59,9 +73,9 @@ def bearer(role: str = "ENGINEER", ttl_s: int = 60) -> dict[str, str]:
     return header(user_token(SECRET, "ada", [role], SystemClock().now_s(), ttl_s))
 
 
-def ingest_bearer() -> dict[str, str]:
-    """Authorization of an ingest token for all services."""
-    return header(ingest_token(SECRET, "t1", ["*"], SystemClock().now_s(), None))
+def ingest_bearer(services: list[str] | None = None) -> dict[str, str]:
+    """Authorization of an ingest token, for all services unless some are named."""
+    return header(ingest_token(SECRET, "t1", services or ["*"], SystemClock().now_s(), None))
 
 
 def header(token: str) -> dict[str, str]:

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 from liveops.errors import IllegalChange, NotFound, StaleVersion, Unavailable
 from tests.unit.web.doubles import Client, bearer, deps_without_stores, edge, ingest_bearer
-from web.bodies import MAX_BYTES, read_model
+from web.bodies import MAX_BYTES, read_items, read_model
+from web.models.config import MAX_EDGES, EdgeBody, TopologyBody
 from web.routing import Access, Route, json_response
 
 JSON = {"Content-Type": "application/json"}
@@ -79,6 +80,15 @@ async def test_a_bad_body_is_refused_in_the_order_of_the_contract(
     async with edge(NOTES) as client:
         got, problem = await send(client, data, headers)
     assert (got, problem["status"]) == (status, status), problem
+
+
+async def test_a_body_of_too_many_values_is_413_and_of_many_faults_some_are_named() -> None:
+    async with edge(NOTES) as client:
+        many = b'{"text":[' + b"1," * 60_000 + b"1]}"
+        assert (await send(client, many, JSON))[0] == 413
+        strangers = ",".join(f'"n{number}":1' for number in range(1_000))
+        status, problem = await send(client, f"{{{strangers}}}".encode(), JSON)
+        assert (status, len(problem["errors"])) == (422, 20)
 
 
 async def test_a_chunked_body_over_the_limit_is_413() -> None:
@@ -165,3 +175,31 @@ async def test_cors_lets_in_the_dashboard_and_what_is_configured_only() -> None:
                 assert (response.status == 204) == allowed
                 got = response.headers.get("Access-Control-Allow-Origin")
                 assert got == (origin if allowed else None)
+
+
+async def put_edges(request: web.Request) -> web.StreamResponse:
+    edges = await read_items(request, TopologyBody, "edges", EdgeBody, MAX_EDGES)
+    return json_response([edge.caller for edge in edges])
+
+
+@pytest.mark.parametrize(
+    ("body", "loc"),
+    [
+        (b'{"edges":[{"from":"a","to":"b"},{"from":"a b","to":"b"},1]}', ["edges", 1, "from"]),
+        (b'{"edges":[{"from":"a","to":"b"},1]}', ["edges", 1]),
+        (b'{"edges":[{"from":"a","to":"b"}],"more":1}', ["more"]),
+        (b'{"edges":' + b"[" + b"1," * 10_000 + b"1]}", ["edges", 0]),
+        (b'{"edges":1}', ["edges"]),
+        (b"{}", ["edges"]),
+        (b"[]", []),
+    ],
+)
+async def test_a_long_list_is_read_as_its_model_says(body: bytes, loc: list[str | int]) -> None:
+    route = Route("PUT", "/edges", put_edges, Access.PUBLIC, "Edges")
+    async with edge(route) as client:
+        good = b'{"edges":[{"from":"a","to":"b"},{"from":"c","to":"d"}]}'
+        async with client.put("/edges", data=good, headers=JSON) as response:
+            assert await response.json() == ["a", "c"]
+        async with client.put("/edges", data=body, headers=JSON) as response:
+            problem = await response.json(content_type=None)
+    assert (problem["status"], problem["errors"][0]["loc"]) == (422, loc)

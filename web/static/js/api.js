@@ -155,6 +155,18 @@ export async function get(path, query = {}, signal = undefined) {
   return decode(await call("GET", path + search, { signal }));
 }
 
+/** The items of all pages of a list. */
+export async function all(path) {
+  const items = [];
+  let cursor = null;
+  do {
+    const page = await get(path, { limit: 500, cursor });
+    items.push(...page.items);
+    cursor = page.next_cursor;
+  } while (cursor);
+  return items;
+}
+
 /** The decoded body of a POST. */
 export async function post(path, body) {
   return decode(await call("POST", path, { body }));

@@ -38,9 +38,9 @@ export function servicesPage(root) {
 
   async function load() {
     try {
-      const answer = await get("/api/services");
+      const items = await all("/api/services");
       if (left) return;
-      services = answer.items.sort((a, b) => ORDER.indexOf(a.health) - ORDER.indexOf(b.health) || a.service_name.localeCompare(b.service_name));
+      services = items.sort((a, b) => ORDER.indexOf(a.health) - ORDER.indexOf(b.health) || a.service_name.localeCompare(b.service_name));
       put(note, services.length ? null : empty());
       render();
     } catch (error) {

@@ -1,0 +1,230 @@
+"""Windows of a service out of both stores: closed ones in PostgreSQL, the newest in Redis.
+
+An answer may hold tens of thousands of windows. They are kept as the JSON they will be sent
+as, in objects that the garbage collector need not look at, and are taken in and given back
+in slices: the collector, or freeing all of them at once, would hold the event loop long.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType, structs
+
+from liveops.deps import Deps
+from liveops.errors import Unavailable
+from liveops.postgres.history import WindowQuery, read_windows
+from liveops.redis import keys
+from liveops.slices import Slices
+from schema.times import format_edge, parse_edge
+
+#: Metric type and sorted tags.
+SeriesName = tuple[str, tuple[tuple[str, str], ...]]
+#: Windows of one answer.
+MAX_POINTS = 50_000
+
+
+class _Shown(Struct, gc=False):
+    """A window as clients see it."""
+
+    start: str
+    end: str
+    count: int
+    sum: float
+    min: float
+    max: float
+    mean: float
+    stddev: float
+    p50: float
+    p95: float
+    p99: float
+    rate: float
+    final: bool
+
+
+class _Stored(_Shown, gc=False):
+    """What is read of a window in Redis; whatever else it holds is passed over."""
+
+    metric_type: str
+    tags: Raw
+    revision: int
+
+
+class _Mergeable(_Stored, gc=False):
+    """The same with what is needed to merge it with others."""
+
+    histogram: Raw | UnsetType = UNSET
+    sketch: str | UnsetType = UNSET
+
+
+_SHOWN_FIELDS = len(_Shown.__struct_fields__)
+_NUMBERS = _Shown.__struct_fields__[2:-1]
+_RAW_LIST = msgspec.json.Decoder(list[Raw])
+_TAGS = msgspec.json.Decoder(dict[str, str])
+_encode = msgspec.json.Encoder().encode
+
+
+class Kept(Struct, gc=False):
+    """One window: what decides between two of them, and its JSON.
+
+    The JSON is what clients see or, where windows are to be merged, all that takes.
+    """
+
+    final: bool
+    revision: int
+    count: int
+    text: bytes
+
+    def beats(self, other: Kept) -> bool:
+        """A closed window comes before an open one, a higher revision before a lower."""
+        mine = (self.final, self.revision, self.count)
+        return mine > (other.final, other.revision, other.count)
+
+
+@dataclass(slots=True)
+class Found:
+    """Windows by series and start; `degraded` names the stores that did not answer.
+
+    `truncated`: there are older windows than these in the span, left out whole.
+    """
+
+    series: dict[SeriesName, dict[str, Kept]] = field(default_factory=dict)
+    degraded: list[str] = field(default_factory=list)
+    truncated: bool = False
+    #: How many series have a window of each start.
+    counts: dict[str, int] = field(default_factory=dict)
+    #: Names by metric type and tags as they are written.
+    _names: dict[tuple[str, bytes], SeriesName] = field(default_factory=dict)
+
+    def add(self, name: SeriesName, start: str, window: Kept) -> None:
+        """Take in a window, unless a better one of this series and start is there."""
+        points = self.series.setdefault(name, {})
+        known = points.get(start)
+        if known is None:
+            self.counts[start] = self.counts.get(start, 0) + 1
+        if known is None or window.beats(known):
+            points[start] = window
+
+    def name_of(self, metric_type: str, tags: bytes) -> SeriesName:
+        """The name of a series; each way to write its tags is read once."""
+        name = self._names.get((metric_type, tags))
+        if name is None:
+            name = (metric_type, tuple(sorted(_TAGS.decode(tags).items())))
+            self._names[metric_type, tags] = name
+        return name
+
+    def room_from_s(self, from_s: float) -> float:
+        """The earliest start from which at most MAX_POINTS are there; the newest always is."""
+        room, earliest_s = MAX_POINTS, math.inf
+        for start_s, count in sorted(
+            ((parse_edge(start), count) for start, count in self.counts.items()), reverse=True
+        ):
+            room -= count
+            if start_s < from_s:
+                break
+            if room < 0 and earliest_s < math.inf:
+                return earliest_s
+            earliest_s = start_s
+        return from_s
+
+    async def drop_before(self, from_s: float) -> None:
+        """Leave out the windows that start earlier."""
+        early = [start for start in self.counts if parse_edge(start) < from_s]
+        slices = Slices()
+        for name in list(self.series):
+            if slices.is_over:
+                await slices.rest()
+            points = self.series[name]
+            for start in early:
+                points.pop(start, None)
+            if not points:
+                del self.series[name]
+
+
+async def collect(deps: Deps, query: WindowQuery) -> Found:
+    """The newest windows of [from, to), at most MAX_POINTS of them, of each start all or none.
+
+    Without Redis the answer lacks open windows; without PostgreSQL it lacks history;
+    raises Unavailable when neither answers.
+    """
+    found = Found()
+    try:
+        await _read_redis(deps, query, found)
+    except Unavailable:
+        found.degraded.append("redis")
+    complete_from_s = query.from_s
+    try:
+        rows = await read_windows(deps.database, query, MAX_POINTS + 1)
+    except Unavailable:
+        if found.degraded:
+            raise
+        found.degraded.append("postgres")
+    else:
+        if len(rows) > MAX_POINTS:
+            complete_from_s = _complete_from_s(rows)
+            found.truncated = True
+        await _take_rows(rows, query, found)
+    kept_from_s = found.room_from_s(complete_from_s)
+    if kept_from_s > query.from_s:
+        found.truncated = True
+        await found.drop_before(kept_from_s)
+    return found
+
+
+def _complete_from_s(rows: list[Any]) -> float:
+    """Rows come newest first and were cut: of the last one's start there may be more."""
+    last_s: float = rows[-1]["start"].timestamp()
+    return last_s if rows[0]["start"] == rows[-1]["start"] else last_s + 1
+
+
+async def _take_rows(rows: list[Any], query: WindowQuery, found: Found) -> None:
+    """Take in rows; empties the list on the way."""
+    slices = Slices()
+    while rows:
+        if slices.is_over:
+            await slices.rest()
+        row = rows.pop()
+        _take(_of_row(row), query, found)
+
+
+def _of_row(row: Any) -> _Mergeable:
+    numbers: dict[str, Any] = {name: row[name] for name in _NUMBERS}
+    histogram = row["histogram"]
+    return _Mergeable(
+        start=format_edge(row["start"].timestamp()),
+        end=format_edge(row["end"].timestamp()),
+        final=True,
+        metric_type=row["metric_type"],
+        tags=Raw(row["tags"].encode()),
+        revision=row["revision"],
+        histogram=UNSET if histogram is None else Raw(histogram.encode()),
+        **numbers,
+    )
+
+
+async def _read_redis(deps: Deps, query: WindowQuery, found: Found) -> None:
+    async with deps.cache.guard() as client:
+        pipe = client.pipeline(transaction=False)
+        pipe.hvals(keys.aggregates(query.service, query.window))
+        pipe.zrange(keys.closed(query.service, query.window), 0, -1)
+        texts, packs = await pipe.execute()
+    decoder = msgspec.json.Decoder(_Mergeable if query.mergeable else _Stored)
+    slices = Slices()
+    for pack in (texts, *packs):
+        for text in pack if isinstance(pack, list) else _RAW_LIST.decode(pack):
+            if slices.is_over:
+                await slices.rest()
+            window = decoder.decode(text)
+            if (
+                query.metric is None or window.metric_type == query.metric
+            ) and query.from_s <= parse_edge(window.start) < query.to_s:
+                _take(window, query, found)
+
+
+def _take(window: _Stored, query: WindowQuery, found: Found) -> None:
+    shown = window if query.mergeable else _Shown(*structs.astuple(window)[:_SHOWN_FIELDS])
+    kept = Kept(window.final, window.revision, window.count, _encode(shown))
+    found.add(found.name_of(window.metric_type, bytes(window.tags)), window.start, kept)
