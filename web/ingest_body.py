@@ -7,28 +7,24 @@ and of no other, whatever form the body has.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import NoReturn
 
 import msgspec
 
 from liveops.errors import InvalidInput, Issue
+from liveops.intake import item
+from liveops.intake.json_array import ArraySplitter, NotAnArray, lines_of
 from liveops.slices import Slices
-from schema.metrics import Metric, MetricFault, MetricIn, fault_of, judge
-from web.json_array import ArraySplitter, NotAnArray, lines_of
+from schema.metrics import Metric, MetricFault
 from web.problems import Problem
 
 NDJSON = "application/x-ndjson"
 #: Items of one body.
 MAX_ITEMS = 10_000
-#: No metric within the limits is longer, however it is escaped.
-MAX_ITEM_BYTES = 131_072
 #: Bodies up to this size, with few commas, are split by one call of some milliseconds.
 _ONE_CALL_BYTES, _ONE_CALL_COMMAS = 2 * 1024 * 1024, 40_000
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
-_ITEM = msgspec.json.Decoder(MetricIn)
-_ANY = msgspec.json.Decoder(msgspec.Raw)
 _SPACE = b" \t\r\n"
 _BLOCK_BYTES = 32_768
 #: The beginning of `{"metrics": …}`; nobody needs more blanks than these.
@@ -127,38 +123,17 @@ def _check_number(items: list[bytes]) -> None:
 
 def read_item(text: bytes, now_s: float, max_age_s: float) -> Metric | MetricFault:
     """The verdict on one item; raises Problem(400) when it is not JSON at all."""
-    if len(text) > MAX_ITEM_BYTES:
-        return MetricFault([], f"over {MAX_ITEM_BYTES} bytes")
     try:
-        sent = _ITEM.decode(text)
-    except msgspec.ValidationError as error:
-        # A fault of form is found before the item is read to its end.
-        return _fault_of_json(text) or fault_of(error)
-    except (msgspec.DecodeError, RecursionError):
-        fault = _fault_of_json(text)
-        assert fault is not None  # noqa: S101 - what one decoder refuses, so does the other
-        return fault
-    return judge(sent, now_s, max_age_s)
-
-
-def _fault_of_json(text: bytes) -> MetricFault | None:
-    """What hinders JSON from being read; raises Problem(400) when it is none."""
-    try:
-        _ANY.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        try:
-            _check_json(text)
-        except RecursionError:
-            return MetricFault([], "nested too deeply")
-        return MetricFault([], "a text is not Unicode: half a surrogate pair")
-    return None
+        return item.read_item(text, now_s, max_age_s)
+    except item.NotJson as error:
+        _refuse(str(error))
 
 
 def _check_json(text: bytes) -> None:
     """Raises Problem(400) unless this is JSON by its grammar; RecursionError."""
     try:
-        json.loads(text.decode(), parse_constant=_refuse)
-    except ValueError as error:
+        item.check_json(text)
+    except item.NotJson as error:
         _refuse(str(error))
 
 

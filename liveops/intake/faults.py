@@ -18,7 +18,7 @@ class Place:
     append_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Fault:
     """A record, or item `index` of it, that is no metric; `payload` is that item as sent.
 

@@ -6,16 +6,45 @@ count and each bad one becomes a fault with its index.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from liveops.intake.faults import MAX_FAULTS, Fault
+from liveops.intake.item import NotJson, check_json, read_item, refuse_malformed
+from liveops.intake.json_array import ArraySplitter, NotAnArray
 from liveops.intake.shapes import MAX_ITEMS, MAX_RECORD_BYTES
-from liveops.intake.tolerant_json import NotJson, has_lone_surrogate, parse
-from schema.metrics import Metric, MetricFault, read_metric
+from schema.metrics import Metric, MetricFault
+
+#: Where the items of a batch begin, if the service comes before them.
+_ITEMS = b'"metrics"'
+
+
+class _Batch(Struct, forbid_unknown_fields=True):
+    """A batch record, its items as they are written."""
+
+    metrics: list[Raw]
+    service_name: str | None = None
+
+
+class _BatchMember(Struct):
+    """What tells whether an item names another service than its record."""
+
+    service_name: str | UnsetType = UNSET
+
+
+class _Outline(Struct):
+    """Whether an object has `metrics` at all."""
+
+    metrics: Raw | UnsetType = UNSET
+
+
+_decode_batch = msgspec.json.Decoder(_Batch).decode
+_decode_member = msgspec.json.Decoder(_BatchMember).decode
+_decode_outline = msgspec.json.Decoder(_Outline).decode
+_encode = msgspec.json.encode
 
 
 @dataclass(slots=True)
@@ -31,108 +60,120 @@ class DecodedRecord:
     #: Bad items, also those that no fault tells.
     bad: int = 0
 
-    def add_fault(self, reason: str, index: int | None, detail: str) -> None:
+    def add_fault(
+        self, reason: str, index: int | None, detail: str, payload: bytes | None = None
+    ) -> None:
         """One more bad item; told up to MAX_FAULTS, and one that counts the rest."""
         self.bad += 1
-        if self.bad <= MAX_FAULTS + 1:
-            self.faults.append(Fault(reason, index, detail))
-
-
-class _RawItems(Struct):
-    """A batch record, its items as they are written."""
-
-    metrics: list[Raw]
-
-
-_decode_raw_items = msgspec.json.Decoder(_RawItems).decode
+        if self.bad <= MAX_FAULTS:
+            self.faults.append(Fault(reason, index, detail, payload))
+        elif self.bad == MAX_FAULTS + 1:
+            self.faults.append(Fault(reason, index, detail, payload, more=1))
+        else:
+            last = self.faults[-1]
+            last.more += 1
 
 
 def decode_record(value: bytes, append_s: float, max_age_s: float) -> DecodedRecord:
     """Read one record that the broker took at `append_s` (epoch seconds); never raises."""
     decoded = DecodedRecord()
-    plain, is_odd = _parsed(value, decoded)
-    if decoded.faults:
-        return decoded
-    if isinstance(plain, dict) and "metrics" in plain:
-        _read_batch(plain, append_s, max_age_s, decoded, is_odd=is_odd)
-        if decoded.faults:
-            _add_payloads(decoded, value)
-    else:
-        _read_item(plain, None, append_s, max_age_s, decoded, is_odd=is_odd)
-    return decoded
-
-
-def _parsed(value: bytes, decoded: DecodedRecord) -> tuple[Any, bool]:
-    """The plain value, and whether only the tolerant reader took it."""
     if not value.strip():
         decoded.add_fault("empty", None, "the value is empty")
     elif len(value) > MAX_RECORD_BYTES:
         decoded.add_fault("too_large", None, f"over {MAX_RECORD_BYTES} bytes")
     else:
         try:
-            return msgspec.json.decode(value), False
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            pass
-        try:
-            return parse(value), True
+            _read(value, append_s, max_age_s, decoded)
         except UnicodeDecodeError as error:
             decoded.add_fault("not_utf8", None, str(error))
-        except NotJson as error:
+        except (NotJson, NotAnArray, RecursionError) as error:
             decoded.add_fault("not_json", None, str(error))
-    return None, False
+    return decoded
 
 
-def _read_batch(
-    plain: dict[str, Any], append_s: float, max_age_s: float, decoded: DecodedRecord, *,
-    is_odd: bool,
-) -> None:  # fmt: skip
-    service, items = plain.get("service_name"), plain["metrics"]
-    strangers = plain.keys() - {"service_name", "metrics"}
-    if strangers:
-        decoded.add_fault("invalid", None, f"unknown field {sorted(strangers)[0]!r:.100}")
-    elif not isinstance(items, list) or not items:
+def _read(value: bytes, append_s: float, max_age_s: float, decoded: DecodedRecord) -> None:
+    try:
+        outline = _decode_outline(value)
+    except msgspec.ValidationError:  # no object, or an impossible metrics
+        outline = _Outline()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        value.decode()  # raises UnicodeDecodeError
+        refuse_malformed(error)
+        if _ITEMS in value:
+            _read_split(value, append_s, max_age_s, decoded)
+            return
+        outline = _Outline()
+    if outline.metrics is UNSET:
+        verdict = read_item(value, append_s, max_age_s, with_id=True)
+        _take(verdict, None, value, decoded)
+        return
+    try:
+        batch = _decode_batch(value)
+    except msgspec.ValidationError as error:
+        decoded.add_fault("invalid", None, str(error))
+        return
+    _read_items(batch.service_name, batch.metrics, append_s, max_age_s, decoded)
+
+
+def _read_split(value: bytes, append_s: float, max_age_s: float, decoded: DecodedRecord) -> None:
+    """A batch of which an item cannot be read: its items are told apart by their brackets."""
+    start = value.index(b"[", value.index(_ITEMS))
+    splitter = ArraySplitter(value, start)
+    items = [item for block in splitter.blocks() for item in block]
+    shell = value[:start] + b"[]" + value[splitter.end :]
+    check_json(shell)
+    try:
+        batch = _decode_batch(shell)
+    except (msgspec.DecodeError, RecursionError) as error:
+        decoded.add_fault("invalid", None, str(error))
+        return
+    _read_items(batch.service_name, items, append_s, max_age_s, decoded)
+
+
+def _read_items(
+    service: str | None,
+    items: Sequence[Raw | bytes],
+    append_s: float,
+    max_age_s: float,
+    decoded: DecodedRecord,
+) -> None:
+    if not items:
         decoded.add_fault("invalid", None, "metrics must be a list that is not empty")
-    elif len(items) > MAX_ITEMS:
+        return
+    if len(items) > MAX_ITEMS:
         decoded.add_fault("too_large", None, f"over {MAX_ITEMS} items")
-    else:
-        for index, item in enumerate(items):
-            if isinstance(item, dict):
-                if item.get("service_name", service) != service:
-                    decoded.add_fault("invalid", index, "names another service than its record")
-                    continue
-                item = {"service_name": service, **item}
-            _read_item(item, index, append_s, max_age_s, decoded, is_odd=is_odd)
-
-
-def _read_item(
-    item: object, index: int | None, append_s: float, max_age_s: float, decoded: DecodedRecord, *,
-    is_odd: bool,
-) -> None:  # fmt: skip
-    if is_odd and has_lone_surrogate(item):
-        decoded.add_fault("invalid", index, "half a surrogate pair is no character")
         return
+    prefix = b'{"service_name":' + _encode(service) + b","
+    for index, raw in enumerate(items):
+        item = bytes(raw).strip()
+        verdict: Metric | MetricFault
+        if b'"service_name"' in item and _service_in(item) not in (service, None):
+            verdict = MetricFault(["service_name"], "is another service than its record's")
+        else:
+            whole = item
+            if item[:1] == b"{" and _service_in(item) is None and item[1:].lstrip()[:1] == b'"':
+                whole = prefix + item[1:]
+            verdict = read_item(whole, append_s, max_age_s, with_id=True)
+        _take(verdict, index, item, decoded)
+
+
+def _service_in(item: bytes) -> str | None:
+    """The service an item names itself, as far as that can be read."""
     try:
-        metric = read_metric(item, append_s, max_age_s, with_id=True)
-    except MetricFault as fault:
-        where = ".".join(str(part) for part in fault.loc)
-        decoded.add_fault(fault.reason, index, f"{where}: {fault.msg}".lstrip(": "))
+        named = _decode_member(item).service_name
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return None if named is UNSET else named
+
+
+def _take(
+    verdict: Metric | MetricFault, index: int | None, item: bytes, decoded: DecodedRecord
+) -> None:
+    if isinstance(verdict, MetricFault):
+        where = ".".join(str(part) for part in verdict.loc)
+        detail = f"{where}: {verdict.msg}".lstrip(": ")
+        payload = None if index is None else item
+        decoded.add_fault(verdict.reason, index, detail, payload)
         return
-    decoded.metrics.append(metric)
+    decoded.metrics.append(verdict)
     decoded.items.append(index or 0)
-
-
-def _add_payloads(decoded: DecodedRecord, value: bytes) -> None:
-    """Give each fault of an item that item as it was sent; the last told counts the rest."""
-    try:
-        raw = _decode_raw_items(value).metrics
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raw = []
-    rest = decoded.bad - MAX_FAULTS
-    decoded.faults = [
-        replace(
-            fault,
-            payload=bytes(raw[fault.index]) if raw and fault.index is not None else None,
-            more=max(0, rest) if number == MAX_FAULTS else 0,
-        )
-        for number, fault in enumerate(decoded.faults)
-    ]

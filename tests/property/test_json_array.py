@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web import json_array
-from web.json_array import ArraySplitter, NotAnArray, lines_of
+from liveops.intake import json_array
+from liveops.intake.json_array import ArraySplitter, NotAnArray, lines_of
 
 TEXTS = st.text(alphabet='ab",\\[]{}: é\n', max_size=8)
 VALUES = st.recursive(

@@ -72,3 +72,41 @@ def test_bad_records_are_named_by_reason(value: Any, reason: str) -> None:
     got = decode(value)
     assert [fault.reason for fault in got.faults] == [reason]
     assert not got.metrics
+
+
+DEEP = b"[" * 3000 + b"]" * 3000
+ODD = {
+    "number": b'{"metric_type":"cpu","value":1e400}',
+    "digits": b'{"metric_type":"cpu","value":' + b"9" * 5000 + b"}",
+    "surrogate": b'{"metric_type":"cpu","value":1,"tags":{"a":"\\ud800"}}',
+    "deep": b'{"metric_type":"cpu","value":1,"tags":' + DEEP + b"}",
+    "deep_text": b'{"metric_type":"cpu","value":1,"x":["\\"]",' + DEEP + b"]}",
+    "reserved": b'{"metric_type":"cpu","value":1,"tags":{"liveops_overflow":"true"}}',
+    "empty": b"{}",
+    "list": b"[]",
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_what_is_odd_about_an_item_is_that_items_fault_only(odd: bytes) -> None:
+    good = b'{"metric_type":"cpu","value":1}'
+    got = decode(b'{"service_name":"shop","metrics":[' + b",".join([good, odd, good]) + b"]}")
+    assert [(fault.reason, fault.index, fault.payload) for fault in got.faults] == [
+        ("invalid", 1, odd)
+    ]
+    assert got.items == [0, 2]
+    alone = decode(odd.replace(b"{", b'{"service_name":"shop",', 1).replace(b",}", b"}"))
+    assert [fault.reason for fault in alone.faults] == ["invalid"]
+
+
+def test_after_twenty_bad_items_one_fault_counts_the_rest() -> None:
+    items = b",".join([b'{"metric_type":"cpu","value":"x"}'] * 9999)
+    got = decode(b'{"service_name":"shop","metrics":[' + items + b"]}")
+    assert len(got.faults) == 21
+    assert [fault.more for fault in got.faults] == [0] * 20 + [9979]
+    assert got.bad == 9999
+
+
+def test_an_item_that_breaks_the_grammar_breaks_the_record() -> None:
+    got = decode(b'{"service_name":"shop","metrics":[{"metric_type":"cpu","value":tru}]}')
+    assert [fault.reason for fault in got.faults] == ["not_json"]

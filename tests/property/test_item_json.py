@@ -1,0 +1,36 @@
+"""What the fast reader calls malformed is so by the grammar of JSON, whatever the text."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liveops.intake.item import NotJson, check_json, read_item
+
+TEXTS = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner),
+    max_leaves=6,
+).map(json.dumps)
+BROKEN = st.builds(
+    lambda text, at, piece: text[: at % (len(text) + 1)] + piece + text[at % (len(text) + 1) :],
+    TEXTS,
+    st.integers(0, 60),
+    st.sampled_from(list('"\\{}[],:0e1-+. tu\n\x00') + ["\\ud800", "1e400", "NaN", '"\\x"']),
+)
+
+
+@given(TEXTS | BROKEN | st.text(max_size=8))
+def test_both_readers_agree_on_what_is_json(text: str) -> None:
+    try:
+        sent = text.encode()
+    except UnicodeEncodeError:
+        return
+    try:
+        read_item(sent, 0.0, 1.0)
+    except NotJson:
+        with pytest.raises(NotJson):
+            check_json(sent)
