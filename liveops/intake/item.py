@@ -49,7 +49,7 @@ def read_item(
 
 def refuse_malformed(error: Exception) -> None:
     """Raises NotJson where the fast reader is sure of it; of other errors it is not."""
-    if str(error).startswith("JSON is malformed"):
+    if str(error).startswith("JSON is malformed: invalid character"):
         raise NotJson(str(error)) from None
 
 
