@@ -89,12 +89,13 @@ class SessionCalls:
     async def _checked(self, body: LoginBody, address: str) -> User:
         """The user of a right password; raises Problem(401, 429)."""
         deps, door = self._deps, Door(address, body.username)
+        user = None
+        if "\x00" not in body.username:
+            # Before the try is counted: that PostgreSQL is away is nobody's failure.
+            user = await store.fetch_user(deps.database, body.username)
         wait_s = await self._throttle.begin(door)
         if wait_s > 0:
             raise Problem(429, "too many failed tries", retry_after_s=math.ceil(wait_s))
-        user = None
-        if "\x00" not in body.username:
-            user = await store.fetch_user(deps.database, body.username)
         known = user.password_hash if user and not user.disabled else None
         if user is None or not await matches(body.password.get_secret_value(), known):
             await self._throttle.failed(door)

@@ -68,15 +68,16 @@ def routes(deps: Deps) -> list[Route]:
 
 async def _post(deps: Deps, request: web.Request) -> web.StreamResponse:
     body = await read_body(request, accept=("application/json", NDJSON))
-    partial = _flag(request, "partial")
-    key = _key(request)
+    items = await split(body, request.content_type)
     batch = await check_items(
-        await split(body, request.content_type),
+        items,
         request["principal"],
         deps.clock.now_s(),
         deps.settings.raw_retention_days * 86_400,
-        MAX_ITEMS if partial else NAMED,
+        MAX_ITEMS if request.query.get("partial") == "true" else NAMED,
     )
+    # What is no JSON (400) has been found by now.
+    partial, key = _flag(request, "partial"), _key(request)
     if batch.faulty and not partial:
         raise refusal(batch)
     if key is None:

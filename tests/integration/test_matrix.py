@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import aiohttp
 import pytest
 
-from tests.client import Client
+from tests.client import Client, eventually
 from tests.stack import TestStack
+from web.paging import encode_cursor
 
 pytestmark = pytest.mark.integration
 
@@ -103,3 +107,41 @@ async def test_a_socket_is_refused_before_the_upgrade(engineer: Client, stack: T
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
         await engineer.session.ws_connect(url)
     assert refused.value.status == 401
+
+
+@pytest.mark.parametrize("name", WORKERS)
+async def test_every_worker_answers_broken_http_with_a_problem(stack: TestStack, name: str) -> None:
+    url = urlsplit(stack.url(name))
+    reader, writer = await asyncio.open_connection(url.hostname, url.port)
+    writer.write(b"NONSENSE\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"Content-Type: application/problem+json" in head
+    assert json.loads(body)["request_id"].encode() in head
+
+
+async def test_services_are_paged_and_their_cursors_are_checked(engineer: Client) -> None:
+    names = [f"paged-{uuid4().hex[:8]}" for _ in range(3)]
+    await engineer.send(*({"service_name": n, "metric_type": "m", "value": 1} for n in names))
+
+    async def listed() -> list[str] | None:
+        seen: list[str] = []
+        cursor = ""
+        while True:
+            page = await engineer.get(f"/api/services?limit=2{cursor}")
+            assert len(page["items"]) <= 2
+            seen += [item["service_name"] for item in page["items"]]
+            if page["next_cursor"] is None:
+                break
+            cursor = f"&cursor={page['next_cursor']}"
+        assert seen == sorted(set(seen))
+        return seen if set(names) <= set(seen) else None
+
+    await eventually(listed, "the services in the list")
+    for place in ("nan", "1e300", "-1", "inf"):
+        cursor = encode_cursor([place, str(uuid4())])
+        for path in ("/api/metrics/raw", "/api/incidents"):
+            assert (await engineer.call("GET", f"{path}?cursor={cursor}")).status == 422
+    assert (await engineer.call("GET", "/api/services?cursor=x")).status == 422
+    assert (await engineer.call("GET", "/api/services?limit=0")).status == 422

@@ -166,6 +166,15 @@ async def test_one_store_is_enough(postgres: Postgres, redis: Redis, expected: l
     assert (answer["degraded"], starts(answer)) == (expected, [("0", 0)])
 
 
+async def test_a_head_has_no_body_and_the_connection_goes_on() -> None:
+    deps = cast(Any, deps_without_stores())
+    deps.database, deps.cache = Postgres([window(0, 0)]), Redis([])
+    async with edge(*aggregated.routes(cast(Deps, deps)), deps=deps) as client:
+        for method in ("HEAD", "GET", "HEAD"):
+            async with client.request(method, PATH + END, headers=bearer()) as response:
+                assert (response.status, bool(await response.read())) == (200, method == "GET")
+
+
 async def test_none_is_503() -> None:
     assert await ask(Postgres(None), Redis(None)) == 503
 

@@ -195,6 +195,14 @@ async def test_a_key_that_is_not_printable_ascii_is_422(key: str) -> None:
         writer.close()
 
 
+async def test_what_is_no_json_is_told_before_a_bad_parameter() -> None:
+    async with metrics_edge() as (client, _):
+        for text, status in ((b"{", 400), (GOOD, 422)):
+            body = (text, "application/json")
+            assert (await post(client, body, "?partial=perhaps"))[0] == status
+            assert (await post(client, body, **{"Idempotency-Key": "x" * 256}))[0] == status
+
+
 async def test_a_good_key_works_without_postgres() -> None:
     async with metrics_edge() as (client, broker):
         status, _ = await post(client, body_of("array", [GOOD]), **{"Idempotency-Key": "a b~!"})

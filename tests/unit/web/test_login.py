@@ -12,6 +12,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from liveops.addresses import networks_of
 from liveops.deps import Deps
+from liveops.errors import Unavailable
 from liveops.security.passwords import hash_password
 from tests.unit.web.doubles import Client, deps_without_stores, edge
 from web import auth
@@ -23,11 +24,15 @@ PROXIES = "127.0.0.0/8, 10.0.0.0/8,2001:db8::/32"
 class Users:
     """A database in which everybody exists, with the password `right`."""
 
+    away = False
+
     def __init__(self, password_hash: str) -> None:
         self._hash = password_hash
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Users]:
+        if self.away:
+            raise Unavailable("postgres")
         yield self
 
     async def fetchrow(self, _: str, name: str) -> dict[str, Any]:
@@ -54,7 +59,7 @@ async def sign_in(client: Client, name: str, password: str, *forwarded: str) -> 
     headers = [("X-Forwarded-For", text) for text in forwarded]
     body = {"username": name, "password": password}
     async with client.post("/api/auth/login", json=body, headers=headers) as response:
-        assert (response.status == 429) == ("Retry-After" in response.headers)
+        assert (response.status in (429, 503)) == ("Retry-After" in response.headers)
         return response.status
 
 
@@ -72,6 +77,16 @@ async def test_all_through_one_proxy_are_not_held_up_by_one_name() -> None:
         guesses = [await sign_in(client, "ada", "wrong", f"192.0.2.{n}") for n in range(20)]
         assert guesses == [401] * 5 + [429] * 15
         assert await sign_in(client, "bob", "right") == 200
+
+
+async def test_without_postgres_every_try_is_503_and_none_is_counted() -> None:
+    async with auth_edge("") as client:
+        Users.away = True
+        try:
+            assert [await sign_in(client, "ada", "right") for _ in range(9)] == [503] * 9
+        finally:
+            Users.away = False
+        assert await sign_in(client, "ada", "right") == 200
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 // All services: health, when last seen, and a sparkline of the metric that matters most.
 
-import { get } from "./api.js";
+import { all, get } from "./api.js";
 import { failure, h, keyed, put, text } from "./dom.js";
 import { incidents } from "./feeds.js";
 import { foremost } from "./foremost.js";
