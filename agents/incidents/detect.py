@@ -46,8 +46,8 @@ from tables.detectors import decode_service, key_of, owner_of
 log = structlog.get_logger(__name__)
 #: One key for all: one partition has the one owner, the correlator.
 DETECTIONS_KEY = "detections"
-#: Records judged before others get their turn on the loop.
-_YIELD_EVERY = 50
+#: Records or services judged before others get their turn on the loop.
+YIELD_EVERY = 50
 #: Series that the detectors of one partition know at most.
 MAX_SERIES = 50_000
 #: Above it so many are let go at once: looking for the oldest costs a walk over all.
@@ -96,7 +96,7 @@ class DetectAgent:
         async for event in stream.noack().events():
             chunk = chunk_of(event)
             for count, record in enumerate(chunk.records):
-                if count % _YIELD_EVERY == 0:
+                if count % YIELD_EVERY == 0:
                     await asyncio.sleep(0)
                 try:
                     async with self.lock:
@@ -157,21 +157,30 @@ class DetectAgent:
         """Let the longest silent series of a partition go when it has too many."""
         if self._series_count[partition] <= MAX_SERIES:
             return
-        count = self._series_count[partition] - int(MAX_SERIES * (1 - _SHARE_LET_GO))
         here = [
             watched.state
             for name, watched in self.watched.items()
             if partition_of(name, self._partitions) == partition
         ]
+        known = self._series_count[partition] = sum(len(state.series) for state in here)
+        if known <= MAX_SERIES:
+            return  # counted across a rebalance
+        count = known - int(MAX_SERIES * (1 - _SHARE_LET_GO))
         reason = f"forgotten: over {MAX_SERIES} series are watched, this one was silent longest"
-        for service, key in excess_of(here, count):
-            outcome, watched = Outcome(), self.watched[service]
+        # In a thread: a walk over all of them would hold the loop. The lock keeps them still.
+        excess = await asyncio.to_thread(excess_of, here, count)
+        for number, (service, key) in enumerate(excess):
+            if number % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
+            outcome, watched = Outcome(), self.watched.get(service)
+            if watched is None or key not in watched.state.series:
+                continue  # revoked meanwhile
             forget_series(watched.state, key, reason, outcome)
             if not watched.state.series:
                 forget_presence(watched.state, reason, outcome)
             await self.publish(watched, outcome)
             SERIES_FORGOTTEN.labels("too_many").inc()
-            if not watched.state.series:
+            if not watched.state.series and self.watched.get(service) is watched:
                 self.drop(service)
 
     def drop(self, service: str) -> None:

@@ -8,7 +8,7 @@ import os
 import structlog
 from faust.types.app import AppT
 
-from agents.incidents.detect import DETECTIONS_KEY, DetectAgent
+from agents.incidents.detect import DETECTIONS_KEY, YIELD_EVERY, DetectAgent
 from liveops.clock import Clock
 from liveops.detection.absence import judge_absence
 from liveops.detection.codec import encode_presence, encode_series
@@ -149,7 +149,9 @@ class DetectorUpkeep:
                 self._since_s = now_s
             return
         self._caught_up_s = now_s
-        for service, watched in list(self._agent.watched.items()):
+        for number, (service, watched) in enumerate(list(self._agent.watched.items())):
+            if number % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
             try:
                 async with self._agent.lock:
                     if self._agent.watched.get(service) is not watched:
@@ -164,7 +166,9 @@ class DetectorUpkeep:
 
     async def _forget_silent(self, now_s: float) -> None:
         """Forget what has been silent for two weeks in the time of its service."""
-        for service, watched in list(self._agent.watched.items()):
+        for number, (service, watched) in enumerate(list(self._agent.watched.items())):
+            if number % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
             async with self._agent.lock:
                 if self._agent.watched.get(service) is not watched:
                     continue  # revoked, or forced out meanwhile

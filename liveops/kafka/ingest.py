@@ -19,6 +19,8 @@ PER_RECORD = 500
 _PAUSE_BYTES, _RECORD_BYTES = 32_768, 256
 #: Records of one call that wait for their acknowledgement at once.
 _UNDER_WAY = 500
+#: And bytes: a broker takes 1 MB.
+MAX_RECORD_BYTES = 512 * 1024
 
 
 def records(metrics: list[Metric]) -> Iterator[tuple[str, bytes]]:
@@ -26,14 +28,22 @@ def records(metrics: list[Metric]) -> Iterator[tuple[str, bytes]]:
     by_service: dict[str, list[Metric]] = defaultdict(list)
     for metric in metrics:
         by_service[metric.service_name].append(metric)
-    for service, items in by_service.items():
-        for at in range(0, len(items), PER_RECORD):
-            chunk = [_item(metric) for metric in items[at : at + PER_RECORD]]
-            if len(chunk) == 1:
-                record = {"service_name": service, **chunk[0]}
-            else:
-                record = {"service_name": service, "metrics": chunk}
-            yield service, orjson.dumps(record)
+    for service, ours in by_service.items():
+        for at in range(0, len(ours), PER_RECORD):
+            items = [_item(metric) for metric in ours[at : at + PER_RECORD]]
+            for value in _records(service, items):
+                yield service, value
+
+
+def _records(service: str, items: list[dict[str, object]]) -> list[bytes]:
+    """One record of these items, or as many as their size asks for."""
+    if len(items) == 1:
+        return [orjson.dumps({"service_name": service, **items[0]})]
+    value = orjson.dumps({"service_name": service, "metrics": items})
+    if len(value) <= MAX_RECORD_BYTES:
+        return [value]
+    half = len(items) // 2
+    return _records(service, items[:half]) + _records(service, items[half:])
 
 
 async def publish(producer: Producer, metrics: list[Metric]) -> None:

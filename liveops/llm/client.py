@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from random import SystemRandom
 from typing import Any, cast
 
 import openai
@@ -20,6 +19,7 @@ from liveops.llm.pricing import cost_usd, price_of
 from liveops.llm.reply import ReplyModel
 from liveops.rca.claims import Reply
 from liveops.rca.prompt import Prompt
+from liveops.runtime.retry import retrying
 from liveops.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -27,6 +27,7 @@ MAX_REPLY_TOKENS = 2000
 _ATTEMPTS = 3
 _FIRST_DELAY_S = 0.5
 _BREAKER_OPEN_S = 60.0
+_OVERLOAD = (openai.RateLimitError, openai.InternalServerError, openai.APIConnectionError)
 #: The model is away, refuses, or says what cannot be used.
 _TROUBLE = (openai.OpenAIError, TimeoutError, ValidationError, ValueError)
 
@@ -57,7 +58,6 @@ class LlmClient:
         )
         self._breaker = Breaker(threshold=3, open_s=_BREAKER_OPEN_S, clock=clock)
         self._budget = Budget(limits or Limits(), clock)
-        self._random = SystemRandom()
 
     @property
     def healthy(self) -> bool:
@@ -82,17 +82,16 @@ class LlmClient:
 
     async def _completed(self, prompt: Prompt) -> ChatCompletion:
         """The completion, tried again with jitter on 429, 5xx and broken connections."""
-        delay_s = _FIRST_DELAY_S
-        for left in reversed(range(_ATTEMPTS)):
-            try:
-                return await self._create(prompt)
-            except (openai.RateLimitError, openai.InternalServerError, openai.APIConnectionError):
-                self._budget.spend(0, 0.0)
-                if not left or not self._budget.allows:
-                    raise
-            await asyncio.sleep(delay_s * self._random.uniform(0.5, 1.5))
-            delay_s *= 2
-        raise Unavailable("llm")
+        tries = retrying(on=self._can_pass, first_s=_FIRST_DELAY_S, attempts=_ATTEMPTS)
+        completion: ChatCompletion = await tries(self._create, prompt)
+        return completion
+
+    def _can_pass(self, error: BaseException) -> bool:
+        """Whether another call may help and may be made; also a refused call counts."""
+        if not isinstance(error, _OVERLOAD):
+            return False
+        self._budget.spend(0, 0.0)
+        return self._budget.allows
 
     async def _create(self, prompt: Prompt) -> ChatCompletion:
         form: dict[str, Any] = {

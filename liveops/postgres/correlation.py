@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import structlog
 
 from liveops.errors import OffsetMoved
 from liveops.incidents.merge import changes, opened
 from liveops.incidents.state import Command, Group, Groups
+from liveops.metrics import BAD_INTERNAL_RECORDS
 from liveops.postgres.incidents import CORRELATOR, change_incident, create_incident
 from liveops.postgres.queries import load
 from schema.incidents import Incident
 from schema.rules import Edge
+
+log = structlog.get_logger(__name__)
 
 
 async def lock_offset(con: Any, topic: str, partition: int) -> int:
@@ -32,8 +36,15 @@ async def advance_offset(con: Any, topic: str, partition: int, known: int, new: 
 async def load_groups(con: Any) -> tuple[Groups, set[str]]:
     """The open groups, and those whose incident is resolved, locked until the end."""
     queries = load("correlation")
-    groups = [msgspec.convert(row["state"], Group) for row in await con.fetch(queries["groups"])]
-    found = {group.incident_id: group for group in groups}
+    found: Groups = {}
+    for row in await con.fetch(queries["groups"]):
+        try:
+            group = msgspec.convert(row["state"], Group)
+        except msgspec.ValidationError as error:
+            BAD_INTERNAL_RECORDS.labels("correlation_groups").inc()
+            log.error("unreadable group, its incident is left alone", error=str(error))
+            continue
+        found[group.incident_id] = group
     rows = await con.fetch(queries["lock_resolved"], sorted(found))
     return found, {str(row["id"]) for row in rows}
 

@@ -13,10 +13,12 @@ from tenacity import (
     AsyncRetrying,
     RetryCallState,
     retry_if_exception,
+    stop_after_attempt,
     stop_after_delay,
     stop_never,
     wait_random_exponential,
 )
+from tenacity.stop import StopBaseT
 
 from liveops.errors import LiveOpsError
 
@@ -41,18 +43,19 @@ def retrying(
     first_s: float | None = None,
     longest_s: float | None = None,
     within_s: float | None = None,
+    attempts: int | None = None,
     after: Hook | None = None,
 ) -> AsyncRetrying:
     """Tries until it succeeds; other exceptions than those of `on` are raised at once.
 
     Use as `await retrying("kafka")(function, argument)`, or `async for attempt in
     retrying("kafka"):` with `with attempt:` inside. The first failure is logged as
-    `waiting_for`, unless `after` is called with each one instead. After `within_s` the last
-    failure is raised.
+    `waiting_for`, unless `after` is called with each one instead. After `within_s`, or so
+    many attempts, the last failure is raised.
     """
     return AsyncRetrying(
         retry=retry_if_exception(on),
-        stop=stop_never if within_s is None else stop_after_delay(within_s),
+        stop=_stop(within_s, attempts),
         wait=wait_random_exponential(
             multiplier=FIRST_S if first_s is None else first_s,
             max=LONGEST_S if longest_s is None else longest_s,
@@ -60,6 +63,12 @@ def retrying(
         after=after or _tell_once(waiting_for),
         reraise=True,
     )
+
+
+def _stop(within_s: float | None, attempts: int | None) -> StopBaseT:
+    if attempts is not None:
+        return stop_after_attempt(attempts)
+    return stop_never if within_s is None else stop_after_delay(within_s)
 
 
 def failure(state: RetryCallState) -> BaseException | None:

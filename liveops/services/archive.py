@@ -13,13 +13,13 @@ from agents.archive.backfill import BackfillAgent
 from agents.archive.sinks import Days, DirtySink, RawSink, WindowSink
 from agents.archive.writer import Sink
 from liveops.deps import Deps, make_deps
-from liveops.errors import Unavailable
 from liveops.kafka.offsets import LogOffsets
 from liveops.postgres.archive import forget_ids
 from liveops.postgres.partitions import drop_expired, ensure_partitions
 from liveops.postgres.queries import load
 from liveops.runtime.app import LiveOpsApp, create_app
 from liveops.runtime.background import BackgroundTask
+from liveops.runtime.retry import retrying
 from liveops.services import port_of
 from liveops.settings import Settings, load_settings
 from schema.topics import AGGREGATED, RAW, WINDOWS_DIRTY
@@ -27,8 +27,8 @@ from web.actuator import Check
 from web.server import install
 
 log = structlog.get_logger(__name__)
-_UPKEEP_S = 3600.0
-_UPKEEP_RETRY_S = 30.0
+_SWEEP_S = 3600.0
+_SWEEP_RETRY_S = 30.0
 
 
 def build(settings: Settings) -> LiveOpsApp:
@@ -92,20 +92,20 @@ async def keep_retention(deps: Deps) -> None:
         "metrics": deps.settings.raw_retention_days,
         "metric_windows": deps.settings.window_retention_days,
     }
+
+    async def sweep() -> list[str]:
+        async with deps.database.connection() as con:
+            await ensure_partitions(con)
+            await forget_ids(con)
+            await con.execute(load("idempotency")["expire"])
+            return await drop_expired(con, keep_days, datetime.now(UTC).date())
+
     while True:
-        pause_s = _UPKEEP_S
-        try:
-            async with deps.database.connection() as con:
-                await ensure_partitions(con)
-                await forget_ids(con)
-                await con.execute(load("idempotency")["expire"])
-                dropped = await drop_expired(con, keep_days, datetime.now(UTC).date())
-            if dropped:
-                log.info("expired partitions dropped", partitions=dropped)
-        except Unavailable:
-            log.warning("partitions not kept, postgres is away")
-            pause_s = _UPKEEP_RETRY_S
-        await asyncio.sleep(pause_s)
+        tries = retrying("postgres, to keep partitions", longest_s=_SWEEP_RETRY_S)
+        dropped: list[str] = await tries(sweep)
+        if dropped:
+            log.info("expired partitions dropped", partitions=dropped)
+        await asyncio.sleep(_SWEEP_S)
 
 
 def __getattr__(name: str) -> LiveOpsApp:
