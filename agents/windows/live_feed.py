@@ -10,6 +10,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -17,14 +18,18 @@ import structlog
 
 from agents.windows.live_tail import KEEP_LIVE, LiveRow, LiveTail, metric_of
 from agents.windows.partition_windows import Written
+from agents.windows.shown_windows import ShownWindows
 from liveops.errors import Unavailable
 from liveops.intake.chunk import DecodedChunk
 from liveops.redis import keys
 from liveops.redis.cache import Cache
+from schema.times import parse_time_s
 
 log = structlog.get_logger(__name__)
 KEEP_CLOSED_S = 900
 AGG_TTL_S = 1800
+#: How often what is out of date is removed.
+_TIDY_S = 60.0
 _PAUSE_S = 0.2
 #: With more metrics than these to show at once, the next are shown a second later.
 _MANY = 1000
@@ -47,8 +52,8 @@ class LiveFeed:
         self._tail = LiveTail()
         self._points: dict[str, dict[str, bytes]] = defaultdict(dict)
         self._closed: dict[str, dict[bytes, int]] = defaultdict(dict)
-        #: Start of the newest window shown, by key and series.
-        self._newest: dict[str, dict[str, int]] = defaultdict(dict)
+        self._shown = ShownWindows()
+        self._tidied_s = 0.0
 
     def show(self, chunk: DecodedChunk) -> None:
         """Show the metrics of a chunk: of each service the newest until the next flush."""
@@ -68,10 +73,9 @@ class LiveFeed:
 
     def _show(self, key: str, start_s: int, records: list[tuple[str, bytes]]) -> None:
         """Make them the newest windows of their series, unless newer ones are shown."""
-        newest = self._newest[key]
+        now_s = monotonic()
         for series, record in records:
-            if start_s >= newest.get(series, 0):
-                newest[series] = start_s
+            if self._shown.is_newest(key, series, start_s, now_s):
                 self._points[key][series] = record
 
     async def run(self) -> None:
@@ -93,9 +97,30 @@ class LiveFeed:
             return
         try:
             async with self._cache.guard() as client:
+                await self._adopt(client, points)
                 await _send(client, _writes(tail, points, closed))
+                if now_s > self._tidied_s + _TIDY_S:
+                    self._tidied_s = now_s
+                    await _send(client, self._removals())
         except Unavailable:
             log.debug("live data not written, redis is away")
+
+    async def _adopt(self, client: Any, keys_written: Iterable[str]) -> None:
+        """Learn what an earlier worker left in these hashes, so that it does not stay for ever."""
+        for key in self._shown.unknown(keys_written):
+            found = await client.hgetall(key)
+            starts: dict[str, int] = {}
+            for number, (series, record) in enumerate(found.items(), 1):
+                starts[_text(series)] = _start_of(record)
+                if number % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
+            self._shown.adopt(key, starts)
+
+    def _removals(self) -> Iterator[tuple[int, Write]]:
+        """Fields of series that are silent while others of their service are not."""
+        self._shown.forget_expired(monotonic())
+        for key, gone in self._shown.take_outdated():
+            yield len(gone), partial(_remove_points, key, gone)
 
 
 async def _send(client: Any, writes: Iterable[tuple[int, Write]]) -> None:
@@ -139,6 +164,22 @@ def _write_metrics(service: str, newest: list[LiveRow], left_out: int, pipe: Any
     }
     pipe.publish(keys.LIVE_METRICS_CHANNEL, orjson.dumps(message))
     pipe.zadd(keys.SERVICES, {service: max(item.timestamp_s for item in items)})
+
+
+def _text(name: str | bytes) -> str:
+    return name if isinstance(name, str) else name.decode()
+
+
+def _start_of(record: str | bytes) -> int:
+    """Start of a window in epoch seconds; 0 where a stranger has written something else."""
+    try:
+        return int(parse_time_s(orjson.loads(record)["start"]))
+    except (ValueError, KeyError, TypeError):
+        return 0
+
+
+def _remove_points(key: str, series: list[str], pipe: Any) -> None:
+    pipe.hdel(key, *series)
 
 
 def _write_points(key: str, fields: dict[str, bytes], pipe: Any) -> None:

@@ -92,3 +92,17 @@ async def test_a_command_that_cannot_be_is_no_trouble_of_the_server(cache: Cache
         async with cache.guard() as client:
             await client.hset("metrics:agg:x:1m", mapping={})
     assert cache.healthy
+
+
+async def test_a_series_that_fell_silent_leaves_the_hash_of_its_service(cache: Cache) -> None:
+    service = f"e-{uuid4()}"
+    earlier = LiveFeed(cache)  # a worker that is gone
+    old = window(service, START_S, final=True)
+    earlier.show_windows([Written(service, "1m", START_S, [("dead-pod", write_window(old))])])
+    await earlier.flush()
+    feed = LiveFeed(cache)
+    later_s = START_S + 3600
+    text = write_window(window(service, later_s, final=False))
+    feed.show_windows([Written(service, "1m", later_s, [("cpu{az=a}", text)])])
+    await feed.flush()
+    assert list(await shown(cache, service)) == ["cpu{az=a}"]
