@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from msgspec import UNSET
 
-from liveops.intake.chunk import Columns, Floats, in_bounds
-from liveops.intake.series_table import UNKNOWN, Written
+from liveops.intake.chunk import Columns, Floats, in_bounds, only_ids
+from liveops.intake.series_table import UNKNOWN, Ints, Written
 from liveops.intake.shapes import MAX_ITEMS, NO_TAGS, Item, Wire, given_ids
 from liveops.intake.times import seconds_of
 
 
 class BatchRecords(NamedTuple):
-    """Metrics of batch records, and which rows belong to which record of the slice.
+    """Metrics of batch records of a slice: their columns, their record and place in it.
 
-    Only records all of whose metrics are good and of series seen before. `ids` are those
-    given by clients, by row.
+    Only records all of whose metrics are good and of series seen before: those in `taken`.
+    `ids` are those given by clients, by row.
     """
 
     columns: Columns
-    rows: dict[int, slice]
+    record: Ints
+    item: Ints
     ids: dict[int, bytes]
+    taken: frozenset[int]
 
 
-_NONE = BatchRecords(Columns(np.empty(0, np.int64), np.empty(0), np.empty(0)), {}, {})
+_EMPTY = np.empty(0, np.int64)
+_NONE = BatchRecords(Columns(_EMPTY, np.empty(0), np.empty(0)), _EMPTY, _EMPTY, {}, frozenset())
 
 
 def read_batch_records(
@@ -61,11 +63,14 @@ def read_batch_records(
     ids, odd_ids = given_ids(items)
     good = (columns.series != UNKNOWN) & in_bounds(columns, append_s, max_age_s)
     good[odd_ids] = False
-    edges = [0, *np.cumsum(sizes).tolist()]
-    whole = np.logical_and.reduceat(good, edges[:-1]).tolist()
-    spans = zip(chosen, whole, pairwise(edges), strict=True)
-    rows = {at: slice(low, high) for at, is_good, (low, high) in spans if is_good}
-    return BatchRecords(columns, rows, ids)
+    counts = np.array(sizes)
+    starts = np.cumsum(counts) - counts
+    whole = np.logical_and.reduceat(good, starts)
+    kept = np.repeat(whole, counts)
+    record = np.repeat(np.array(chosen), counts)[kept]
+    item = (np.arange(len(items)) - np.repeat(starts, counts))[kept]
+    taken = frozenset(np.array(chosen)[whole].tolist())
+    return BatchRecords(columns.only(kept), record, item, only_ids(ids, kept), taken)
 
 
 def _is_plain(wire: Wire) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,8 +88,11 @@ class ChunkBuilder:
         self._record.append(record)
         self._item.append(item)
 
-    def extend(self, columns: Columns, record: Ints, item: Ints) -> None:
-        """Metrics of these records, given by position, and where in each they are."""
+    def extend(self, columns: Columns, record: Ints, item: Ints, ids: dict[int, bytes]) -> None:
+        """Metrics of these records, given by position; where in each they are; ids by row."""
+        if ids:
+            first = len(self)
+            self.ids.update((first + row, identity) for row, identity in ids.items())
         self._series.frombytes(columns.series.tobytes())
         self._values.frombytes(columns.values.tobytes())
         self._times_s.frombytes(columns.times_s.tobytes())
@@ -96,18 +100,32 @@ class ChunkBuilder:
         self._item.frombytes(item.tobytes())
 
     def built(self, records: Sequence[Any]) -> DecodedChunk:
-        """The chunk of these records."""
-        return DecodedChunk(
-            self.table,
-            records,
-            self.positions,
+        """The chunk of these records, its metrics in log order."""
+        columns: list[Any] = [
             np.array(self._series, np.int64),
             np.array(self._values, np.float64),
             np.array(self._times_s, np.float64),
             np.array(self._record, np.int64),
             np.array(self._item, np.int64),
-            self.ids,
-            self.faults,
-            self.tombstones,
-            self.marks,
-        )
+        ]
+        record, ids = columns[3], self.ids
+        if (record[1:] < record[:-1]).any():  # some were read in columns, some one by one
+            order = record.argsort(kind="stable")
+            columns = [column[order] for column in columns]
+            place = np.empty_like(order)
+            place[order] = np.arange(len(order))
+            ids = {int(place[row]): identity for row, identity in ids.items()}
+        self.faults.sort(key=itemgetter(0))
+        series, values, times_s, record, item = columns
+        return DecodedChunk(
+            self.table, records, self.positions, series, values, times_s, record, item, ids,
+            self.faults, self.tombstones, self.marks,
+        )  # fmt: skip
+
+
+def only_ids(ids: dict[int, bytes], kept: npt.NDArray[np.bool_]) -> dict[int, bytes]:
+    """The ids of the rows that are kept, by their new position."""
+    if not ids:
+        return ids
+    place = np.cumsum(kept) - 1
+    return {int(place[row]): identity for row, identity in ids.items() if kept[row]}

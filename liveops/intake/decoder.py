@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from msgspec import UNSET
 
-from liveops.intake.batch_records import BatchRecords, read_batch_records
-from liveops.intake.chunk import ChunkBuilder, Columns, DecodedChunk, Floats, in_bounds
+from liveops.intake.batch_records import read_batch_records
+from liveops.intake.chunk import ChunkBuilder, Columns, DecodedChunk, Floats, in_bounds, only_ids
 from liveops.intake.series_table import UNKNOWN, SeriesTable
 from liveops.intake.shapes import Wire, decode_all, given_ids
 from liveops.intake.slow_path import read_record
@@ -58,15 +58,19 @@ class Decoder:
         ids, odd_ids = given_ids(wires)
         fast = in_bounds(columns, append_s, self._max_age_s) & (columns.series != UNKNOWN)
         fast[odd_ids] = False
+        if fast.all():
+            item = np.zeros(len(records), np.int64)
+            builder.extend(columns, np.arange(base, base + len(records)), item, ids)
+            return
+        chosen = np.flatnonzero(fast)
+        item = np.zeros(len(chosen), np.int64)
+        builder.extend(columns.only(chosen), base + chosen, item, only_ids(ids, fast))
         others: list[int] = np.flatnonzero(~fast).tolist()
         batches = read_batch_records(others, wires, append_s, self.table.written, self._max_age_s)
-        first = 0
-        for index in [*others, len(records)]:
-            if first < index:
-                _take_run(base, slice(first, index), columns, ids, builder)
-            if index < len(records) and not _take_batch(batches, base, index, builder):
+        builder.extend(batches.columns, base + batches.record, batches.item, batches.ids)
+        for index in others:
+            if index not in batches.taken:
                 read_record(base + index, records[index], wires[index], builder, self._max_age_s)
-            first = index + 1
 
     def _columns(self, wires: list[Wire], append_s: Floats) -> Columns:
         """Number, value and time of each record that is one metric."""
@@ -80,29 +84,3 @@ class Decoder:
         values = np.array([wire.value for wire in wires])
         times_s = seconds_of([wire.timestamp for wire in wires], append_s)
         return Columns(np.array(numbers, np.int64), values, times_s)
-
-
-def _take_batch(batches: BatchRecords, base: int, index: int, builder: ChunkBuilder) -> bool:
-    """Record `index` of the slice that begins at `base`, if it is a batch read in columns."""
-    rows = batches.rows.get(index)
-    if rows is None:
-        return False
-    columns = batches.columns.only(rows)
-    size = len(columns.series)
-    for at in range(rows.start, rows.stop) if batches.ids else ():
-        if at in batches.ids:
-            builder.ids[len(builder) + at - rows.start] = batches.ids[at]
-    builder.extend(columns, np.full(size, base + index), np.arange(size))
-    return True
-
-
-def _take_run(
-    base: int, run: slice, columns: Columns, ids: dict[int, bytes], builder: ChunkBuilder
-) -> None:
-    """Records that follow each other, all one good metric of a known series."""
-    for at in range(run.start, run.stop) if ids else ():
-        if at in ids:
-            builder.ids[len(builder) + at - run.start] = ids[at]
-    size = run.stop - run.start
-    record = np.arange(base + run.start, base + run.stop)
-    builder.extend(columns.only(run), record, np.zeros(size, np.int64))

@@ -21,7 +21,6 @@ from itertools import pairwise
 import numpy as np
 
 from liveops.windows.admission import leave, stale_series
-from liveops.windows.buckets import argsort_small, group_starts
 from liveops.windows.closing import move_watermark
 from liveops.windows.emission import emit_when_due
 from liveops.windows.late_rows import follow
@@ -29,7 +28,6 @@ from liveops.windows.replay import without_repeated_ids
 from liveops.windows.row_buffer import flush
 from liveops.windows.state import (
     NEVER_S,
-    SERIES_BITS,
     SILENT_READER_S,
     Mark,
     Outputs,
@@ -45,6 +43,7 @@ from liveops.windows.watermark import (
     closes_nothing,
     note_origins,
     progress,
+    runs_by_service,
     service_time_s,
     watermark_at,
 )
@@ -77,27 +76,19 @@ def _fold_slice(
 ) -> None:  # fmt: skip
     """Rows between two emissions: service by service, since services are independent."""
     clocks = SliceClocks(partition, rows)
-    services = rows.series >> SERIES_BITS
-    order = argsort_small(services)
-    starts = group_starts(services[order])
-    times_s = rows.times_s[order]
-    newest = np.maximum.reduceat(times_s, starts).tolist()
-    oldest = np.minimum.reduceat(times_s, starts).tolist()
-    in_buffer = np.ones(len(order), bool)
+    in_buffer = np.ones(len(rows.series), bool)
     paths: list[WatermarkPath] = []
-    for at, (low, high) in enumerate(pairwise([*starts.tolist(), len(order)])):
-        chosen = order[low:high]
-        service = partition.by_number[int(services[chosen[0]])]
+    for run in runs_by_service(rows, clocks):
+        service = partition.by_number[run.service]
         service.unstored = True
-        span = (oldest[at], newest[at])
-        if closes_nothing(partition, service, rows, chosen, *span, limits):
-            note_origins(service, rows, chosen, clocks)
-            progress(partition, service, rows, chosen, newest[at], limits)
+        if closes_nothing(partition, service, run, limits):
+            note_origins(service, rows, run, clocks)
+            progress(partition, service, rows, run, limits)
             continue
-        path = WatermarkPath(partition, service, rows, chosen, clocks, limits)
-        note_origins(service, rows, chosen, clocks)
+        path = WatermarkPath(partition, service, rows, run.chosen, clocks, limits)
+        note_origins(service, rows, run, clocks)
         paths.append(path)
-        in_buffer[chosen] = path.in_time
+        in_buffer[run.chosen] = path.in_time
     sweep = Sweep(partition, rows, paths, series, limits, outputs)
     if sweep.is_needed():
         flush(partition)

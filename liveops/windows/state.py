@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from liveops.intake.chunk import only_ids
 from liveops.windows.block import Block
 from liveops.windows.buckets import Floats, Ints
 from liveops.windows.dedup_index import DedupIndex
@@ -146,9 +147,7 @@ class Rows:
 
     def only_with_ids(self, keep: npt.NDArray[Any]) -> Rows:
         """Some rows, by mask, with their ids."""
-        place = np.cumsum(keep) - 1
-        ids = {int(place[row]): found for row, found in self.ids.items() if keep[row]}
-        return replace(self.only(keep), ids=ids)
+        return replace(self.only(keep), ids=only_ids(self.ids, keep))
 
     def only(self, rows: npt.NDArray[Any] | slice) -> Rows:
         """Some rows, by mask, position or slice, without ids."""

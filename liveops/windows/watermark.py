@@ -13,14 +13,17 @@ their own time, unless their reader has fallen silent.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
-from liveops.windows.buckets import Floats, Ints, distinct
+from liveops.windows.buckets import Floats, Ints, argsort_small, distinct, group_starts
 from liveops.windows.state import (
     HEARD_S,
     MINUTE_S,
     NEVER_S,
+    SERIES_BITS,
     PartitionState,
     Rows,
     ServiceWindows,
@@ -30,16 +33,21 @@ from liveops.windows.state import (
 
 def service_time_s(partition: PartitionState, service: ServiceWindows) -> float:
     """T as the service has it now."""
-    clocks = partition.clocks
-    waited_for = [
-        clocks.get(origin, 0.0)
-        for origin in service.offsets
-        if origin not in partition.silent
-        and service.heard_s.get(origin, NEVER_S) + HEARD_S >= clocks.get(origin, 0.0)
-    ]
+    waited_for = _waited_for(partition, service)
     if waited_for:
         return min(waited_for)
-    return clocks.get(partition.home, 0.0) or partition.time_s()
+    return partition.clocks.get(partition.home, 0.0) or partition.time_s()
+
+
+def _waited_for(partition: PartitionState, service: ServiceWindows) -> list[float]:
+    """Clocks of the origins that the service waits for."""
+    clocks, heard, silent = partition.clocks, service.heard_s, partition.silent
+    return [
+        clock_s
+        for origin in service.offsets
+        if (clock_s := clocks.get(origin, 0.0)) <= heard.get(origin, NEVER_S) + HEARD_S
+        and origin not in silent
+    ]
 
 
 def watermark_at(service: ServiceWindows, time_s: float, limits: WindowLimits) -> float:
@@ -69,55 +77,96 @@ class SliceClocks:
         return running[chosen]
 
 
-def note_origins(service: ServiceWindows, rows: Rows, chosen: Ints, clocks: SliceClocks) -> None:
+class ServiceRun(NamedTuple):
+    """Rows of one service in a slice: their positions, and what all of them have in common.
+
+    `newest` is the greatest offset and the clock there, where all rows are of one origin.
+    """
+
+    service: int
+    chosen: Ints
+    oldest_s: float
+    newest_s: float
+    oldest_append_s: float
+    newest: tuple[int, int, float] | None
+
+
+def runs_by_service(rows: Rows, clocks: SliceClocks) -> Iterator[ServiceRun]:
+    """The rows of a slice, service by service."""
+    services = rows.series >> SERIES_BITS
+    order = argsort_small(services)
+    starts = group_starts(services[order])
+    ends = np.append(starts[1:], len(order))
+    times_s, append_s = rows.times_s[order], rows.append_s[order]
+    origin = int(rows.origins[0])
+    newest: list[tuple[int, int, float] | None] = [None] * len(starts)
+    if (rows.origins == origin).all():
+        offsets = np.maximum.reduceat(rows.offsets[order], starts).tolist()
+        clocks_s = clocks.at(origin, order[ends - 1]).tolist()
+        newest = [(origin, *last) for last in zip(offsets, clocks_s, strict=True)]
+    columns = zip(
+        services[order[starts]].tolist(), starts.tolist(), ends.tolist(),
+        np.minimum.reduceat(times_s, starts).tolist(),
+        np.maximum.reduceat(times_s, starts).tolist(),
+        np.minimum.reduceat(append_s, starts).tolist(),
+        newest, strict=True,
+    )  # fmt: skip
+    for service, low, high, oldest_s, newest_s, oldest_append_s, last in columns:
+        yield ServiceRun(service, order[low:high], oldest_s, newest_s, oldest_append_s, last)
+
+
+def note_origins(service: ServiceWindows, rows: Rows, run: ServiceRun, clocks: SliceClocks) -> None:
     """Remember how far the service has its origins, and when it was read from each."""
+    found = [run.newest] if run.newest else _newest_by_origin(rows, run.chosen, clocks)
+    for origin, offset, clock_s in found:
+        service.heard_s[origin] = clock_s
+        if offset > service.offsets.get(origin, -1):
+            service.offsets[origin] = offset
+
+
+def _newest_by_origin(
+    rows: Rows, chosen: Ints, clocks: SliceClocks
+) -> list[tuple[int, int, float]]:
+    found: list[tuple[int, int, float]] = []
     origins = rows.origins[chosen]
     for origin in distinct(origins):
         mine = chosen[origins == origin]
         offset = int(rows.offsets[mine].max())
-        service.offsets[origin] = max(offset, service.offsets.get(origin, -1))
-        service.heard_s[origin] = float(clocks.at(origin, mine[-1:])[0])
+        found.append((origin, offset, float(clocks.at(origin, mine[-1:])[0])))
+    return found
 
 
 def closes_nothing(
-    partition: PartitionState, service: ServiceWindows, rows: Rows, chosen: Ints,
-    oldest_s: float, newest_s: float, limits: WindowLimits,
-) -> bool:  # fmt: skip
+    partition: PartitionState, service: ServiceWindows, run: ServiceRun, limits: WindowLimits
+) -> bool:
     """Whether these rows, in any order, are in time and let no minute close.
 
     To be asked before `note_origins`, when the clocks have moved.
     """
     if service.replay_floors or service.watermark_s == NEVER_S:
         return False
-    minute = math.floor(service.watermark_s / MINUTE_S)
-    if oldest_s < minute * MINUTE_S:
+    minute = service.watermark_s // MINUTE_S
+    if run.oldest_s < minute * MINUTE_S:
         return False
-    clocks, heard = partition.clocks, service.heard_s
-    held = [
-        clocks[origin]
-        for origin in service.offsets
-        if origin in clocks
-        and origin not in partition.silent
-        and heard.get(origin, NEVER_S) + HEARD_S >= clocks[origin]
-    ]
     # T cannot pass this within the rows; W neither, whichever row is the newest.
+    held = _waited_for(partition, service)
     time_s = min(held) if held else partition.time_s()
     ahead_s = max(
         service.event_max_s - service.event_append_s,
-        max(newest_s, service.event_max_s) - float(rows.append_s[chosen].min()),
+        max(run.newest_s, service.event_max_s) - run.oldest_append_s,
     )
     bound_s = min(time_s, time_s + ahead_s) - limits.lateness_s
-    return math.floor(bound_s / MINUTE_S) <= minute
+    return bound_s // MINUTE_S <= minute
 
 
 def progress(
-    partition: PartitionState, service: ServiceWindows, rows: Rows, chosen: Ints,
-    newest_s: float, limits: WindowLimits,
+    partition: PartitionState, service: ServiceWindows, rows: Rows, run: ServiceRun,
+    limits: WindowLimits,
 ) -> None:  # fmt: skip
     """Event time and watermark after rows that close nothing."""
-    if newest_s > service.event_max_s:
-        first = chosen[np.argmax(rows.times_s[chosen])]
-        service.event_max_s = newest_s
+    if run.newest_s > service.event_max_s:
+        first = run.chosen[rows.times_s[run.chosen].argmax()]
+        service.event_max_s = run.newest_s
         service.event_append_s = float(rows.append_s[first])
     mark_s = watermark_at(service, service_time_s(partition, service), limits)
     service.watermark_s = max(service.watermark_s, mark_s)
