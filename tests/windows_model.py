@@ -129,7 +129,7 @@ class Log:
         for home, forwards in found.forwards.items():
             for item in forwards:
                 self._put(RAW_KEYED, home, when_s, item.value or b"", item.headers)
-        self.faults += [fault.reason for fault, _, _ in found.faults]
+        self.faults += [fault.reason for _, fault in found.faults]
         self.open += [orjson.loads(item.value) for item in owner.windows.open_records()]
         owner.position[topic] = first + len(chunk)
 

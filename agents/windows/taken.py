@@ -16,11 +16,19 @@ from liveops.windows.state import PartitionState
 
 @dataclass(slots=True)
 class Taken:
-    """Forwards by partition and faults of a decoded chunk, in the order they were read."""
+    """Forwards by partition and faults of a decoded chunk, in the order they were read.
 
+    `faults` are told with the position of their record; `partition` is where it was read.
+    """
+
+    partition: int
     chunk: DecodedChunk
     forwards: dict[int, list[Outgoing]] = field(default_factory=dict)
-    faults: list[tuple[Fault, Place, bytes | None]] = field(default_factory=list)
+    faults: list[tuple[int, Fault]] = field(default_factory=list)
+
+    def place(self, at: int) -> Place:
+        """Where a record of the chunk lies in the log."""
+        return place_of(self.chunk.positions.at(at), self.partition)
 
 
 def taken(
@@ -30,22 +38,15 @@ def taken(
 
     What is bad in a forwarded record was told where it was read first.
     """
-    found = Taken(chunk)
+    found = Taken(partition.home, chunk)
     if keyed:
-        for at in foreign.records.tolist():
-            fault = Fault("misrouted", None, "forwarded once and on the wrong partition again")
-            _add_fault(found, partition.home, at, fault)
-        return found
-    for at, fault in chunk.faults:
-        _add_fault(found, partition.home, at, fault)
-    if len(foreign.records):
-        _add_forwards(found, partition, foreign)
+        fault = Fault("misrouted", None, "forwarded once and on the wrong partition again")
+        found.faults = [(at, fault) for at in foreign.records.tolist()]
+    else:
+        found.faults = chunk.faults
+        if len(foreign.records):
+            _add_forwards(found, partition, foreign)
     return found
-
-
-def _add_fault(found: Taken, partition: int, at: int, fault: Fault) -> None:
-    place = place_of(found.chunk.positions.at(at), partition)
-    found.faults.append((fault, place, found.chunk.records[at].value))
 
 
 def _add_forwards(found: Taken, partition: PartitionState, foreign: ForeignRecords) -> None:

@@ -17,19 +17,18 @@ from liveops.intake.times import seconds_of
 class BatchRecords(NamedTuple):
     """Metrics of batch records of a slice: their columns, their record and place in it.
 
-    Only records all of whose metrics are good and of series seen before: those in `taken`.
-    `ids` are those given by clients, by row.
+    Only records all of whose metrics are good and of series seen before. `ids` are those given
+    by clients, by row.
     """
 
     columns: Columns
     record: Ints
     item: Ints
     ids: dict[int, bytes]
-    taken: frozenset[int]
 
 
 _EMPTY = np.empty(0, np.int64)
-_NONE = BatchRecords(Columns(_EMPTY, np.empty(0), np.empty(0)), _EMPTY, _EMPTY, {}, frozenset())
+_NONE = BatchRecords(Columns(_EMPTY, np.empty(0), np.empty(0)), _EMPTY, _EMPTY, {})
 
 
 def read_batch_records(
@@ -69,8 +68,7 @@ def read_batch_records(
     kept = np.repeat(whole, counts)
     record = np.repeat(np.array(chosen), counts)[kept]
     item = (np.arange(len(items)) - np.repeat(starts, counts))[kept]
-    taken = frozenset(np.array(chosen)[whole].tolist())
-    return BatchRecords(columns.only(kept), record, item, only_ids(ids, kept), taken)
+    return BatchRecords(columns.only(kept), record, item, only_ids(ids, kept))
 
 
 def _is_plain(wire: Wire) -> bool:

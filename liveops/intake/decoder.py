@@ -16,7 +16,7 @@ from msgspec import UNSET
 from liveops.intake.batch_records import read_batch_records
 from liveops.intake.chunk import ChunkBuilder, Columns, DecodedChunk, Floats, in_bounds, only_ids
 from liveops.intake.series_table import UNKNOWN, SeriesTable
-from liveops.intake.shapes import Wire, decode_all, given_ids
+from liveops.intake.shapes import UNREADABLE, Wire, decode_all, given_ids
 from liveops.intake.slow_path import read_record
 from liveops.intake.source_position import positions_of
 from liveops.intake.times import seconds_of
@@ -52,25 +52,29 @@ class Decoder:
 
     def _read(self, base: int, records: Sequence[Any], builder: ChunkBuilder) -> None:
         """Some records of the chunk, of which the first is number `base`."""
-        wires = decode_all(records)
-        append_s = builder.positions.append_s[base : base + len(records)]
+        all_wires = decode_all(records)
+        known = [at for at, wire in enumerate(all_wires) if wire is not UNREADABLE]
+        place = np.array(known, np.int64)
+        wires = all_wires if len(known) == len(records) else [all_wires[at] for at in known]
+        append_s = builder.positions.append_s[base + place]
         columns = self._columns(wires, append_s)
         ids, odd_ids = given_ids(wires)
         fast = in_bounds(columns, append_s, self._max_age_s) & (columns.series != UNKNOWN)
         fast[odd_ids] = False
-        if fast.all():
-            item = np.zeros(len(records), np.int64)
-            builder.extend(columns, np.arange(base, base + len(records)), item, ids)
-            return
-        chosen = np.flatnonzero(fast)
+        chosen = base + place[fast]
         item = np.zeros(len(chosen), np.int64)
-        builder.extend(columns.only(chosen), base + chosen, item, only_ids(ids, fast))
-        others: list[int] = np.flatnonzero(~fast).tolist()
-        batches = read_batch_records(others, wires, append_s, self.table.written, self._max_age_s)
-        builder.extend(batches.columns, base + batches.record, batches.item, batches.ids)
-        for index in others:
-            if index not in batches.taken:
-                read_record(base + index, records[index], wires[index], builder, self._max_age_s)
+        builder.extend(columns.only(fast), chosen, item, only_ids(ids, fast))
+        if len(chosen) < len(records):
+            others: list[int] = np.flatnonzero(~fast).tolist()
+            batches = read_batch_records(
+                others, wires, append_s, self.table.written, self._max_age_s
+            )
+            record = base + place[batches.record]
+            builder.extend(batches.columns, record, batches.item, batches.ids)
+            done = {*chosen.tolist(), *record.tolist()}
+            for at, (wire, sent) in enumerate(zip(all_wires, records, strict=True), base):
+                if at not in done:
+                    read_record(at, sent, wire, builder, self._max_age_s)
 
     def _columns(self, wires: list[Wire], append_s: Floats) -> Columns:
         """Number, value and time of each record that is one metric."""
