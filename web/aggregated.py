@@ -12,7 +12,7 @@ from aiohttp import web
 from liveops.deps import Deps
 from liveops.postgres.history import WindowQuery
 from liveops.slices import Slices
-from liveops.windows.grouping import group_by
+from liveops.window_query.grouping import group_by
 from schema.metrics import POINT_FIELDS, WINDOW_S
 from web.models.metrics import AggregatedAnswer
 from web.routing import Access, Query, Route
