@@ -15,8 +15,8 @@ from liveops.slices import Slices
 from liveops.window_query.grouping import group_by
 from schema.metrics import POINT_FIELDS, WINDOW_S
 from web.models.metrics import AggregatedAnswer
+from web.query_params import invalid, metric_of, service_of, span_of
 from web.routing import Access, Query, Route
-from web.spans import invalid, metric_of, service_of, span_of
 from web.window_history import Found, Kept, SeriesName, collect
 
 DEFAULT_SPAN_S = 3600.0
