@@ -21,7 +21,7 @@ from faust.types.events import EventT
 from agents.archive.writer import SINK, PartitionWriter, Sink
 from liveops.errors import Unavailable
 from liveops.kafka.offsets import Bounds, Log
-from liveops.kafka.progress import committed_offsets, let_go, must_let_go
+from liveops.kafka.progress import committed_offsets, must_release, release
 from liveops.postgres import archive
 from liveops.postgres.database import Database
 
@@ -38,18 +38,18 @@ class FaustFlow:
     def __init__(self, app: AppT) -> None:
         self._app = app
 
-    def must_let_go(self) -> bool:
+    def must_release(self) -> bool:
         """Whether a rebalance or the stop waits for the chunks."""
-        return must_let_go(self._app)
+        return must_release(self._app)
 
-    def let_go(self, event: EventT[Any]) -> None:
+    def release(self, event: EventT[Any]) -> None:
         """The chunk will come again."""
-        let_go(self._app, event.message)
+        release(self._app, event.message)
 
     @property
     def settled(self) -> bool:
         """Whether the assignment is in force and reading has begun."""
-        return not self._app.rebalancing and not self.must_let_go()
+        return not self._app.rebalancing and not self.must_release()
 
     def committed(self, tp: TP) -> int:
         """Where reading began; 0 when nothing was ever committed."""

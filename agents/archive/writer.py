@@ -52,10 +52,10 @@ class Sink(Protocol):
 class Flow(Protocol):
     """What Faust says and is told about chunks."""
 
-    def must_let_go(self) -> bool:
+    def must_release(self) -> bool:
         """Whether a rebalance or the stop has begun and waits for the chunks."""
 
-    def let_go(self, event: EventT[Any]) -> None:
+    def release(self, event: EventT[Any]) -> None:
         """Do not wait for this chunk; it is not acknowledged and will come again."""
 
 
@@ -130,7 +130,7 @@ class PartitionWriter:
                 await self._until_stored(fresh)
 
     async def _await_admission(self) -> None:
-        while not self._admitted.is_set() and not self._flow.must_let_go():
+        while not self._admitted.is_set() and not self._flow.must_release():
             try:
                 async with asyncio.timeout(_FIRST_PAUSE_S):
                     await self._admitted.wait()
@@ -164,15 +164,15 @@ class PartitionWriter:
                 for item in batch:
                     item.event.ack()
                 return
-            if self._flow.must_let_go():
+            if self._flow.must_release():
                 break
             await asyncio.sleep(pause_s)
             pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
-        self._let_go(batch)
+        self._release(batch)
 
-    def _let_go(self, batch: Iterable[_Waiting]) -> None:
+    def _release(self, batch: Iterable[_Waiting]) -> None:
         for item in batch:
-            self._flow.let_go(item.event)
+            self._flow.release(item.event)
 
     async def _store(self, batch: list[_Waiting]) -> None:
         async with self._turns:

@@ -50,7 +50,7 @@ DETECTIONS_KEY = "detections"
 YIELD_EVERY = 50
 #: Series that the detectors of one partition know at most.
 MAX_SERIES = 50_000
-#: Above it so many are let go at once: looking for the oldest costs a walk over all.
+#: Above it so many are forgotten at once: looking for the oldest costs a walk over all.
 _SHARE_LET_GO = 0.05
 #: Edges seen between two writes; more are not calls but something else in the tag.
 MAX_EDGES = 20_000

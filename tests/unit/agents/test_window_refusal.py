@@ -20,7 +20,7 @@ class Table:
         self.data = data
 
 
-def agent_of(log: Log, let_go: list[Any]) -> WindowAgent:
+def agent_of(log: Log, released: list[Any]) -> WindowAgent:
     """An agent that has recovered what the log's owner stored."""
     stored = log.owners[HOME].table.data
     nothing = cast(Any, None)
@@ -31,7 +31,7 @@ def agent_of(log: Log, let_go: list[Any]) -> WindowAgent:
         WindowLimits(),
         partitions=2,
         max_age_s=1e9,
-        release=let_go.append,
+        release=released.append,
     )
     agent.load({0, 1})
     return agent
@@ -54,9 +54,9 @@ def test_a_log_that_ends_where_it_was_read_to_is_folded_on() -> None:
     assert set(agent.owned) == {0, 1}
 
 
-async def test_a_recreated_topic_is_refused_with_one_line_and_its_chunks_let_go() -> None:
-    let_go: list[Any] = []
-    agent = agent_of(stored_log(5), let_go)
+async def test_a_recreated_topic_is_refused_with_one_line_and_its_chunks_released() -> None:
+    released: list[Any] = []
+    agent = agent_of(stored_log(5), released)
     agent.refuse({HOME: 4, 1 - HOME: 0})
     assert set(agent.owned) == {1 - HOME}
     (line,) = agent.refused.values()
@@ -69,7 +69,7 @@ async def test_a_recreated_topic_is_refused_with_one_line_and_its_chunks_let_go(
             topic = RAW
 
     await agent.take(cast(Any, Event))
-    assert let_go == [Event]
+    assert released == [Event]
 
 
 def test_a_partition_that_holds_forwards_of_a_recreated_one_is_refused_too() -> None:
