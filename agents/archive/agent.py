@@ -88,9 +88,9 @@ class ArchiveAgent:
                 log.exception("a chunk could not be read; stopping, so that none is lost")
                 os._exit(EXIT_UNREADABLE)
 
-    def refusals(self) -> list[str]:
+    def quarantine_reasons(self) -> list[str]:
         """Why partitions are not written, one line each."""
-        return [writer.refused for writer in self._writers.values() if writer.refused]
+        return [writer.quarantined for writer in self._writers.values() if writer.quarantined]
 
     def assigned(self, partitions: Collection[TP]) -> None:
         """New partitions are ours: compare PostgreSQL with the log, then write."""
@@ -127,7 +127,7 @@ class ArchiveAgent:
         return writer
 
     async def _admit(self, partitions: Collection[TP]) -> None:
-        """Once both PostgreSQL and Kafka have answered, let each writer begin or refuse it."""
+        """Once both PostgreSQL and Kafka have answered, let each writer begin or quarantine it."""
         waiting = sorted({tp.topic for tp in partitions})
         said = False
         while waiting:
@@ -153,11 +153,11 @@ class ArchiveAgent:
             await self._admit_partition(tp, stored.get(tp.partition, 0), bounds[tp.partition])
 
     async def _admit_partition(self, tp: TP, stored: int, bounds: Bounds) -> None:
-        """Refuse, go back to where PostgreSQL is, or begin."""
+        """Quarantine, go back to where PostgreSQL is, or begin."""
         writer = self._writers[tp]
-        line = refusal(tp, stored, bounds)
+        line = quarantine_reason(tp, stored, bounds)
         if line:
-            writer.refuse(line)
+            writer.quarantine(line)
             self._flow.pause(tp)
             return
         begin, began = max(stored, bounds.begin), self._flow.committed(tp)
@@ -170,7 +170,7 @@ class ArchiveAgent:
         writer.admit(stale_from=began)
 
 
-def refusal(tp: TP, stored: int, bounds: Bounds) -> str:
+def quarantine_reason(tp: TP, stored: int, bounds: Bounds) -> str:
     """Why a partition must not be written, in one line; "" when it may be."""
     if bounds.end >= stored:
         return ""

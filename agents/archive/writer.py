@@ -74,7 +74,7 @@ class _Waiting:
 class PartitionWriter:
     """Writes one partition for as long as it is assigned to this worker.
 
-    Begins when `admit` is called. A refused partition is never written.
+    Begins when `admit` is called. A quarantined partition is never written.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class PartitionWriter:
         self.topic = topic
         self.partition = partition
         #: Why nothing of this partition is written, in one line.
-        self.refused = ""
+        self.quarantined = ""
         self._sink = sink
         self._database = database
         self._flow = flow
@@ -102,11 +102,11 @@ class PartitionWriter:
         self._stale_from = stale_from
         self._admitted.set()
 
-    def refuse(self, line: str) -> None:
+    def quarantine(self, line: str) -> None:
         """Write nothing, now or later."""
-        if not self.refused:
-            log.error("archive refuses a partition", reason=line)
-        self.refused = line
+        if not self.quarantined:
+            log.error("archive quarantines a partition", reason=line)
+        self.quarantined = line
         self._admitted.set()
 
     def cancel(self) -> None:
@@ -116,7 +116,7 @@ class PartitionWriter:
     async def put(self, event: EventT[Any]) -> None:
         """Decode a chunk and queue it; waits while PostgreSQL is behind."""
         records = chunk_of(event).records
-        prepared = None if self.refused else await self._sink.prepare(self.partition, records)
+        prepared = None if self.quarantined else await self._sink.prepare(self.partition, records)
         await self._queue.put(_Waiting(event, records, prepared))
 
     async def _run(self) -> None:
@@ -149,14 +149,14 @@ class PartitionWriter:
     async def _until_stored(self, batch: list[_Waiting]) -> None:
         """Try until the chunks are in PostgreSQL, or Faust wants them back."""
         pause_s = _FIRST_PAUSE_S
-        while self._admitted.is_set() and not self.refused:
+        while self._admitted.is_set() and not self.quarantined:
             try:
                 await self._store(batch)
             except (Unavailable, OffsetMoved) as error:
                 if pause_s == _FIRST_PAUSE_S:
                     log.warning("archive waits", error=str(error), partition=self.partition)
             except WentBack as error:
-                self.refuse(str(error))
+                self.quarantine(str(error))
             except Exception:
                 log.exception("a chunk could not be archived, trying again")
                 pause_s = _LONGEST_PAUSE_S

@@ -53,7 +53,7 @@ def build(settings: Settings) -> LiveOpsApp:
         "postgres": deps.database.ping,
         "redis": deps.cache.ping,
         "stream": lambda: bool(app.tables.actives_ready) and not app.rebalancing,
-        "offsets": lambda: "; ".join(windows_agent.refused.values()) or True,
+        "offsets": lambda: "; ".join(windows_agent.quarantined.values()) or True,
         "background": lambda: app.faults() or True,
     }
     install(app, routes, deps, "metrics", checks, needed=("kafka", "stream", "offsets"))
@@ -116,7 +116,7 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> WindowAgent:
             return
         agent.give_up()
         agent.load(assigned)
-        agent.refuse(await _ends(offsets, range(settings.partitions)))
+        agent.quarantine(await _ends(offsets, range(settings.partitions)))
         checkpointer.resume()
 
     @app.on_partitions_revoked.connect

@@ -99,7 +99,7 @@ async def test_a_rebalance_before_the_admission_gets_the_chunks_back() -> None:
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_stored_offset_that_goes_back_refuses_the_partition() -> None:
+async def test_a_stored_offset_that_goes_back_quarantines_the_partition() -> None:
     store, first, second, flow = Store(), Event(0, 4), Event(5, 9), Flow()
     to = writer(store, flow)
     to.admit()
@@ -110,7 +110,7 @@ async def test_a_stored_offset_that_goes_back_refuses_the_partition() -> None:
     async with asyncio.timeout(5):
         await flow.changed.wait()
     assert store.rows == [0, 1, 2, 3, 4]
-    assert "restart the archive" in to.refused
+    assert "restart the archive" in to.quarantined
 
 
 async def test_after_going_back_the_chunks_from_before_are_dropped() -> None:
