@@ -112,7 +112,7 @@ def worst(severities: list[Severity]) -> Severity:
     return min(severities, key=SEVERITIES.index)
 
 
-def signature(service: str, metric_types: list[str]) -> str:
+def fingerprint_of(service: str, metric_types: list[str]) -> str:
     """Fingerprint of what an incident looks like: its service and metrics."""
     return service + "|" + ",".join(sorted(set(metric_types)))
 

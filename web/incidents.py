@@ -11,7 +11,7 @@ from liveops.deps import Deps
 from liveops.postgres import incidents as store
 from liveops.postgres.incidents import IncidentFilter
 from liveops.redis.fanout import Fanout
-from schema.incidents import Incident, public_incident, signature
+from schema.incidents import Incident, fingerprint_of, public_incident
 from web.bodies import read_model
 from web.followed import route
 from web.ids import id_of
@@ -132,7 +132,7 @@ class IncidentHandlers:
             detected_at_s=self._deps.clock.now_s(),
             assignee=body.assignee,
             source="manual",
-            fingerprint=signature(body.service_name, ["manual"]),
+            fingerprint=fingerprint_of(body.service_name, ["manual"]),
         )
         async with self._deps.database.transaction() as con:
             await store.create_incident(con, incident, request["principal"].subject)

@@ -16,13 +16,13 @@ from liveops.detection.forecast import FitRequest
 from liveops.detection.forgetting import expire, look_due
 from liveops.detection.report import Outcome, Subject, alarm_of, observation_of, publish
 from liveops.detection.rulebook import RuleBook
-from liveops.detection.state import Baseline, SeriesState, ServiceState, Verdict
+from liveops.detection.state import Baseline, SeriesState, ServiceDetectors, Verdict
 from schema.metrics import WINDOW_S, Aggregate
 from schema.rules import Rule
 
 
 def observe(
-    state: ServiceState, items: list[Aggregate], book: RuleBook, reached_s: float | None = None
+    state: ServiceDetectors, items: list[Aggregate], book: RuleBook, reached_s: float | None = None
 ) -> Outcome:
     """Apply the aggregates of one record; `reached_s` is the service's watermark."""
     outcome = Outcome()
@@ -45,7 +45,7 @@ def _order(item: Aggregate) -> tuple[int, str, str, int]:
 
 
 def _take(
-    state: ServiceState,
+    state: ServiceDetectors,
     item: Aggregate,
     reached_s: float | None,
     book: RuleBook,
@@ -74,7 +74,7 @@ def _take(
         _learn(state, series, item, rules, outcome)
 
 
-def _subject(state: ServiceState, item: Aggregate) -> Subject:
+def _subject(state: ServiceDetectors, item: Aggregate) -> Subject:
     return Subject(
         state.service, item.series, item.metric_type, item.tags, item.window, item.broker_time_s
     )
@@ -129,7 +129,7 @@ def _baseline_name(rule: Rule) -> str:
 
 
 def _learn(
-    state: ServiceState,
+    state: ServiceDetectors,
     series: SeriesState,
     item: Aggregate,
     rules: list[Rule],
@@ -155,7 +155,7 @@ def _learn(
 
 
 def accept_fit(
-    state: ServiceState, request: FitRequest, predicted: list[tuple[float, float]]
+    state: ServiceDetectors, request: FitRequest, predicted: list[tuple[float, float]]
 ) -> bool:
     """Keep a finished forecast; False when its series is gone."""
     series = state.series.get(request.series)

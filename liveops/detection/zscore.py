@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 from statistics import median
 
-from liveops.detection.state import Baseline, Point, Verdict
+from liveops.detection.state import Baseline, BaselineWindow, Verdict
 from schema.metrics import Aggregate
 
 DEFAULT_SENSITIVITY = 6.0
@@ -83,7 +83,7 @@ def normal(baseline: Baseline) -> Normal | None:
     )
 
 
-def _innovation(point: Point) -> float:
+def _innovation(point: BaselineWindow) -> float:
     """How far the measured value was from the level before it."""
     return abs(point.value - point.learned + (point.residual or 0.0))
 
@@ -108,12 +108,14 @@ def learn(baseline: Baseline, item: Aggregate, field: str) -> None:
     elif len(points) >= _FIRST_RESIDUAL:
         residual = value - median([p.learned for p in points])
     points.append(
-        Point(item.start_s, item.revision, value, learned, residual, item.stddev, item.count)
+        BaselineWindow(
+            item.start_s, item.revision, value, learned, residual, item.stddev, item.count
+        )
     )
     del points[:-_KEEP]
 
 
-def _replace(points: list[Point], item: Aggregate, value: float) -> None:
+def _replace(points: list[BaselineWindow], item: Aggregate, value: float) -> None:
     for point in reversed(points):
         if point.start_s == item.start_s and point.revision < item.revision:
             moved = value - point.value

@@ -7,7 +7,7 @@ from typing import Any
 from liveops.incidents.bounds import rank
 from liveops.incidents.state import Group
 from liveops.incidents.topology import Topology
-from schema.incidents import Detection, signature, worst
+from schema.incidents import Detection, fingerprint_of, worst
 
 _DESCRIBED = 8
 _NAMED = 50
@@ -38,7 +38,7 @@ def content(group: Group, topology: Topology) -> dict[str, Any]:
         "severity": worst(severities),
         "service_name": service,
         "affected_services": services,
-        "fingerprint": signature(service, [item.metric_type for item in at_origin]),
+        "fingerprint": fingerprint_of(service, [item.metric_type for item in at_origin]),
         "detections": members,
         "detections_dropped": group.dropped,
         "stale": any(item.state == "no_data" for item in members),
