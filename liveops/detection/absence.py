@@ -64,19 +64,19 @@ def _mark_missing(state: ServiceDetectors, now_s: float, at_s: float, outcome: O
 
 
 def data_again(
-    state: ServiceDetectors, items: list[Aggregate], book: RuleBook, outcome: Outcome
+    state: ServiceDetectors, windows: list[Aggregate], book: RuleBook, outcome: Outcome
 ) -> None:
     """Closed windows of a service that was silent are healthy sights of its presence."""
     presence: Presence = state.presence
     firing = [r for r in book.for_presence(state.service) if _is_firing(presence, r)]
-    for item in items if firing else ():
-        if not item.final or item.window != "1m":
+    for window in windows if firing else ():
+        if not window.final or window.window != "1m":
             continue
         verdict = Verdict(False, True, 0.0, None, None, None, 0.0, "data again")
         for rule in firing:
             alarm = presence.alarms[rule.id]
-            change = step(alarm, verdict, observation_of(item, None), rule)
-            publish(alarm, rule, verdict, _whole(state), float(item.end_s), change, book, outcome)
+            change = step(alarm, verdict, observation_of(window, None), rule)
+            publish(alarm, rule, verdict, _whole(state), float(window.end_s), change, book, outcome)
             outcome.presence_changed = True
 
 
