@@ -58,7 +58,7 @@ class Investigator:
         """The pending analysis with its ranking, or the one that is there already.
 
         A completed one is enough unless `force`, or `if_grown` and the incident has
-        come to affect services that it does not speak of.
+        come to affect services that it does not name.
         """
         case = await self.case(incident_id)
         async with self._database.transaction() as con:

@@ -136,7 +136,9 @@ class AnalysisJobs:
         try:
             answer = await self._llm.ask(build(case.incident, case.found))
         except Unavailable as error:
-            log.info("fallback speaks", incident_id=job.incident_id, reason=str(error))
+            log.info(
+                "analysis goes on without the model", incident_id=job.incident_id, reason=str(error)
+            )
             return None
         analysis = by_model(job.id, case.incident, case.found, answer.reply, case.services)
         analysis.model, analysis.tokens, analysis.cost_usd = (

@@ -44,7 +44,7 @@ class Answer:
 
 
 class LlmClient:
-    """Asks the model; every trouble becomes Unavailable("llm"), so that the fallback speaks."""
+    """Asks the model; every trouble becomes Unavailable("llm"), so that code answers."""
 
     def __init__(
         self, settings: Settings, clock: Clock, limits: SpendingLimits | None = None

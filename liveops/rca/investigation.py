@@ -30,7 +30,7 @@ class Investigation:
 
     @property
     def ranking(self) -> list[RankedCause]:
-        """Candidates in their public form, each with the evidence that speaks of it."""
+        """Candidates in their public form, each with the evidence about it."""
         return [
             RankedCause(
                 c.service_name,
