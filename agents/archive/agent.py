@@ -24,12 +24,12 @@ from liveops.kafka.offsets import Bounds, Log
 from liveops.kafka.progress import committed_offsets, must_release, release
 from liveops.postgres import archive
 from liveops.postgres.database import Database
+from liveops.runtime.exit_codes import LOST_STATE
 
 log = structlog.get_logger(__name__)
 #: Transactions under way at once; PostgreSQL and Python share the machine.
 _TURNS = 2
 _RETRY_S = 0.5
-EXIT_UNREADABLE = 70
 
 
 class FaustFlow:
@@ -86,7 +86,7 @@ class ArchiveAgent:
             except Exception:
                 # Faust would acknowledge the chunk and go on without it.
                 log.exception("a chunk could not be read; stopping, so that none is lost")
-                os._exit(EXIT_UNREADABLE)
+                os._exit(LOST_STATE)
 
     def quarantine_reasons(self) -> list[str]:
         """Why partitions are not written, one line each."""

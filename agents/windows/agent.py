@@ -27,12 +27,12 @@ from liveops.kafka.chunks import chunk_of
 from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Producer
 from liveops.metrics import RECORDS_READ, TOMBSTONES
+from liveops.runtime.exit_codes import LOST_STATE
 from liveops.windows.state import WindowLimits
 from schema.topics import RAW
 from tables.checkpointed import SEPARATOR, CheckpointedTable
 
 log = structlog.get_logger(__name__)
-EXIT_LOST_STATE = 70
 #: Records folded and not yet stored, beyond which reading waits for the checkpoint: a
 #: backlog must not pile up in memory, nor a crash replay more than this.
 _MOST_UNSTORED = 200_000
@@ -93,7 +93,7 @@ class WindowAgent:
             except Exception:
                 # Faust would acknowledge the chunk and go on without it.
                 log.exception("a chunk could not be folded; stopping, so that none is lost")
-                os._exit(EXIT_LOST_STATE)
+                os._exit(LOST_STATE)
 
     async def take(self, event: EventT[Any]) -> None:
         """Fold a chunk, forward what belongs elsewhere, set aside what is bad."""
