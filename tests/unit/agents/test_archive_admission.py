@@ -17,7 +17,7 @@ from web import actuator
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agents.archive.agent._RETRY_S", 0.001)
+    monkeypatch.setattr("agents.archive.agent._LONGEST_PAUSE_S", 0.001)
 
 
 def test_an_end_below_the_stored_offset_is_a_reason_in_one_line() -> None:
