@@ -54,13 +54,15 @@ class Analysis(Struct, kw_only=True):
     signature: str = ""
 
 
-def public_analysis(got: Analysis) -> dict[str, Any]:
+def public_analysis(analysis: Analysis) -> dict[str, Any]:
     """JSON form of HTTP answers, Redis and `analysis.completed`."""
     skip = {"analyzed_at_s", "evidence", "ranking", "signature"}
-    plain = {name: getattr(got, name) for name in got.__struct_fields__ if name not in skip}
+    plain = {
+        name: getattr(analysis, name) for name in analysis.__struct_fields__ if name not in skip
+    }
     plain["evidence"] = [
         {"id": item.id, "text": item.text, "kind": item.kind, "ref": item.ref}
-        for item in got.evidence
+        for item in analysis.evidence
     ]
     plain["ranking"] = [
         {
@@ -69,8 +71,8 @@ def public_analysis(got: Analysis) -> dict[str, Any]:
             "metric_type": item.metric_type,
             "evidence": item.evidence,
         }
-        for item in got.ranking
+        for item in analysis.ranking
     ]
-    done = got.analyzed_at_s
+    done = analysis.analyzed_at_s
     plain["analyzed_at"] = None if done is None else format_time(done)
     return plain

@@ -2,7 +2,7 @@
 
 Key `rule/<id>`, `silence/<id>`, `topology/declared`, `revoked/<jti>`,
 `revoked/user:<name>`; value the JSON object, or a tombstone when it is gone. A revoked
-token's value is when it expires, a user's since when his tokens are good (epoch seconds).
+token's value is when it expires, a user's since when their tokens are good (epoch seconds).
 """
 
 from __future__ import annotations

@@ -112,57 +112,57 @@ def worst(severities: list[Severity]) -> Severity:
     return min(severities, key=SEVERITIES.index)
 
 
-def signature(service: str, metric_types: list[str]) -> str:
+def fingerprint_of(service: str, metric_types: list[str]) -> str:
     """Fingerprint of what an incident looks like: its service and metrics."""
     return service + "|" + ",".join(sorted(set(metric_types)))
 
 
-def public_detection(got: Detection) -> dict[str, Any]:
+def public_detection(detection: Detection) -> dict[str, Any]:
     """JSON form of one detection."""
     return {
-        "id": got.id,
-        "rule_id": got.rule_id,
-        "detector": got.detector,
-        "service_name": got.service_name,
-        "metric_type": got.metric_type,
-        "tags": got.tags,
-        "window": got.window,
-        "value": got.value,
-        "expected": got.expected,
-        "lower": got.lower,
-        "upper": got.upper,
-        "score": got.score,
-        "reason": got.reason,
-        "at": format_time(got.at_s),
-        "onset": format_time(got.onset_s),
-        "state": got.state,
+        "id": detection.id,
+        "rule_id": detection.rule_id,
+        "detector": detection.detector,
+        "service_name": detection.service_name,
+        "metric_type": detection.metric_type,
+        "tags": detection.tags,
+        "window": detection.window,
+        "value": detection.value,
+        "expected": detection.expected,
+        "lower": detection.lower,
+        "upper": detection.upper,
+        "score": detection.score,
+        "reason": detection.reason,
+        "at": format_time(detection.at_s),
+        "onset": format_time(detection.onset_s),
+        "state": detection.state,
     }
 
 
-def public_incident(got: Incident) -> dict[str, Any]:
+def public_incident(incident: Incident) -> dict[str, Any]:
     """JSON form of HTTP answers and of the incident topics."""
 
     def time_or_none(value: float | None) -> str | None:
         return None if value is None else format_time(value)
 
     return {
-        "id": got.id,
-        "title": got.title,
-        "description": got.description,
-        "severity": got.severity,
-        "status": got.status,
-        "service_name": got.service_name,
-        "affected_services": got.affected_services,
-        "detected_at": format_time(got.detected_at_s),
-        "resolved_at": time_or_none(got.resolved_at_s),
-        "acknowledged_at": time_or_none(got.acknowledged_at_s),
-        "assignee": got.assignee,
-        "version": got.version,
-        "source": got.source,
-        "fingerprint": got.fingerprint,
-        "detections": [public_detection(item) for item in got.detections],
-        "detections_dropped": got.detections_dropped,
-        "stale": got.stale,
-        "latency": {"event_to_detected_ms": got.event_to_detected_ms},
-        "offsets": got.offsets,
+        "id": incident.id,
+        "title": incident.title,
+        "description": incident.description,
+        "severity": incident.severity,
+        "status": incident.status,
+        "service_name": incident.service_name,
+        "affected_services": incident.affected_services,
+        "detected_at": format_time(incident.detected_at_s),
+        "resolved_at": time_or_none(incident.resolved_at_s),
+        "acknowledged_at": time_or_none(incident.acknowledged_at_s),
+        "assignee": incident.assignee,
+        "version": incident.version,
+        "source": incident.source,
+        "fingerprint": incident.fingerprint,
+        "detections": [public_detection(item) for item in incident.detections],
+        "detections_dropped": incident.detections_dropped,
+        "stale": incident.stale,
+        "latency": {"event_to_detected_ms": incident.event_to_detected_ms},
+        "offsets": incident.offsets,
     }

@@ -100,17 +100,17 @@ def name_series(series: SeriesId) -> SeriesName:
     return SeriesName(series.key, _encode(names)[:-1])
 
 
-def write_windows(got: Windows, *, backfill: bool = False) -> list[bytes]:
+def write_windows(windows: Windows, *, backfill: bool = False) -> list[bytes]:
     """The record of each window."""
-    final, revision = got.final, got.revision
-    place = _place(got.window, got.start_s, got.end_s)
+    final, revision = windows.final, windows.revision
+    place = _place(windows.window, windows.start_s, windows.end_s)
     found: list[bytes] = []
     columns = zip(
-        got.series,
-        got.figures,
-        got.broker_times_s,
-        got.histograms,
-        got.sketches,
+        windows.series,
+        windows.figures,
+        windows.broker_times_s,
+        windows.histograms,
+        windows.sketches,
         strict=True,
     )
     for (_, names), figures, broker_s, histogram, sketch in columns:
@@ -125,26 +125,28 @@ def _place(window: str, start_s: int, end_s: int) -> bytes:
     return f',"window":"{window}","start":"{start}","end":"{end}",'.encode()
 
 
-def write_window(got: Aggregate) -> bytes:
+def write_window(window: Aggregate) -> bytes:
     """The record of a window."""
-    name = name_series(series_id(got.service_name, got.metric_type, got.tags))
-    figures = (got.count, got.sum, got.min, got.max, got.mean, got.stddev, got.p50, got.p95,
-               got.p99, got.rate)  # fmt: skip
+    name = name_series(series_id(window.service_name, window.metric_type, window.tags))
+    figures = (
+        window.count, window.sum, window.min, window.max, window.mean, window.stddev,
+        window.p50, window.p95, window.p99, window.rate,
+    )  # fmt: skip
     (record,) = write_windows(
         Windows(
-            got.service_name,
-            got.window,
-            got.start_s,
-            got.end_s,
-            got.final,
-            got.revision,
+            window.service_name,
+            window.window,
+            window.start_s,
+            window.end_s,
+            window.final,
+            window.revision,
             [name],
             [figures],
-            [got.broker_time_s],
-            [got.histogram],
-            [got.sketch],
+            [window.broker_time_s],
+            [window.histogram],
+            [window.sketch],
         ),
-        backfill=got.backfill,
+        backfill=window.backfill,
     )
     return record
 

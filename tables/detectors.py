@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from faust.types.app import AppT
 
 from liveops.detection.codec import decode_presence, decode_series
-from liveops.detection.state import ServiceState, new_service
+from liveops.detection.state import ServiceDetectors, new_service
 from liveops.kafka.producer import Producer
 from tables.checkpointed import SEPARATOR, CheckpointedTable, declare
 
@@ -34,7 +34,7 @@ def owner_of(key: bytes) -> str:
 
 def decode_service(
     service: str, values: Iterable[tuple[bytes, bytes]]
-) -> tuple[ServiceState, dict[str, int]]:
+) -> tuple[ServiceDetectors, dict[str, int]]:
     """State of a service and its last applied offsets; MsgspecError on foreign bytes."""
     state, offsets = new_service(service), dict[str, int]()
     for key, value in values:

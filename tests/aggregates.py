@@ -7,7 +7,7 @@ from typing import Any
 
 from liveops.detection.engine import observe
 from liveops.detection.rulebook import RuleBook
-from liveops.detection.state import ServiceState
+from liveops.detection.state import ServiceDetectors
 from schema.ids import detection_id
 from schema.incidents import Detection
 from schema.metrics import WINDOW_S, Aggregate
@@ -54,7 +54,7 @@ def rule(kind: str = "zscore", **more: Any) -> Rule:
 
 
 def feed(
-    state: ServiceState, book: RuleBook, means: list[float], first: int = 0
+    state: ServiceDetectors, book: RuleBook, means: list[float], first: int = 0
 ) -> list[Detection]:
     """Closed windows with these means, one after the other; all detections."""
     return [

@@ -12,12 +12,12 @@ from aiohttp import web
 from liveops.deps import Deps
 from liveops.postgres.history import WindowQuery
 from liveops.slices import Slices
-from liveops.windows.grouping import group_by
+from liveops.window_query.grouping import group_by
 from schema.metrics import POINT_FIELDS, WINDOW_S
 from web.models.metrics import AggregatedAnswer
+from web.query_params import invalid, metric_of, service_of, span_of
 from web.routing import Access, Query, Route
-from web.spans import invalid, metric_of, service_of, span_of
-from web.window_history import Found, Kept, SeriesName, collect
+from web.window_history import HistoryAnswer, Kept, SeriesName, collect
 
 DEFAULT_SPAN_S = 3600.0
 _BLOCK_BYTES = 262_144
@@ -63,23 +63,23 @@ async def _get(deps: Deps, request: web.Request) -> web.StreamResponse:
         raise invalid("group_by", "1 to 256 characters")
     from_s, to_s = span_of(request, deps.clock.now_s(), DEFAULT_SPAN_S)
     query = WindowQuery(service, metric, window, from_s, to_s, mergeable=tag is not None)
-    found = await collect(deps, query)
+    answer = await collect(deps, query)
     if tag is not None:
-        found = await _grouped(found, tag, WINDOW_S[window])
-    return web.Response(body=_encoded(query, found), content_type="application/json")
+        answer = await _grouped(answer, tag, WINDOW_S[window])
+    return web.Response(body=_encoded(query, answer), content_type="application/json")
 
 
-async def _grouped(found: Found, tag: str, window_s: int) -> Found:
-    """Series merged by a tag's value; in a thread, one start at a time. Empties `found`."""
+async def _grouped(answer: HistoryAnswer, tag: str, window_s: int) -> HistoryAnswer:
+    """Series merged by a tag's value; in a thread, one start at a time. Empties `answer`."""
     by_start: dict[str, list[Kept]] = {}
     slices = Slices()
-    while found.series:
+    while answer.series:
         if slices.is_over:
             await slices.rest()
-        _, points = found.series.popitem()
+        _, points = answer.series.popitem()
         for start, window in points.items():
             by_start.setdefault(start, []).append(window)
-    merged = Found(degraded=found.degraded, truncated=found.truncated)
+    merged = HistoryAnswer(degraded=answer.degraded, truncated=answer.truncated)
     while by_start:
         start, members = by_start.popitem()
         for name, window in await asyncio.to_thread(_merged, members, tag, window_s):
@@ -89,28 +89,28 @@ async def _grouped(found: Found, tag: str, window_s: int) -> Found:
 
 def _merged(members: list[Kept], tag: str, window_s: int) -> list[tuple[SeriesName, Kept]]:
     points = group_by([orjson.loads(window.text) for window in members], tag, window_s)
-    found: list[tuple[SeriesName, Kept]] = []
+    merged: list[tuple[SeriesName, Kept]] = []
     for point in points:
         name = (point["metric_type"], tuple(sorted(point["tags"].items())))
         text = orjson.dumps({field: point[field] for field in _POINT})
-        found.append((name, Kept(point["final"], point["revision"], point["count"], text)))
-    return found
+        merged.append((name, Kept(point["final"], point["revision"], point["count"], text)))
+    return merged
 
 
-async def _encoded(query: WindowQuery, found: Found) -> AsyncIterator[bytes]:
-    """The answer in blocks, series by series; empties `found`."""
+async def _encoded(query: WindowQuery, answer: HistoryAnswer) -> AsyncIterator[bytes]:
+    """The answer in blocks, series by series; empties `answer`."""
     more: dict[str, Any] = {"window": query.window}
-    if found.truncated:
+    if answer.truncated:
         more["truncated"] = True
-    if found.degraded:
-        more["degraded"] = found.degraded
+    if answer.degraded:
+        more["degraded"] = answer.degraded
     block = [orjson.dumps(more)[:-1], b',"series":[']
     size, between = 0, b""
     slices = Slices()
-    for name in sorted(found.series):
+    for name in sorted(answer.series):
         if slices.is_over:
             await slices.rest()
-        points = found.series.pop(name)
+        points = answer.series.pop(name)
         metric_type, tags = name
         named = {"service_name": query.service, "metric_type": metric_type, "tags": dict(tags)}
         windows = b",".join([points[start].text for start in sorted(points)])

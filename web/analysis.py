@@ -34,15 +34,15 @@ def routes(
 
     async def generate(request: Request) -> StreamResponse:
         body = await read_model(request, GenerateBody)
-        got = await investigator.request(str(body.incident_id), force=body.force)
-        if got.status == "pending":
+        analysis = await investigator.request(str(body.incident_id), force=body.force)
+        if analysis.status == "pending":
             jobs.wake()
-            await announce(deps.cache, got)
-        return json_response(public_analysis(got), status=202)
+            await announce(deps.cache, analysis)
+        return json_response(public_analysis(analysis), status=202)
 
     async def snapshot() -> dict[str, Any]:
         found = await analyses.recent(deps.database, SNAPSHOT)
-        return {"type": "snapshot", "analyses": [public_analysis(got) for got in found]}
+        return {"type": "snapshot", "analyses": [public_analysis(analysis) for analysis in found]}
 
     return [
         followed.route("/api/analysis/live", "analysis", fanout, snapshot),
@@ -59,12 +59,14 @@ async def _get(deps: Deps, request: Request) -> StreamResponse:
     incident_id = id_of(request, "incidentId")
     try:
         async with deps.database.connection() as con:
-            got = await analyses.newest(con, incident_id)
+            analysis = await analyses.newest(con, incident_id)
     except Unavailable:
         return await _cached(deps, incident_id)
-    if got is None:
+    if analysis is None:
         raise NotFound(f"no analysis of incident {incident_id}")
-    return json_response(public_analysis(got), status=202 if got.status == "pending" else 200)
+    return json_response(
+        public_analysis(analysis), status=202 if analysis.status == "pending" else 200
+    )
 
 
 async def _cached(deps: Deps, incident_id: str) -> StreamResponse:

@@ -28,12 +28,12 @@ _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="liveops"'}
 
 def routes(deps: Deps) -> list[Route]:
     """Login, refresh, logout, me."""
-    calls = SessionCalls(deps)
+    handlers = SessionHandlers(deps)
     return [
         Route(
             "POST",
             "/api/auth/login",
-            calls.login,
+            handlers.login,
             Access.PUBLIC,
             "Sign in with name and password",
             request_model=LoginBody,
@@ -42,7 +42,7 @@ def routes(deps: Deps) -> list[Route]:
         Route(
             "POST",
             "/api/auth/refresh",
-            calls.refresh,
+            handlers.refresh,
             Access.PUBLIC,
             "A new access token for a refresh token, which is replaced",
             request_model=RefreshBody,
@@ -51,7 +51,7 @@ def routes(deps: Deps) -> list[Route]:
         Route(
             "POST",
             "/api/auth/logout",
-            calls.logout,
+            handlers.logout,
             Access.READ,
             "End the session and revoke the access token",
             request_model=LogoutBody,
@@ -60,7 +60,7 @@ def routes(deps: Deps) -> list[Route]:
         Route(
             "GET",
             "/api/auth/me",
-            calls.me,
+            handlers.me,
             Access.READ,
             "Who I am",
             response_model=MeAnswer,
@@ -68,7 +68,7 @@ def routes(deps: Deps) -> list[Route]:
     ]
 
 
-class SessionCalls:
+class SessionHandlers:
     """The handlers."""
 
     def __init__(self, deps: Deps) -> None:

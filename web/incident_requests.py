@@ -13,8 +13,8 @@ from schema.incidents import SEVERITIES, STATUSES
 from web.models.incidents import IncidentPatch
 from web.paging import PAGE, decode_place
 from web.problems import Problem
+from web.query_params import invalid, service_of, time_of
 from web.routing import Query
-from web.spans import invalid, service_of, time_of
 
 _ETAG = re.compile(r'"(\d{1,9})"')
 #: Fields of a PATCH that null clears; null elsewhere is invalid.

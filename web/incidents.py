@@ -11,7 +11,7 @@ from liveops.deps import Deps
 from liveops.postgres import incidents as store
 from liveops.postgres.incidents import IncidentFilter
 from liveops.redis.fanout import Fanout
-from schema.incidents import Incident, public_incident, signature
+from schema.incidents import Incident, fingerprint_of, public_incident
 from web.bodies import read_model
 from web.followed import route
 from web.ids import id_of
@@ -34,13 +34,13 @@ SNAPSHOT = 50
 
 def routes(deps: Deps) -> list[Route]:
     """All incident routes but the live one."""
-    calls = IncidentCalls(deps)
+    handlers = IncidentHandlers(deps)
     path, one = "/api/incidents", "/api/incidents/{id}"
     return [
         Route(
             "GET",
             path,
-            calls.listing,
+            handlers.listing,
             Access.READ,
             "Incidents, newest first",
             response_model=IncidentPage,
@@ -49,18 +49,20 @@ def routes(deps: Deps) -> list[Route]:
         Route(
             "POST",
             path,
-            calls.create,
+            handlers.create,
             Access.WRITE,
             "Open an incident by hand; it is analysed like the others",
             request_model=IncidentBody,
             response_model=IncidentAnswer,
             status=201,
         ),
-        Route("GET", one, calls.read, Access.READ, "One incident", response_model=IncidentAnswer),
+        Route(
+            "GET", one, handlers.read, Access.READ, "One incident", response_model=IncidentAnswer
+        ),
         Route(
             "PATCH",
             one,
-            calls.patch,
+            handlers.patch,
             Access.WRITE,
             "Change an incident; If-Match is honoured",
             request_model=IncidentPatch,
@@ -69,7 +71,7 @@ def routes(deps: Deps) -> list[Route]:
         Route(
             "GET",
             one + "/timeline",
-            calls.timeline,
+            handlers.timeline,
             Access.READ,
             "What happened to it",
             response_model=EventPage,
@@ -78,7 +80,7 @@ def routes(deps: Deps) -> list[Route]:
         Route(
             "POST",
             one + "/comments",
-            calls.comment,
+            handlers.comment,
             Access.WRITE,
             "Add a remark to its timeline",
             request_model=CommentBody,
@@ -98,7 +100,7 @@ def live_route(deps: Deps, fanout: Fanout) -> Route:
     return route("/api/incidents/live", "incidents", fanout, snapshot)
 
 
-class IncidentCalls:
+class IncidentHandlers:
     """The handlers."""
 
     def __init__(self, deps: Deps) -> None:
@@ -130,7 +132,7 @@ class IncidentCalls:
             detected_at_s=self._deps.clock.now_s(),
             assignee=body.assignee,
             source="manual",
-            fingerprint=signature(body.service_name, ["manual"]),
+            fingerprint=fingerprint_of(body.service_name, ["manual"]),
         )
         async with self._deps.database.transaction() as con:
             await store.create_incident(con, incident, request["principal"].subject)

@@ -14,7 +14,7 @@ from aiohttp import web
 from msgspec import structs
 
 from liveops.deps import Deps
-from liveops.errors import InvalidInput, Issue, Unavailable
+from liveops.errors import InvalidInput, Issue, LiveOpsError, Unavailable
 from liveops.kafka.ingest import publish
 from liveops.metrics import METRICS_ACCEPTED
 from liveops.postgres import idempotency
@@ -135,7 +135,7 @@ async def _once(
         raise Problem(409, "the first call with this key is still running", retry_after_s=1)
     try:
         answer = await _accept(deps, batch)
-    except Unavailable:
+    except LiveOpsError:  # what was sent already counts once, by its id
         await _quietly(idempotency.abandon(deps.database, subject, key))
         raise
     await _quietly(idempotency.finish(deps.database, subject, key, answer.decode()))

@@ -11,8 +11,8 @@ from liveops.deps import Deps
 from liveops.errors import Unavailable
 from liveops.redis import keys
 from liveops.redis.fanout import Fanout
+from web.query_params import invalid
 from web.routing import Access, Query, Route
-from web.spans import invalid
 from web.websocket import Channel, serve
 
 SNAPSHOT = 100

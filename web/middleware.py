@@ -28,7 +28,7 @@ _EXPOSED_HEADERS = "ETag, Location, Retry-After, X-Request-ID"
 
 
 @web.middleware
-async def envelope(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request its id and turn whatever goes wrong into a problem document."""
     given = request.headers.get(REQUEST_ID, "")
     request_id = given if _GOOD_ID.fullmatch(given) else str(uuid4())

@@ -13,8 +13,8 @@ import orjson
 from aiohttp import web
 
 from liveops.errors import BadCursor, InvalidInput, Issue
+from web.query_params import FAR_FUTURE_S
 from web.routing import Query
-from web.spans import FAR_FUTURE_S
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500

@@ -15,6 +15,7 @@ from liveops.errors import (
     Issue,
     LiveOpsError,
     NotFound,
+    Refused,
     StaleVersion,
     Unavailable,
 )
@@ -51,6 +52,7 @@ _STATUSES: tuple[tuple[type[LiveOpsError], int], ...] = (
     (NotFound, 404),
     (IllegalChange, 409),
     (StaleVersion, 412),
+    (Refused, 413),
 )
 
 

@@ -9,8 +9,8 @@ from liveops.postgres.history import RawQuery, read_raw
 from schema.metrics import Metric
 from web.models.metrics import RawPage
 from web.paging import PAGE, decode_place, encode_place, limit_of
+from web.query_params import metric_of, service_of, span_of
 from web.routing import Access, Query, Route, list_response
-from web.spans import metric_of, service_of, span_of
 
 DEFAULT_SPAN_S = 7 * 86_400.0
 

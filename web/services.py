@@ -27,19 +27,21 @@ def routes(deps: Deps) -> list[Route]:
 
     async def get(request: web.Request) -> web.StreamResponse:
         now_s = deps.clock.now_s()
-        found = {
-            item["service_name"]: item
-            for item in await read_services(deps.database, now_s - SEEN_WITHIN_S)
+        services = {
+            service["service_name"]: service
+            for service in await read_services(deps.database, now_s - SEEN_WITHIN_S)
         }
         degraded: list[str] = []
         try:
-            await _add_live(deps, found, now_s)
+            await _add_live(deps, services, now_s)
         except Unavailable:
             degraded.append("redis")
-        page, cursor = page_of(request, found.values(), lambda item: [item["service_name"]])
+        page, cursor = page_of(
+            request, services.values(), lambda service: [service["service_name"]]
+        )
         more: dict[str, Any] = {"degraded": degraded} if degraded else {}
         return await list_response(
-            page, lambda item: _public(item, now_s), next_cursor=cursor, **more
+            page, lambda service: _public(service, now_s), next_cursor=cursor, **more
         )
 
     return [
@@ -55,7 +57,7 @@ def routes(deps: Deps) -> list[Route]:
     ]
 
 
-async def _add_live(deps: Deps, found: dict[str, dict[str, Any]], now_s: float) -> None:
+async def _add_live(deps: Deps, services: dict[str, dict[str, Any]], now_s: float) -> None:
     """Newest event times from Redis; services too young for a closed window appear too."""
     async with deps.cache.guard() as client:
         pairs = await client.zrangebyscore(
@@ -63,22 +65,22 @@ async def _add_live(deps: Deps, found: dict[str, dict[str, Any]], now_s: float) 
         )
     for name, seen_s in pairs:
         blank = {"service_name": name, "last_seen_s": 0.0, "metric_types": [], "severities": []}
-        item = found.setdefault(name, blank)
-        item["last_seen_s"] = max(item["last_seen_s"], seen_s)
+        service = services.setdefault(name, blank)
+        service["last_seen_s"] = max(service["last_seen_s"], seen_s)
 
 
-def _public(item: dict[str, Any], now_s: float) -> dict[str, Any]:
-    severities = item["severities"]
+def _public(service: dict[str, Any], now_s: float) -> dict[str, Any]:
+    severities = service["severities"]
     if severities:
         health = "critical" if worst(severities) in ("critical", "high") else "degraded"
-    elif now_s - item["last_seen_s"] > SILENT_AFTER_S:
+    elif now_s - service["last_seen_s"] > SILENT_AFTER_S:
         health = "silent"
     else:
         health = "ok"
     return {
-        "service_name": item["service_name"],
+        "service_name": service["service_name"],
         "health": health,
         "open_incidents": len(severities),
-        "metric_types": item["metric_types"],
-        "last_seen": format_time(item["last_seen_s"]),
+        "metric_types": service["metric_types"],
+        "last_seen": format_time(service["last_seen_s"]),
     }

@@ -29,17 +29,23 @@ from web.routing import Access, Route, json_response
 
 def routes(deps: Deps) -> list[Route]:
     """Users and ingest tokens."""
-    calls = AdministrationCalls(deps)
+    handlers = AdministrationHandlers(deps)
     people, tokens = "/api/auth/users", "/api/auth/ingest-tokens"
     write = Access.WRITE
     return [
         Route(
-            "GET", people, calls.list_users, write, "All users", response_model=UserPage, query=PAGE
+            "GET",
+            people,
+            handlers.list_users,
+            write,
+            "All users",
+            response_model=UserPage,
+            query=PAGE,
         ),
         Route(
             "POST",
             people,
-            calls.add_user,
+            handlers.add_user,
             write,
             "Add a user",
             request_model=UserBody,
@@ -49,7 +55,7 @@ def routes(deps: Deps) -> list[Route]:
         Route(
             "PATCH",
             people + "/{name}",
-            calls.change_user,
+            handlers.change_user,
             write,
             "Change password, roles or the disabled flag; ends their sessions",
             request_model=UserPatch,
@@ -58,7 +64,7 @@ def routes(deps: Deps) -> list[Route]:
         Route(
             "DELETE",
             people + "/{name}",
-            calls.delete_user,
+            handlers.delete_user,
             write,
             "Remove a user; the ingest tokens they made end too",
             status=204,
@@ -66,7 +72,7 @@ def routes(deps: Deps) -> list[Route]:
         Route(
             "GET",
             tokens,
-            calls.list_tokens,
+            handlers.list_tokens,
             write,
             "Ingest tokens that are in force",
             response_model=IngestTokenPage,
@@ -75,7 +81,7 @@ def routes(deps: Deps) -> list[Route]:
         Route(
             "POST",
             tokens,
-            calls.add_token,
+            handlers.add_token,
             write,
             "Make an ingest token; it is shown this once",
             request_model=IngestTokenBody,
@@ -83,12 +89,12 @@ def routes(deps: Deps) -> list[Route]:
             status=201,
         ),
         Route(
-            "DELETE", tokens + "/{id}", calls.revoke, write, "Revoke an ingest token", status=204
+            "DELETE", tokens + "/{id}", handlers.revoke, write, "Revoke an ingest token", status=204
         ),
     ]
 
 
-class AdministrationCalls:
+class AdministrationHandlers:
     """The handlers."""
 
     def __init__(self, deps: Deps) -> None:

@@ -85,7 +85,7 @@ class Kept(Struct, gc=False):
 
 
 @dataclass(slots=True)
-class Found:
+class HistoryAnswer:
     """Windows by series and start; `degraded` names the stores that did not answer.
 
     `truncated`: there are older windows than these in the span, left out whole.
@@ -144,34 +144,34 @@ class Found:
                 del self.series[name]
 
 
-async def collect(deps: Deps, query: WindowQuery) -> Found:
+async def collect(deps: Deps, query: WindowQuery) -> HistoryAnswer:
     """The newest windows of [from, to), at most MAX_POINTS of them, of each start all or none.
 
     Without Redis the answer lacks open windows; without PostgreSQL it lacks history;
     raises Unavailable when neither answers.
     """
-    found = Found()
+    answer = HistoryAnswer()
     try:
-        await _read_redis(deps, query, found)
+        await _read_redis(deps, query, answer)
     except Unavailable:
-        found.degraded.append("redis")
+        answer.degraded.append("redis")
     complete_from_s = query.from_s
     try:
         rows = await read_windows(deps.database, query, MAX_POINTS + 1)
     except Unavailable:
-        if found.degraded:
+        if answer.degraded:
             raise
-        found.degraded.append("postgres")
+        answer.degraded.append("postgres")
     else:
         if len(rows) > MAX_POINTS:
             complete_from_s = _complete_from_s(rows)
-            found.truncated = True
-        await _take_rows(rows, query, found)
-    kept_from_s = found.room_from_s(complete_from_s)
+            answer.truncated = True
+        await _take_rows(rows, query, answer)
+    kept_from_s = answer.room_from_s(complete_from_s)
     if kept_from_s > query.from_s:
-        found.truncated = True
-        await found.drop_before(kept_from_s)
-    return found
+        answer.truncated = True
+        await answer.drop_before(kept_from_s)
+    return answer
 
 
 def _complete_from_s(rows: list[Any]) -> float:
@@ -180,14 +180,14 @@ def _complete_from_s(rows: list[Any]) -> float:
     return last_s if rows[0]["start"] == rows[-1]["start"] else last_s + 1
 
 
-async def _take_rows(rows: list[Any], query: WindowQuery, found: Found) -> None:
+async def _take_rows(rows: list[Any], query: WindowQuery, answer: HistoryAnswer) -> None:
     """Take in rows; empties the list on the way."""
     slices = Slices()
     while rows:
         if slices.is_over:
             await slices.rest()
         row = rows.pop()
-        _take(_of_row(row), query, found)
+        _take(_of_row(row), query, answer)
 
 
 def _of_row(row: Any) -> _Mergeable:
@@ -205,7 +205,7 @@ def _of_row(row: Any) -> _Mergeable:
     )
 
 
-async def _read_redis(deps: Deps, query: WindowQuery, found: Found) -> None:
+async def _read_redis(deps: Deps, query: WindowQuery, answer: HistoryAnswer) -> None:
     async with deps.cache.guard() as client:
         pipe = client.pipeline(transaction=False)
         pipe.hvals(keys.aggregates(query.service, query.window))
@@ -221,10 +221,10 @@ async def _read_redis(deps: Deps, query: WindowQuery, found: Found) -> None:
             if (
                 query.metric is None or window.metric_type == query.metric
             ) and query.from_s <= parse_edge(window.start) < query.to_s:
-                _take(window, query, found)
+                _take(window, query, answer)
 
 
-def _take(window: _Stored, query: WindowQuery, found: Found) -> None:
+def _take(window: _Stored, query: WindowQuery, answer: HistoryAnswer) -> None:
     shown = window if query.mergeable else _Shown(*structs.astuple(window)[:_SHOWN_FIELDS])
     kept = Kept(window.final, window.revision, window.count, _encode(shown))
-    found.add(found.name_of(window.metric_type, bytes(window.tags)), window.start, kept)
+    answer.add(answer.name_of(window.metric_type, bytes(window.tags)), window.start, kept)

@@ -49,10 +49,10 @@ class AnalyseAgent:
             event = orjson.loads(value)
             if if_grown and not self._spreading(event):
                 return
-            got = await self._investigator.request(str(event["id"]), if_grown=if_grown)
-            if got.status == "pending":
+            analysis = await self._investigator.request(str(event["id"]), if_grown=if_grown)
+            if analysis.status == "pending":
                 self._jobs.wake()
-                await announce(self._cache, got)
+                await announce(self._cache, analysis)
         except LiveOpsError as error:
             log.warning("analysis not requested", error=str(error))
         except Exception:

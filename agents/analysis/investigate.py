@@ -58,7 +58,7 @@ class Investigator:
         """The pending analysis with its ranking, or the one that is there already.
 
         A completed one is enough unless `force`, or `if_grown` and the incident has
-        come to affect services that it does not speak of.
+        come to affect services that it does not name.
         """
         case = await self.case(incident_id)
         async with self._database.transaction() as con:
@@ -66,9 +66,9 @@ class Investigator:
             there = await analyses.newest(con, incident_id)
             if there is not None and not _worth_another(there, case.incident, force, if_grown):
                 return there
-            got = pending(str(uuid4()), case.incident, case.found)
-            await analyses.insert_pending(con, got)
-        return got
+            analysis = pending(str(uuid4()), case.incident, case.found)
+            await analyses.insert_pending(con, analysis)
+        return analysis
 
 
 def _worth_another(there: Analysis, incident: Incident, force: bool, if_grown: bool) -> bool:

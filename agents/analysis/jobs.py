@@ -104,10 +104,10 @@ class AnalysisJobs:
     async def perform(self, job: Job) -> None:
         """Analyse and publish; raises NotFound, Unavailable."""
         case = await self._investigator.case(job.incident_id)
-        got = await self._reused(job, case) or await self._asked(job, case)
-        if got is None:
-            got = by_code(job.id, case.incident, case.found)
-        await self._publish(job, got)
+        analysis = await self._reused(job, case) or await self._asked(job, case)
+        if analysis is None:
+            analysis = by_code(job.id, case.incident, case.found)
+        await self._publish(job, analysis)
 
     async def _reused(self, job: Job, case: Case) -> Analysis | None:
         """A model's recent words about an incident that looked the same."""
@@ -136,31 +136,39 @@ class AnalysisJobs:
         try:
             answer = await self._llm.ask(build(case.incident, case.found))
         except Unavailable as error:
-            log.info("fallback speaks", incident_id=job.incident_id, reason=str(error))
+            log.info(
+                "analysis goes on without the model", incident_id=job.incident_id, reason=str(error)
+            )
             return None
-        got = by_model(job.id, case.incident, case.found, answer.reply, case.services)
-        got.model, got.tokens, got.cost_usd = answer.model, answer.tokens, answer.cost_usd
+        analysis = by_model(job.id, case.incident, case.found, answer.reply, case.services)
+        analysis.model, analysis.tokens, analysis.cost_usd = (
+            answer.model,
+            answer.tokens,
+            answer.cost_usd,
+        )
         if not answer.price_known:
             log.info("no price known, cost counted as 0", model=answer.model)
-        return got
+        return analysis
 
-    async def _publish(self, job: Job, got: Analysis) -> None:
+    async def _publish(self, job: Job, analysis: Analysis) -> None:
         """Store with event and outbox, then cache and tell the dashboards."""
-        got.analyzed_at_s = self._clock.now_s()
-        got.latency_ms = round((got.analyzed_at_s - job.requested_at_s) * 1000, 1)
-        if not await analyses.complete(self._database, got):
+        analysis.analyzed_at_s = self._clock.now_s()
+        analysis.latency_ms = round((analysis.analyzed_at_s - job.requested_at_s) * 1000, 1)
+        if not await analyses.complete(self._database, analysis):
             return
-        ANALYSES.labels(got.source).inc()
-        await announce(self._cache, got)
+        ANALYSES.labels(analysis.source).inc()
+        await announce(self._cache, analysis)
 
 
-async def announce(cache: Cache, got: Analysis) -> None:
+async def announce(cache: Cache, analysis: Analysis) -> None:
     """Redis copy for an hour and the live channel; a Redis that is away is no error."""
-    public = public_analysis(got)
+    public = public_analysis(analysis)
     try:
         async with cache.guard() as client:
-            await client.set(keys.analysis(got.incident_id), orjson.dumps(public), ex=CACHE_TTL_S)
+            await client.set(
+                keys.analysis(analysis.incident_id), orjson.dumps(public), ex=CACHE_TTL_S
+            )
             message = {"type": "analyses", "analyses": [public]}
             await client.publish(keys.LIVE_ANALYSIS_CHANNEL, orjson.dumps(message))
     except Unavailable:
-        log.debug("analysis not cached", incident_id=got.incident_id)
+        log.debug("analysis not cached", incident_id=analysis.incident_id)

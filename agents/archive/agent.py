@@ -19,17 +19,21 @@ from faust.types.app import AppT
 from faust.types.events import EventT
 
 from agents.archive.writer import SINK, PartitionWriter, Sink
-from liveops.errors import Unavailable
 from liveops.kafka.offsets import Bounds, Log
-from liveops.kafka.progress import committed_offsets, let_go, must_let_go
+from liveops.kafka.progress import committed_offsets, must_release, release
 from liveops.postgres import archive
 from liveops.postgres.database import Database
+from liveops.runtime.background import BackgroundTask
+from liveops.runtime.exit_codes import LOST_STATE
+from liveops.runtime.retry import retrying
 
 log = structlog.get_logger(__name__)
 #: Transactions under way at once; PostgreSQL and Python share the machine.
 _TURNS = 2
-_RETRY_S = 0.5
-EXIT_UNREADABLE = 70
+#: How often is looked whether an assignment is in force.
+_POLL_S = 0.1
+#: The longest pause between two tries to compare the offsets.
+_LONGEST_PAUSE_S = 2.0
 
 
 class FaustFlow:
@@ -38,18 +42,18 @@ class FaustFlow:
     def __init__(self, app: AppT) -> None:
         self._app = app
 
-    def must_let_go(self) -> bool:
+    def must_release(self) -> bool:
         """Whether a rebalance or the stop waits for the chunks."""
-        return must_let_go(self._app)
+        return must_release(self._app)
 
-    def let_go(self, event: EventT[Any]) -> None:
+    def release(self, event: EventT[Any]) -> None:
         """The chunk will come again."""
-        let_go(self._app, event.message)
+        release(self._app, event.message)
 
     @property
     def settled(self) -> bool:
         """Whether the assignment is in force and reading has begun."""
-        return not self._app.rebalancing and not self.must_let_go()
+        return not self._app.rebalancing and not self.must_release()
 
     def committed(self, tp: TP) -> int:
         """Where reading began; 0 when nothing was ever committed."""
@@ -76,7 +80,7 @@ class ArchiveAgent:
         self._sinks = sinks
         self._writers: dict[TP, PartitionWriter] = {}
         self._turns = asyncio.Semaphore(_TURNS)
-        self._admission: asyncio.Task[None] | None = None
+        self._admission: BackgroundTask | None = None
 
     async def run(self, stream: Stream[Any]) -> None:
         """Hand chunks to the writers of their partitions."""
@@ -86,11 +90,19 @@ class ArchiveAgent:
             except Exception:
                 # Faust would acknowledge the chunk and go on without it.
                 log.exception("a chunk could not be read; stopping, so that none is lost")
-                os._exit(EXIT_UNREADABLE)
+                os._exit(LOST_STATE)
 
-    def refusals(self) -> list[str]:
+    def quarantine_reasons(self) -> list[str]:
         """Why partitions are not written, one line each."""
-        return [writer.refused for writer in self._writers.values() if writer.refused]
+        return [writer.quarantined for writer in self._writers.values() if writer.quarantined]
+
+    @property
+    def fault(self) -> str:
+        """Why the admission or writers failed of late, or ""."""
+        faults = [writer.fault for writer in self._writers.values()]
+        if self._admission is not None:
+            faults.append(self._admission.fault)
+        return "; ".join(filter(None, faults))
 
     def assigned(self, partitions: Collection[TP]) -> None:
         """New partitions are ours: compare PostgreSQL with the log, then write."""
@@ -99,7 +111,8 @@ class ArchiveAgent:
         for tp in ours:
             self._writer(tp)
         if ours:
-            self._admission = asyncio.create_task(self._admit(ours), name="archive admission")
+            self._admission = BackgroundTask(lambda: self._admit(ours), "archive admission")
+            self._admission.launch()
 
     def revoked(self) -> None:
         """Nothing is ours any more; what was not stored comes again, here or elsewhere."""
@@ -126,38 +139,33 @@ class ArchiveAgent:
             )  # fmt: skip
         return writer
 
-    async def _admit(self, partitions: Collection[TP]) -> None:
-        """Once both PostgreSQL and Kafka have answered, let each writer begin or refuse it."""
-        waiting = sorted({tp.topic for tp in partitions})
-        said = False
-        while waiting:
-            topic = waiting[0]
-            try:
-                if self._flow.settled:
-                    await self._admit_topic(topic, [t for t in partitions if t.topic == topic])
-                    waiting.remove(topic)
-                    continue
-            except Unavailable as error:
-                if not said:
-                    log.warning("archive waits to begin", error=str(error))
-                said = True
-            except Exception:
-                log.exception("archive cannot begin, trying again", topic=topic)
-            await asyncio.sleep(_RETRY_S)
+    async def _admit(self, waiting: set[TP]) -> None:
+        """Once both PostgreSQL and Kafka have answered, let each writer begin or quarantine it.
 
-    async def _admit_topic(self, topic: str, partitions: Collection[TP]) -> None:
+        Who is done leaves `waiting`, so that a failure begins with the others.
+        """
+        while waiting:
+            topic = min(tp.topic for tp in waiting)
+            tries = retrying("postgres and kafka, to archive", longest_s=_LONGEST_PAUSE_S)
+            await tries(self._admit_topic, topic, waiting)
+
+    async def _admit_topic(self, topic: str, waiting: set[TP]) -> None:
+        while not self._flow.settled:
+            await asyncio.sleep(_POLL_S)
+        partitions = sorted(tp for tp in waiting if tp.topic == topic)
         async with self._database.connection() as con:
             stored = await archive.stored_offsets(con, SINK, topic)
         bounds = await self._offsets.bounds(topic, [tp.partition for tp in partitions])
-        for tp in sorted(partitions):
+        for tp in partitions:
             await self._admit_partition(tp, stored.get(tp.partition, 0), bounds[tp.partition])
+            waiting.discard(tp)
 
     async def _admit_partition(self, tp: TP, stored: int, bounds: Bounds) -> None:
-        """Refuse, go back to where PostgreSQL is, or begin."""
+        """Quarantine, go back to where PostgreSQL is, or begin."""
         writer = self._writers[tp]
-        line = refusal(tp, stored, bounds)
+        line = quarantine_reason(tp, stored, bounds)
         if line:
-            writer.refuse(line)
+            writer.quarantine(line)
             self._flow.pause(tp)
             return
         begin, began = max(stored, bounds.begin), self._flow.committed(tp)
@@ -170,7 +178,7 @@ class ArchiveAgent:
         writer.admit(stale_from=began)
 
 
-def refusal(tp: TP, stored: int, bounds: Bounds) -> str:
+def quarantine_reason(tp: TP, stored: int, bounds: Bounds) -> str:
     """Why a partition must not be written, in one line; "" when it may be."""
     if bounds.end >= stored:
         return ""

@@ -15,7 +15,6 @@ import structlog
 
 from agents.archive.recompute import recompute, spans
 from agents.archive.writer import SINK
-from liveops.errors import Unavailable
 from liveops.kafka.offsets import Log
 from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Outgoing, Producer
@@ -24,6 +23,7 @@ from liveops.postgres import archive, backfill
 from liveops.postgres.archive import Connection
 from liveops.postgres.backfill import Dirty
 from liveops.postgres.database import Database
+from liveops.runtime.retry import retrying
 from liveops.windows.state import LARGEST_S
 from schema.metrics import Aggregate
 from schema.topics import AGGREGATED
@@ -53,16 +53,11 @@ class BackfillAgent:
 
     async def work(self) -> None:
         """A round a second, or at once while there is more to do."""
-        pause_s = _GATHER_S
         while True:
-            try:
-                more = await self.round()
-                pause_s = _GATHER_S
-            except Unavailable as error:
-                log.warning("recomputation waits", error=str(error))
-                more, pause_s = False, min(_LONGEST_PAUSE_S, pause_s * 2)
+            tries = retrying("postgres and kafka, to recompute", longest_s=_LONGEST_PAUSE_S)
+            more: bool = await tries(self.round)
             if not more:
-                await asyncio.sleep(pause_s)
+                await asyncio.sleep(_GATHER_S)
 
     async def round(self) -> bool:
         """Recompute what is ready; whether there may be more."""

@@ -62,12 +62,12 @@ def _window(
     if not state.series:
         return []
     changed: list[Aggregate] = []
-    for got in aggregates(state, block, window, block.series(), elapsed_s=size):
-        known = stored.get((name, start, got.series))
+    for recomputed in aggregates(state, block, window, block.series(), elapsed_s=size):
+        known = stored.get((name, start, recomputed.series))
         if known is None:
-            changed.append(structs.replace(got, backfill=True))
-        elif _differs(got, known):
-            changed.append(structs.replace(got, backfill=True, revision=known.revision + 1))
+            changed.append(structs.replace(recomputed, backfill=True))
+        elif _differs(recomputed, known):
+            changed.append(structs.replace(recomputed, backfill=True, revision=known.revision + 1))
     return changed
 
 
@@ -91,13 +91,20 @@ def _counted_as(series: SeriesId, name: str, start: int, stored: StoredSpan) -> 
     return series
 
 
-def _differs(got: Aggregate, known: StoredWindow) -> bool:
+def _differs(recomputed: Aggregate, known: StoredWindow) -> bool:
     """Whether late values have changed a window. The archive never makes it smaller."""
-    if got.count < known.count:
-        log.warning("the archive has fewer values than a window, which stays", series=got.series,
-                    window=got.window, archived=got.count, counted=known.count)  # fmt: skip
+    if recomputed.count < known.count:
+        log.warning(
+            "the archive has fewer values than a window, which stays",
+            series=recomputed.series,
+            window=recomputed.window,
+            archived=recomputed.count,
+            counted=known.count,
+        )
         return False
-    scale = got.count * max(abs(got.min), abs(got.max))
-    return (got.count, got.min, got.max) != (known.count, known.min, known.max) or not (
-        math.isclose(got.sum, known.sum, rel_tol=_SAME, abs_tol=_SAME * scale)
-    )
+    scale = recomputed.count * max(abs(recomputed.min), abs(recomputed.max))
+    return (recomputed.count, recomputed.min, recomputed.max) != (
+        known.count,
+        known.min,
+        known.max,
+    ) or not (math.isclose(recomputed.sum, known.sum, rel_tol=_SAME, abs_tol=_SAME * scale))

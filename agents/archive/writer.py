@@ -8,29 +8,34 @@ skipped, and Kafka's is acknowledged after the commit.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
 from faust.types.events import EventT
+from tenacity import RetryCallState
 
-from liveops.errors import Unavailable
+from liveops.errors import LiveOpsError
 from liveops.kafka.chunks import chunk_of
 from liveops.metrics import ARCHIVED_ROWS
 from liveops.postgres import archive
-from liveops.postgres.archive import Connection, OffsetMoved
+from liveops.postgres.archive import Connection
 from liveops.postgres.database import Database
+from liveops.runtime.background import BackgroundTask
+from liveops.runtime.retry import can_pass, failure, retrying
 
 log = structlog.get_logger(__name__)
 SINK = "archive"
 #: Decoded chunks that may wait for PostgreSQL, a partition.
 _WAITING = 4
-_FIRST_PAUSE_S = 0.2
+#: How often a writer that may not begin yet looks whether its chunks are wanted back.
+_POLL_S = 0.2
+#: The longest pause between two tries: a rebalance waits for its end.
 _LONGEST_PAUSE_S = 2.0
 
 
-class WentBack(Exception):
+class WentBack(LiveOpsError):
     """The stored offset is lower than what this worker has stored itself."""
 
 
@@ -52,10 +57,10 @@ class Sink(Protocol):
 class Flow(Protocol):
     """What Faust says and is told about chunks."""
 
-    def must_let_go(self) -> bool:
+    def must_release(self) -> bool:
         """Whether a rebalance or the stop has begun and waits for the chunks."""
 
-    def let_go(self, event: EventT[Any]) -> None:
+    def release(self, event: EventT[Any]) -> None:
         """Do not wait for this chunk; it is not acknowledged and will come again."""
 
 
@@ -74,7 +79,7 @@ class _Waiting:
 class PartitionWriter:
     """Writes one partition for as long as it is assigned to this worker.
 
-    Begins when `admit` is called. A refused partition is never written.
+    Begins when `admit` is called. A quarantined partition is never written.
     """
 
     def __init__(
@@ -84,7 +89,7 @@ class PartitionWriter:
         self.topic = topic
         self.partition = partition
         #: Why nothing of this partition is written, in one line.
-        self.refused = ""
+        self.quarantined = ""
         self._sink = sink
         self._database = database
         self._flow = flow
@@ -95,18 +100,26 @@ class PartitionWriter:
         self._stored: int | None = None
         #: After going back: chunks from this offset on are from before it.
         self._stale_from: int | None = None
-        self._task = asyncio.create_task(self._run(), name=f"archive {topic}/{partition}")
+        #: Chunks under way; they outlast a failure of the task, which goes on with them.
+        self._batch: list[_Waiting] = []
+        self._task = BackgroundTask(self._run, f"archive {topic}/{partition}")
+        self._task.launch()
+
+    @property
+    def fault(self) -> str:
+        """Why the writer failed of late and was started again, in one line, or ""."""
+        return self._task.fault
 
     def admit(self, stale_from: int | None = None) -> None:
         """Begin. The consumer went back when `stale_from` says from where."""
         self._stale_from = stale_from
         self._admitted.set()
 
-    def refuse(self, line: str) -> None:
+    def quarantine(self, line: str) -> None:
         """Write nothing, now or later."""
-        if not self.refused:
-            log.error("archive refuses a partition", reason=line)
-        self.refused = line
+        if not self.quarantined:
+            log.error("archive quarantines a partition", reason=line)
+        self.quarantined = line
         self._admitted.set()
 
     def cancel(self) -> None:
@@ -116,63 +129,68 @@ class PartitionWriter:
     async def put(self, event: EventT[Any]) -> None:
         """Decode a chunk and queue it; waits while PostgreSQL is behind."""
         records = chunk_of(event).records
-        prepared = None if self.refused else await self._sink.prepare(self.partition, records)
+        prepared = None if self.quarantined else await self._sink.prepare(self.partition, records)
         await self._queue.put(_Waiting(event, records, prepared))
 
     async def _run(self) -> None:
+        batch = self._batch
         while True:
-            batch = [await self._queue.get()]
+            if not batch:
+                batch.append(await self._queue.get())
             await self._await_admission()
             while not self._queue.empty():
                 batch.append(self._queue.get_nowait())
-            fresh = self._without_stale(batch)
-            if fresh:
-                await self._until_stored(fresh)
+            self._drop_stale(batch)
+            if batch:
+                await self._until_stored(batch)
+            batch.clear()
 
     async def _await_admission(self) -> None:
-        while not self._admitted.is_set() and not self._flow.must_let_go():
+        while not self._admitted.is_set() and not self._flow.must_release():
             try:
-                async with asyncio.timeout(_FIRST_PAUSE_S):
+                async with asyncio.timeout(_POLL_S):
                     await self._admitted.wait()
             except TimeoutError:
                 continue
 
-    def _without_stale(self, batch: list[_Waiting]) -> list[_Waiting]:
+    def _drop_stale(self, batch: list[_Waiting]) -> None:
         """Leave out what was read before the consumer went back; it comes again."""
         while self._stale_from is not None and batch:
             if batch[0].records[0].offset < self._stale_from:
                 self._stale_from = None
             else:
                 batch.pop(0).event.ack()
-        return batch
 
     async def _until_stored(self, batch: list[_Waiting]) -> None:
         """Try until the chunks are in PostgreSQL, or Faust wants them back."""
-        pause_s = _FIRST_PAUSE_S
-        while self._admitted.is_set() and not self.refused:
-            try:
-                await self._store(batch)
-            except (Unavailable, OffsetMoved) as error:
-                if pause_s == _FIRST_PAUSE_S:
-                    log.warning("archive waits", error=str(error), partition=self.partition)
-            except WentBack as error:
-                self.refuse(str(error))
-            except Exception:
-                log.exception("a chunk could not be archived, trying again")
-                pause_s = _LONGEST_PAUSE_S
-            else:
-                for item in batch:
-                    item.event.ack()
-                return
-            if self._flow.must_let_go():
-                break
-            await asyncio.sleep(pause_s)
-            pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
-        self._let_go(batch)
+        if self._admitted.is_set() and not self.quarantined and await self._is_stored(batch):
+            for item in batch:
+                item.event.ack()
+        else:
+            for item in batch:
+                self._flow.release(item.event)
 
-    def _let_go(self, batch: Iterable[_Waiting]) -> None:
-        for item in batch:
-            self._flow.let_go(item.event)
+    async def _is_stored(self, batch: list[_Waiting]) -> bool:
+        """Store the chunks; False when they are not to be stored here."""
+        tries = retrying(on=_is_passing, after=self._note, longest_s=_LONGEST_PAUSE_S)
+        try:
+            async for attempt in tries:
+                is_first = attempt.retry_state.attempt_number == 1
+                if not is_first and self._flow.must_release():
+                    return False
+                with attempt:
+                    await self._store(batch)
+        except WentBack as error:
+            self.quarantine(str(error))
+            return False
+        return True
+
+    def _note(self, state: RetryCallState) -> None:
+        error = failure(state)
+        if error is not None and not can_pass(error):
+            log.error("a chunk could not be archived, trying again", exc_info=error)
+        elif state.attempt_number == 1:
+            log.warning("archive waits", error=str(error), partition=self.partition)
 
     async def _store(self, batch: list[_Waiting]) -> None:
         async with self._turns:
@@ -202,3 +220,8 @@ class PartitionWriter:
             f"{self.topic}/{self.partition}: PostgreSQL has stored up to offset {stored}, but had "
             f"{self._stored} before; restart the archive to read again from there"
         )
+
+
+def _is_passing(error: BaseException) -> bool:
+    """Everything is tried again but what was stored under another offset: nothing may be lost."""
+    return isinstance(error, Exception) and not isinstance(error, WentBack)

@@ -31,7 +31,7 @@ from schema.topics import DETECTIONS
 log = structlog.get_logger(__name__)
 _CHUNK = 200
 _WITHIN_S = 0.02
-_TICK_S = 0.25
+_DUE_CHECK_S = 0.25
 #: A record that cannot be folded is skipped after so many tries.
 _TRIES = 3
 
@@ -71,11 +71,11 @@ class CorrelateAgent:
             for event in events:
                 await stream.ack(event)
 
-    async def tick(self) -> None:
+    async def settle_when_due(self) -> None:
         """Open held groups and drop old ones when their time has come."""
         await self._config.wait_ready()
         while True:
-            await asyncio.sleep(_TICK_S)
+            await asyncio.sleep(_DUE_CHECK_S)
             if not self._is_due() or not self._owns():
                 continue
             try:

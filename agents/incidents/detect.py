@@ -50,8 +50,8 @@ DETECTIONS_KEY = "detections"
 YIELD_EVERY = 50
 #: Series that the detectors of one partition know at most.
 MAX_SERIES = 50_000
-#: Above it so many are let go at once: looking for the oldest costs a walk over all.
-_SHARE_LET_GO = 0.05
+#: Above it so many are forgotten at once: looking for the oldest costs a walk over all.
+_SHARE_FORGOTTEN = 0.05
 #: Edges seen between two writes; more are not calls but something else in the tag.
 MAX_EDGES = 20_000
 #: Tag of a caller's metric that names the service it called.
@@ -165,7 +165,7 @@ class DetectAgent:
         known = self._series_count[partition] = sum(len(state.series) for state in here)
         if known <= MAX_SERIES:
             return  # counted across a rebalance
-        count = known - int(MAX_SERIES * (1 - _SHARE_LET_GO))
+        count = known - int(MAX_SERIES * (1 - _SHARE_FORGOTTEN))
         reason = f"forgotten: over {MAX_SERIES} series are watched, this one was silent longest"
         # In a thread: a walk over all of them would hold the loop. The lock keeps them still.
         excess = await asyncio.to_thread(excess_of, here, count)

@@ -29,7 +29,7 @@ from tables.detectors import key_of
 
 log = structlog.get_logger(__name__)
 _ROUND_S = 0.25
-_TICK_S = 1.0
+_ABSENCE_CHECK_S = 1.0
 _MARKS_S = 1.0
 _EDGES_S = 60.0
 #: An edge that is still seen is written again after this, so that it does not expire.
@@ -88,13 +88,13 @@ class DetectorUpkeep:
 
     async def run(self) -> None:
         """Checkpoint each round; a lost changelog write ends the process."""
-        ticked_s = 0.0
+        looked_s = 0.0
         while True:
             await asyncio.sleep(_ROUND_S)
             if not self.active:
                 continue
-            if self._clock.monotonic_s() - ticked_s >= _TICK_S:
-                ticked_s = self._clock.monotonic_s()
+            if self._clock.monotonic_s() - looked_s >= _ABSENCE_CHECK_S:
+                looked_s = self._clock.monotonic_s()
                 await self.look_for_absence()
             try:
                 await self.checkpoint()

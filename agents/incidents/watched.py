@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from liveops.detection.state import ServiceState
+from liveops.detection.state import ServiceDetectors
 from schema import topics
 from schema.metrics import Aggregate
 from schema.windows import read_open, read_window
@@ -14,7 +14,7 @@ from schema.windows import read_open, read_window
 class Watched:
     """A service this worker watches, and what of it is not stored yet."""
 
-    state: ServiceState
+    state: ServiceDetectors
     offsets: dict[str, int] = field(default_factory=dict)
     unsaved: set[str] = field(default_factory=set)
     presence_unsaved: bool = False

@@ -27,12 +27,12 @@ from liveops.kafka.chunks import chunk_of
 from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Producer
 from liveops.metrics import RECORDS_READ, TOMBSTONES
+from liveops.runtime.exit_codes import LOST_STATE
 from liveops.windows.state import WindowLimits
 from schema.topics import RAW
 from tables.checkpointed import SEPARATOR, CheckpointedTable
 
 log = structlog.get_logger(__name__)
-EXIT_LOST_STATE = 70
 #: Records folded and not yet stored, beyond which reading waits for the checkpoint: a
 #: backlog must not pile up in memory, nor a crash replay more than this.
 _MOST_UNSTORED = 200_000
@@ -83,7 +83,7 @@ class WindowAgent:
         #: Set when a checkpoint has made room for more chunks.
         self._room = asyncio.Event()
         #: Partitions whose log is shorter than their state, each with the reason.
-        self.refused: dict[int, str] = {}
+        self.quarantined: dict[int, str] = {}
 
     async def run(self, stream: Stream[bytes]) -> None:
         """Read chunks for as long as the worker lives."""
@@ -93,7 +93,7 @@ class WindowAgent:
             except Exception:
                 # Faust would acknowledge the chunk and go on without it.
                 log.exception("a chunk could not be folded; stopping, so that none is lost")
-                os._exit(EXIT_LOST_STATE)
+                os._exit(LOST_STATE)
 
     async def take(self, event: EventT[Any]) -> None:
         """Fold a chunk, forward what belongs elsewhere, set aside what is bad."""
@@ -206,20 +206,20 @@ class WindowAgent:
                 self.owned[number].windows.restore(service, values)
         log.info("window state recovered", services=len(parts), partitions=len(partitions))
 
-    def refuse(self, ends: Mapping[int, int]) -> None:
+    def quarantine(self, ends: Mapping[int, int]) -> None:
         """Give up partitions whose state holds records beyond the end of the log.
 
         `ends` are the end offsets of all partitions of `metrics.raw`.
         """
-        self.refused = {}
+        self.quarantined = {}
         for number in list(self.owned):
             stored = self.owned[number].windows.state.replay_until
             ahead = [origin for origin, end in ends.items() if stored.get(origin, -1) >= end]
             for origin in ahead[:1]:
-                self.refused[number] = (
+                self.quarantined[number] = (
                     f"{RAW}/{origin} ends at offset {ends[origin]}, but the windows of partition "
                     f"{number} hold records of it up to {stored[origin]}: the topic was recreated; "
                     f"nothing of the partition is folded until `liveops doctor` has mended it"
                 )
-                log.error("partition refused", reason=self.refused[number])
+                log.error("partition quarantined", reason=self.quarantined[number])
                 del self.owned[number]

@@ -14,13 +14,14 @@ import os
 import structlog
 from prometheus_async.aio import time
 
-from agents.windows.agent import EXIT_LOST_STATE, OwnedPartition, WindowAgent
+from agents.windows.agent import OwnedPartition, WindowAgent
 from agents.windows.live_feed import LiveFeed
 from agents.windows.partition_windows import PartitionWindows
 from liveops.clock import Clock
 from liveops.errors import Unavailable
 from liveops.kafka.producer import Outgoing, Producer
 from liveops.metrics import CHECKPOINT_SECONDS, WINDOWS_EMITTED
+from liveops.runtime.exit_codes import LOST_STATE
 from liveops.windows.state import ServiceWindows
 from schema.topics import AGGREGATED
 
@@ -72,7 +73,7 @@ class Checkpointer:
                 await self._agent.table.written()  # deletions wait for the next round
         except TimeoutError:
             log.error("the last checkpoint does not end; stopping, so that it cannot come late")
-            os._exit(EXIT_LOST_STATE)
+            os._exit(LOST_STATE)
 
     async def run(self) -> None:
         """One round each interval; a lost changelog write ends the process."""
@@ -86,7 +87,7 @@ class Checkpointer:
                 log.warning("checkpoint waits for the broker", error=str(error))
             except Exception:
                 log.exception("window state could not be stored; stopping")
-                os._exit(EXIT_LOST_STATE)
+                os._exit(LOST_STATE)
 
     async def round(self) -> None:
         """Settle when it is time, and checkpoint the partitions side by side.

@@ -14,7 +14,7 @@ import structlog
 from faust.types import TP
 from faust.types.app import AppT
 
-from agents.windows.agent import EXIT_LOST_STATE, WindowAgent
+from agents.windows.agent import WindowAgent
 from agents.windows.live_feed import LiveFeed
 from agents.windows.partition_windows import OpenRecord
 from liveops.clock import Clock
@@ -22,6 +22,7 @@ from liveops.errors import Unavailable
 from liveops.kafka.producer import Outgoing, Producer
 from liveops.kafka.progress import holds_lease, read_to_end, unacknowledged
 from liveops.metrics import EMISSION_DELAY_SECONDS, WATERMARK_DELAY_SECONDS, WINDOWS_EMITTED
+from liveops.runtime.exit_codes import LOST_STATE
 from schema.topics import RAW, RAW_KEYED, WINDOWS_OPEN
 
 log = structlog.get_logger(__name__)
@@ -77,7 +78,7 @@ class OpenWindows:
             marks = self._tick(self._clock.now_s())
         except Exception:
             log.exception("a tick left the windows half done; stopping, to begin from the state")
-            os._exit(EXIT_LOST_STATE)
+            os._exit(LOST_STATE)
         self._measure(self._clock.now_s())
         return marks
 

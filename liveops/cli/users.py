@@ -98,7 +98,7 @@ def passwd(name: str, password: Password, data_dir: DataDir = None) -> None:
 
 @app.command("disable")
 def disable(name: str, data_dir: DataDir = None) -> None:
-    """Disable a user; ends his sessions."""
+    """Disable a user; ends their sessions."""
     from liveops.postgres.users import change_user
 
     _with_database(settings_for(data_dir), lambda db: change_user(db, name, disabled=True))

@@ -11,13 +11,13 @@ from liveops.detection import no_data
 from liveops.detection.alarm import Observation, data_missing, step
 from liveops.detection.report import WHOLE, Outcome, Subject, alarm_of, observation_of, publish
 from liveops.detection.rulebook import RuleBook
-from liveops.detection.state import Presence, ServiceState, Verdict
+from liveops.detection.state import Presence, ServiceDetectors, Verdict
 from schema.metrics import Aggregate
 from schema.rules import Rule
 
 
 def judge_absence(
-    state: ServiceState, now_s: float, book: RuleBook, since_s: float = 0.0
+    state: ServiceDetectors, now_s: float, book: RuleBook, since_s: float = 0.0
 ) -> Outcome:
     """Judge silence at `now_s`, broker time up to which everything has been read.
 
@@ -42,11 +42,11 @@ def judge_absence(
     return outcome
 
 
-def _whole(state: ServiceState) -> Subject:
+def _whole(state: ServiceDetectors) -> Subject:
     return Subject(state.service, WHOLE, WHOLE, {}, "1m", state.presence.broker_s)
 
 
-def _mark_missing(state: ServiceState, now_s: float, at_s: float, outcome: Outcome) -> None:
+def _mark_missing(state: ServiceDetectors, now_s: float, at_s: float, outcome: Outcome) -> None:
     """Mark firing series that give no more data."""
     usual_s = no_data.silence_limit_s(state.presence)
     for key, series in state.series.items():
@@ -64,19 +64,19 @@ def _mark_missing(state: ServiceState, now_s: float, at_s: float, outcome: Outco
 
 
 def data_again(
-    state: ServiceState, items: list[Aggregate], book: RuleBook, outcome: Outcome
+    state: ServiceDetectors, windows: list[Aggregate], book: RuleBook, outcome: Outcome
 ) -> None:
     """Closed windows of a service that was silent are healthy sights of its presence."""
     presence: Presence = state.presence
     firing = [r for r in book.for_presence(state.service) if _is_firing(presence, r)]
-    for item in items if firing else ():
-        if not item.final or item.window != "1m":
+    for window in windows if firing else ():
+        if not window.final or window.window != "1m":
             continue
         verdict = Verdict(False, True, 0.0, None, None, None, 0.0, "data again")
         for rule in firing:
             alarm = presence.alarms[rule.id]
-            change = step(alarm, verdict, observation_of(item, None), rule)
-            publish(alarm, rule, verdict, _whole(state), float(item.end_s), change, book, outcome)
+            change = step(alarm, verdict, observation_of(window, None), rule)
+            publish(alarm, rule, verdict, _whole(state), float(window.end_s), change, book, outcome)
             outcome.presence_changed = True
 
 

@@ -16,23 +16,26 @@ from liveops.detection.forecast import FitRequest
 from liveops.detection.forgetting import expire, look_due
 from liveops.detection.report import Outcome, Subject, alarm_of, observation_of, publish
 from liveops.detection.rulebook import RuleBook
-from liveops.detection.state import Baseline, SeriesState, ServiceState, Verdict
+from liveops.detection.state import Baseline, SeriesState, ServiceDetectors, Verdict
 from schema.metrics import WINDOW_S, Aggregate
 from schema.rules import Rule
 
 
 def observe(
-    state: ServiceState, items: list[Aggregate], book: RuleBook, reached_s: float | None = None
+    state: ServiceDetectors,
+    windows: list[Aggregate],
+    book: RuleBook,
+    reached_s: float | None = None,
 ) -> Outcome:
     """Apply the aggregates of one record; `reached_s` is the service's watermark."""
     outcome = Outcome()
-    usable = [item for item in items if not item.backfill]
+    usable = [window for window in windows if not window.backfill]
     if not usable:
         return outcome
     before_s = state.presence.event_s
-    for item in sorted(usable, key=_order):
-        _take(state, item, reached_s, book, outcome)
-    newest_s = max(min(item.end_s, max(item.start_s, reached_s or 0.0)) for item in usable)
+    for window in sorted(usable, key=_order):
+        _take(state, window, reached_s, book, outcome)
+    newest_s = max(min(window.end_s, max(window.start_s, reached_s or 0.0)) for window in usable)
     no_data.observe(state.presence, usable, newest_s)
     data_again(state, usable, book, outcome)
     if look_due(before_s, state.presence.event_s):
@@ -40,57 +43,62 @@ def observe(
     return outcome
 
 
-def _order(item: Aggregate) -> tuple[int, str, str, int]:
-    return item.end_s, item.window, item.series, item.revision
+def _order(window: Aggregate) -> tuple[int, str, str, int]:
+    return window.end_s, window.window, window.series, window.revision
 
 
 def _take(
-    state: ServiceState,
-    item: Aggregate,
+    state: ServiceDetectors,
+    window: Aggregate,
     reached_s: float | None,
     book: RuleBook,
     outcome: Outcome,
 ) -> None:
-    key = item.series
+    key = window.series
     series = state.series.get(key)
     if series is None:
-        series = state.series[key] = SeriesState(item.metric_type, item.tags)
+        series = state.series[key] = SeriesState(window.metric_type, window.tags)
         outcome.created += 1
-    observation = observation_of(item, reached_s)
+    observation = observation_of(window, reached_s)
     series.seen_s = max(series.seen_s, observation.at_s)
     state.seen.touch(key, observation.at_s)
-    series.broker_s = max(series.broker_s, item.broker_time_s)
+    series.broker_s = max(series.broker_s, window.broker_time_s)
     rules = [
         rule
-        for rule in book.for_series(state.service, key, item.metric_type, item.tags)
-        if rule.window == item.window
+        for rule in book.for_series(state.service, key, window.metric_type, window.tags)
+        if rule.window == window.window
     ]
-    if item.start_s > series.closed_s.get(item.window, -1):
-        subject = _subject(state, item)
+    if window.start_s > series.closed_s.get(window.window, -1):
+        subject = _subject(state, window)
         for rule in rules:
-            _judge(series, rule, item, subject, observation, book, outcome)
-        _retire(series, item.window, book, outcome)
-    if item.final:
-        _learn(state, series, item, rules, outcome)
+            _judge(series, rule, window, subject, observation, book, outcome)
+        _retire(series, window.window, book, outcome)
+    if window.final:
+        _learn(state, series, window, rules, outcome)
 
 
-def _subject(state: ServiceState, item: Aggregate) -> Subject:
+def _subject(state: ServiceDetectors, window: Aggregate) -> Subject:
     return Subject(
-        state.service, item.series, item.metric_type, item.tags, item.window, item.broker_time_s
+        state.service,
+        window.series,
+        window.metric_type,
+        window.tags,
+        window.window,
+        window.broker_time_s,
     )
 
 
 def _judge(
     series: SeriesState,
     rule: Rule,
-    item: Aggregate,
+    window: Aggregate,
     subject: Subject,
     observation: Observation,
     book: RuleBook,
     outcome: Outcome,
 ) -> None:
     alarm = alarm_of(series.alarms, rule)
-    verdict = _verdict(series, rule, item)
+    verdict = _verdict(series, rule, window)
     before = (alarm.phase, alarm.pending_s, alarm.healthy)
     change = step(alarm, verdict, observation, rule)
     if verdict is not None:
@@ -99,14 +107,14 @@ def _judge(
         outcome.changed.add(subject.series)
 
 
-def _verdict(series: SeriesState, rule: Rule, item: Aggregate) -> Verdict | None:
+def _verdict(series: SeriesState, rule: Rule, window: Aggregate) -> Verdict | None:
     if rule.kind == "threshold":
-        return threshold.judge(rule, item)
+        return threshold.judge(rule, window)
     baseline = series.baselines.get(_baseline_name(rule))
     if baseline is None:
         return None
     judge = zscore.judge if rule.kind == "zscore" else forecast.judge
-    return judge(baseline, item, rule.field, rule.sensitivity)
+    return judge(baseline, window, rule.field, rule.sensitivity)
 
 
 def _retire(series: SeriesState, window: str, book: RuleBook, outcome: Outcome) -> None:
@@ -129,14 +137,14 @@ def _baseline_name(rule: Rule) -> str:
 
 
 def _learn(
-    state: ServiceState,
+    state: ServiceDetectors,
     series: SeriesState,
-    item: Aggregate,
+    window: Aggregate,
     rules: list[Rule],
     outcome: Outcome,
 ) -> None:
-    series.closed_s[item.window] = max(series.closed_s.get(item.window, -1), item.start_s)
-    outcome.changed.add(item.series)
+    series.closed_s[window.window] = max(series.closed_s.get(window.window, -1), window.start_s)
+    outcome.changed.add(window.series)
     learned: set[str] = set()
     for rule in rules:
         name = _baseline_name(rule)
@@ -144,18 +152,18 @@ def _learn(
             continue
         baseline = series.baselines.setdefault(name, Baseline())
         if name not in learned:
-            zscore.learn(baseline, item, rule.field)
+            zscore.learn(baseline, window, rule.field)
             learned.add(name)
         if rule.kind == "forecast" and forecast.fit_due(baseline):
             outcome.fits.append(
                 forecast.fit_request(
-                    state.service, item.series, name, baseline, WINDOW_S[item.window]
+                    state.service, window.series, name, baseline, WINDOW_S[window.window]
                 )
             )
 
 
 def accept_fit(
-    state: ServiceState, request: FitRequest, predicted: list[tuple[float, float]]
+    state: ServiceDetectors, request: FitRequest, predicted: list[tuple[float, float]]
 ) -> bool:
     """Keep a finished forecast; False when its series is gone."""
     series = state.series.get(request.series)

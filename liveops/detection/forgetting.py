@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from liveops.detection.report import Outcome
-from liveops.detection.state import Alarm, Presence, ServiceState
+from liveops.detection.state import Alarm, Presence, ServiceDetectors
 from liveops.series.registry import Registry
 
 FORGET_AFTER_S = 14 * 86_400.0
@@ -24,7 +24,7 @@ def is_open(alarms: Mapping[str, Alarm]) -> bool:
     return any(alarm.phase in ("firing", "no_data") for alarm in alarms.values())
 
 
-def expire(state: ServiceState, clock_s: float, outcome: Outcome) -> None:
+def expire(state: ServiceDetectors, clock_s: float, outcome: Outcome) -> None:
     """Forget the series without data for two weeks before `clock_s`, the service's event time."""
     for key in state.seen.expired(clock_s - FORGET_AFTER_S):
         if not is_open(state.series[key].alarms):
@@ -36,7 +36,7 @@ def look_due(before_s: float, after_s: float) -> bool:
     return before_s // LOOK_EVERY_S < after_s // LOOK_EVERY_S
 
 
-def forget_silent(state: ServiceState, now_s: float, outcome: Outcome) -> bool:
+def forget_silent(state: ServiceDetectors, now_s: float, outcome: Outcome) -> bool:
     """Forget what a service has silent at `now_s`, broker time up to which all was read.
 
     True when nothing of the service is left to remember.
@@ -48,7 +48,7 @@ def forget_silent(state: ServiceState, now_s: float, outcome: Outcome) -> bool:
     return quiet and presence.event_s < clock_s - FORGET_AFTER_S
 
 
-def forget_series(state: ServiceState, key: str, reason: str, outcome: Outcome) -> None:
+def forget_series(state: ServiceDetectors, key: str, reason: str, outcome: Outcome) -> None:
     """Forget one series; an alarm of it that was told of ends with `reason`."""
     series = state.series.pop(key)
     state.seen.forget(key)
@@ -57,7 +57,7 @@ def forget_series(state: ServiceState, key: str, reason: str, outcome: Outcome) 
     _end(series.alarms, state.presence, reason, outcome)
 
 
-def forget_presence(state: ServiceState, reason: str, outcome: Outcome) -> None:
+def forget_presence(state: ServiceDetectors, reason: str, outcome: Outcome) -> None:
     """Forget that a service was silent or not."""
     _end(state.presence.alarms, state.presence, reason, outcome)
     state.presence = Presence()
@@ -76,7 +76,7 @@ def _end(alarms: Mapping[str, Alarm], presence: Presence, reason: str, outcome: 
     ]
 
 
-def excess_of(states: Iterable[ServiceState], count: int) -> list[tuple[str, str]]:
+def excess_of(states: Iterable[ServiceDetectors], count: int) -> list[tuple[str, str]]:
     """The `count` (service, series) to forget first: the longest without a record."""
     quiet: Registry[tuple[str, str]] = Registry()
     firing: Registry[tuple[str, str]] = Registry()

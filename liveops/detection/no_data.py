@@ -22,9 +22,9 @@ _LIVE_LAG_S = 180.0
 _FORGET = 0.95
 
 
-def observe(presence: Presence, items: list[Aggregate], event_s: float) -> None:
+def observe(presence: Presence, windows: list[Aggregate], event_s: float) -> None:
     """Take in a record of the service; `event_s` is the event time it reached."""
-    broker_s = max(item.broker_time_s for item in items)
+    broker_s = max(window.broker_time_s for window in windows)
     presence.event_s = max(presence.event_s, event_s)
     if broker_s <= presence.broker_s:
         return

@@ -45,12 +45,12 @@ class Subject:
     broker_s: float
 
 
-def observation_of(item: Aggregate, reached_s: float | None) -> Observation:
+def observation_of(window: Aggregate, reached_s: float | None) -> Observation:
     """When a window was seen; `reached_s` is the watermark while it is open."""
-    at_s = float(item.end_s)
-    if not item.final:
-        at_s = min(at_s, max(float(item.start_s), reached_s or 0.0))
-    return Observation(item.start_s, item.end_s, at_s, item.final)
+    at_s = float(window.end_s)
+    if not window.final:
+        at_s = min(at_s, max(float(window.start_s), reached_s or 0.0))
+    return Observation(window.start_s, window.end_s, at_s, window.final)
 
 
 def alarm_of(alarms: dict[str, Alarm], rule: Rule) -> Alarm:

@@ -18,8 +18,8 @@ class RuleBook:
     def __init__(self, rules: Iterable[Rule], silences: Iterable[Silence]) -> None:
         self.rules = {rule.id: rule for rule in sorted(rules, key=_id) if rule.enabled}
         self._silences = [
-            (item, parse_time_s(item.starts_at), parse_time_s(item.ends_at))
-            for item in sorted(silences, key=_id)
+            (silence, parse_time_s(silence.starts_at), parse_time_s(silence.ends_at))
+            for silence in sorted(silences, key=_id)
         ]
         self._found: dict[tuple[str, str], tuple[Rule, ...]] = {}
 
@@ -53,12 +53,12 @@ class RuleBook:
         """Whether a silence covers a detection of this rule at that time."""
         return any(
             starts_s <= at_s < ends_s
-            and fnmatchcase(service, item.service)
-            and fnmatchcase(metric_type, item.metric)
-            and item.severity in (None, rule.severity)
-            for item, starts_s, ends_s in self._silences
+            and fnmatchcase(service, silence.service)
+            and fnmatchcase(metric_type, silence.metric)
+            and silence.severity in (None, rule.severity)
+            for silence, starts_s, ends_s in self._silences
         )
 
 
-def _id(item: Rule | Silence) -> str:
-    return item.id
+def _id(entry: Rule | Silence) -> str:
+    return entry.id

@@ -17,8 +17,8 @@ Phase = Literal["learning", "ok", "firing", "no_data"]
 NEVER_S = -1.0
 
 
-class Point(Struct, array_like=True):
-    """One closed window of a baseline.
+class BaselineWindow(Struct, array_like=True):
+    """One closed window that a baseline is made of.
 
     `learned` is `value` pulled back to what was believable when it came; `residual` its
     distance from the level before it, None while there was no level.
@@ -44,7 +44,7 @@ class Bound(Struct, array_like=True, frozen=True):
 class Baseline(Struct, array_like=True):
     """What is normal for one field of one window size of one series."""
 
-    points: list[Point] = []
+    points: list[BaselineWindow] = []
     forecast: list[Bound] = []
     #: Start of the newest window the forecast was made from.
     fitted_s: int = 0
@@ -97,8 +97,11 @@ class Presence(Struct):
 
 
 @dataclass(slots=True)
-class ServiceState:
-    """State of one service; `series` by series key, `seen` when each had data (event time)."""
+class ServiceDetectors:
+    """What the detectors of one service remember: `series` by key, and when each had data.
+
+    `seen` holds event times.
+    """
 
     service: str
     series: dict[str, SeriesState]
@@ -106,9 +109,9 @@ class ServiceState:
     seen: Registry[str] = field(default_factory=Registry)
 
 
-def new_service(service: str) -> ServiceState:
+def new_service(service: str) -> ServiceDetectors:
     """A service never seen before."""
-    return ServiceState(service, {}, Presence())
+    return ServiceDetectors(service, {}, Presence())
 
 
 @dataclass(frozen=True, slots=True)

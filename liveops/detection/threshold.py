@@ -19,14 +19,14 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 _GROWING = frozenset({"count", "sum", "rate"})
 
 
-def judge(rule: Rule, item: Aggregate) -> Verdict | None:
+def judge(rule: Rule, window: Aggregate) -> Verdict | None:
     """The verdict, or None when an open window cannot tell yet."""
     if rule.op is None or rule.value is None:
         return None
     upward = rule.op in (">", ">=")
-    if not item.final and not upward and rule.field in _GROWING:
+    if not window.final and not upward and rule.field in _GROWING:
         return None
-    value = float(getattr(item, rule.field))
+    value = float(getattr(window, rule.field))
     breach = _COMPARE[rule.op](value, rule.value)
     distance = abs(value - rule.value) / (abs(rule.value) or 1.0)
     word = "breaks" if breach else "keeps"

@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 from statistics import median
 
-from liveops.detection.state import Baseline, Point, Verdict
+from liveops.detection.state import Baseline, BaselineWindow, Verdict
 from schema.metrics import Aggregate
 
 DEFAULT_SENSITIVITY = 6.0
@@ -83,7 +83,7 @@ def normal(baseline: Baseline) -> Normal | None:
     )
 
 
-def _innovation(point: Point) -> float:
+def _innovation(point: BaselineWindow) -> float:
     """How far the measured value was from the level before it."""
     return abs(point.value - point.learned + (point.residual or 0.0))
 
@@ -92,12 +92,12 @@ def _quantile_90(ascending: list[float]) -> float:
     return ascending[math.ceil(0.9 * len(ascending)) - 1]
 
 
-def learn(baseline: Baseline, item: Aggregate, field: str) -> None:
+def learn(baseline: Baseline, window: Aggregate, field: str) -> None:
     """Take in a closed window; a newer revision replaces, an older one is ignored."""
-    value = float(getattr(item, field))
+    value = float(getattr(window, field))
     points = baseline.points
-    if points and item.start_s <= points[-1].start_s:
-        _replace(points, item, value)
+    if points and window.start_s <= points[-1].start_s:
+        _replace(points, window, value)
         return
     now = normal(baseline)
     learned, residual = value, None
@@ -108,36 +108,38 @@ def learn(baseline: Baseline, item: Aggregate, field: str) -> None:
     elif len(points) >= _FIRST_RESIDUAL:
         residual = value - median([p.learned for p in points])
     points.append(
-        Point(item.start_s, item.revision, value, learned, residual, item.stddev, item.count)
+        BaselineWindow(
+            window.start_s, window.revision, value, learned, residual, window.stddev, window.count
+        )
     )
     del points[:-_KEEP]
 
 
-def _replace(points: list[Point], item: Aggregate, value: float) -> None:
+def _replace(points: list[BaselineWindow], window: Aggregate, value: float) -> None:
     for point in reversed(points):
-        if point.start_s == item.start_s and point.revision < item.revision:
+        if point.start_s == window.start_s and point.revision < window.revision:
             moved = value - point.value
-            point.revision, point.value = item.revision, value
+            point.revision, point.value = window.revision, value
             point.learned += moved
-            point.spread, point.count = item.stddev, item.count
+            point.spread, point.count = window.stddev, window.count
             if point.residual is not None:
                 point.residual += moved
 
 
 def judge(
-    baseline: Baseline, item: Aggregate, field: str, sensitivity: float | None
+    baseline: Baseline, window: Aggregate, field: str, sensitivity: float | None
 ) -> Verdict | None:
     """The verdict, or None while learning or while the open window has too few samples."""
     now = normal(baseline)
     if now is None or now.windows < LEARNING_WINDOWS:
         return None
-    if not item.final and (field not in STEADY_FIELDS or _too_few(item, now)):
+    if not window.final and (field not in STEADY_FIELDS or _too_few(window, now)):
         return None
     scale = math.hypot(
-        now.scale * _small_sample_factor(now.windows), sampling_noise(item, now, field)
+        now.scale * _small_sample_factor(now.windows), sampling_noise(window, now, field)
     )
     wanted = sensitivity or DEFAULT_SENSITIVITY
-    return bounded(float(getattr(item, field)), now.level, scale, wanted, field, now.p90_distance)
+    return bounded(float(getattr(window, field)), now.level, scale, wanted, field, now.p90_distance)
 
 
 def bounded(
@@ -166,7 +168,7 @@ def bounded(
     )
 
 
-def sampling_noise(item: Aggregate, now: Normal, field: str) -> float:
+def sampling_noise(window: Aggregate, now: Normal, field: str) -> float:
     """Extra deviation of a field estimated from few samples.
 
     From the usual spread for the samples still missing, and from the window's own
@@ -174,13 +176,13 @@ def sampling_noise(item: Aggregate, now: Normal, field: str) -> float:
     """
     if field not in STEADY_FIELDS:
         return 0.0
-    missing = max(0.0, 1.0 / item.count - 1.0 / max(now.count, 1.0))
-    own = _WEIGHT_OF_OWN * item.stddev / math.sqrt(item.count)
+    missing = max(0.0, 1.0 / window.count - 1.0 / max(now.count, 1.0))
+    own = _WEIGHT_OF_OWN * window.stddev / math.sqrt(window.count)
     return math.hypot(now.spread * math.sqrt(missing), own)
 
 
-def _too_few(item: Aggregate, now: Normal) -> bool:
-    return item.count < min(_LEAST_SAMPLES, now.count)
+def _too_few(window: Aggregate, now: Normal) -> bool:
+    return window.count < min(_LEAST_SAMPLES, now.count)
 
 
 def _small_sample_factor(windows: int) -> float:

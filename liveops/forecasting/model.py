@@ -30,8 +30,8 @@ def predict(values: tuple[float, ...], horizon: int) -> list[tuple[float, float]
     from statsforecast.models import AutoTheta
 
     series = np.asarray(values, dtype=np.float64)
-    got = AutoTheta(season_length=1).forecast(y=series, h=horizon, level=[_LEVEL])
-    sigma = (got[f"hi-{_LEVEL}"] - got["mean"]) / _NORMAL_95
-    if not (np.isfinite(got["mean"]).all() and np.isfinite(sigma).all()):
+    forecast = AutoTheta(season_length=1).forecast(y=series, h=horizon, level=[_LEVEL])
+    sigma = (forecast[f"hi-{_LEVEL}"] - forecast["mean"]) / _NORMAL_95
+    if not (np.isfinite(forecast["mean"]).all() and np.isfinite(sigma).all()):
         raise ValueError("the forecast is not finite")
-    return [(float(m), max(0.0, float(s))) for m, s in zip(got["mean"], sigma, strict=True)]
+    return [(float(m), max(0.0, float(s))) for m, s in zip(forecast["mean"], sigma, strict=True)]

@@ -19,9 +19,9 @@ MAX_SERVICES = 200
 _MAX_UNDER_WAY = 5000
 
 
-def rank(item: Detection) -> tuple[float, float, str]:
+def rank(detection: Detection) -> tuple[float, float, str]:
     """Order of detections: the earliest, then the strongest."""
-    return item.onset_s, -item.score, item.id
+    return detection.onset_s, -detection.score, detection.id
 
 
 def prune(group: Group) -> None:
@@ -30,34 +30,39 @@ def prune(group: Group) -> None:
     size = len(msgspec.json.encode(list(members.values())))
     if len(members) <= MAX_MEMBERS and size <= MAX_MEMBER_BYTES:
         return
-    for item in _expendable(group):
+    for detection in _expendable(group):
         if len(members) <= MAX_MEMBERS and size <= MAX_MEMBER_BYTES:
             break
-        size -= _size(item)
-        _drop(group, item)
+        size -= _size(detection)
+        _drop(group, detection)
 
 
 def _expendable(group: Group) -> list[Detection]:
     ranked = sorted(group.members.values(), key=rank)
     earliest: dict[str, str] = {}
-    for item in ranked:
-        earliest.setdefault(item.service_name, item.id)
+    for detection in ranked:
+        earliest.setdefault(detection.service_name, detection.id)
     kept = set(earliest.values())
     later = sorted(
-        ranked[_FIRST:], key=lambda item: (item.id in kept, item.state != "resolved", *rank(item))
+        ranked[_FIRST:],
+        key=lambda detection: (
+            detection.id in kept,
+            detection.state != "resolved",
+            *rank(detection),
+        ),
     )
     return later + ranked[1:_FIRST][::-1]
 
 
-def _size(item: Detection) -> int:
-    return len(msgspec.json.encode(item))
+def _size(detection: Detection) -> int:
+    return len(msgspec.json.encode(detection))
 
 
-def _drop(group: Group, item: Detection) -> None:
-    del group.members[item.id]
+def _drop(group: Group, detection: Detection) -> None:
+    del group.members[detection.id]
     group.dropped += 1
-    group.gravest = worst([item.severity, group.gravest or item.severity])
-    if item.service_name not in group.services and len(group.services) < MAX_SERVICES:
-        group.services.append(item.service_name)
-    if item.state != "resolved" and len(group.under_way) < _MAX_UNDER_WAY:
-        group.under_way.add(item.id)
+    group.gravest = worst([detection.severity, group.gravest or detection.severity])
+    if detection.service_name not in group.services and len(group.services) < MAX_SERVICES:
+        group.services.append(detection.service_name)
+    if detection.state != "resolved" and len(group.under_way) < _MAX_UNDER_WAY:
+        group.under_way.add(detection.id)

@@ -23,7 +23,7 @@ _OURS = (
 
 def opened(command: Command, now_s: float) -> Incident:
     """The incident that a command opens at `now_s`, wall clock."""
-    seen_s = min(item.broker_time_s for item in command.group.members.values())
+    seen_s = min(detection.broker_time_s for detection in command.group.members.values())
     return Incident(
         id=command.group.incident_id,
         status="open",

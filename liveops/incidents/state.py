@@ -56,14 +56,14 @@ class Group(Struct):
     @property
     def active(self) -> list[Detection]:
         """Members whose excursion is not over."""
-        return [item for item in self.members.values() if item.state != "resolved"]
+        return [detection for detection in self.members.values() if detection.state != "resolved"]
 
     def during(self, time_s: float) -> list[Detection]:
         """Members whose excursion was not over at an event time, whenever that was heard of."""
         return [
-            item
-            for item in self.members.values()
-            if item.state != "resolved" or item.at_s >= time_s
+            detection
+            for detection in self.members.values()
+            if detection.state != "resolved" or detection.at_s >= time_s
         ]
 
 

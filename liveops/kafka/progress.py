@@ -38,13 +38,13 @@ def holds_lease(app: AppT) -> bool:
     return held
 
 
-def must_let_go(app: AppT) -> bool:
+def must_release(app: AppT) -> bool:
     """Whether Faust waits for its chunks: a rebalance or the stop has begun."""
     consumer: Any = app.consumer
     return not consumer.flow_active
 
 
-def let_go(app: AppT, message: Message) -> None:
+def release(app: AppT, message: Message) -> None:
     """Faust waits for this chunk no longer; not acknowledged, it will be read again."""
     consumer: Any = app.consumer
     consumer._unacked_messages.discard(message)  # noqa: SLF001 - no other way

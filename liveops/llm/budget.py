@@ -11,7 +11,7 @@ _HOUR_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SpendingLimits:
     """Most that one process may spend within an hour."""
 
     calls: int = 60
@@ -22,7 +22,7 @@ class Limits:
 class Budget:
     """Counts what was spent; `allows` is asked before each call."""
 
-    def __init__(self, limits: Limits, clock: Clock) -> None:
+    def __init__(self, limits: SpendingLimits, clock: Clock) -> None:
         self._limits = limits
         self._clock = clock
         self._spent: deque[tuple[float, int, float]] = deque()

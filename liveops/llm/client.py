@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from liveops.breaker import Breaker
 from liveops.clock import Clock
 from liveops.errors import Unavailable
-from liveops.llm.budget import Budget, Limits
+from liveops.llm.budget import Budget, SpendingLimits
 from liveops.llm.pricing import cost_usd, price_of
 from liveops.llm.reply import ReplyModel
 from liveops.rca.claims import Reply
@@ -44,9 +44,11 @@ class Answer:
 
 
 class LlmClient:
-    """Asks the model; every trouble becomes Unavailable("llm"), so that the fallback speaks."""
+    """Asks the model; every trouble becomes Unavailable("llm"), so that code answers."""
 
-    def __init__(self, settings: Settings, clock: Clock, limits: Limits | None = None) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, limits: SpendingLimits | None = None
+    ) -> None:
         self._model = settings.openai_model
         #: Longest time `ask` takes, retries included.
         self.deadline_s = settings.openai_timeout_s
@@ -57,7 +59,7 @@ class LlmClient:
             max_retries=0,
         )
         self._breaker = Breaker(threshold=3, open_s=_BREAKER_OPEN_S, clock=clock)
-        self._budget = Budget(limits or Limits(), clock)
+        self._budget = Budget(limits or SpendingLimits(), clock)
 
     @property
     def healthy(self) -> bool:

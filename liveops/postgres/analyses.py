@@ -69,19 +69,19 @@ async def lock_incident(con: Connection, incident_id: str) -> None:
     await con.execute(load("analyses")["lock_incident"], UUID(incident_id))
 
 
-async def insert_pending(con: Connection, got: Analysis) -> None:
+async def insert_pending(con: Connection, analysis: Analysis) -> None:
     """A new job with its deterministic ranking."""
     await con.execute(
         load("analyses")["insert_pending"],
-        UUID(got.id),
-        UUID(got.incident_id),
-        got.root_cause_service,
-        got.confidence,
-        got.impacted_services,
-        msgspec.to_builtins(got.evidence),
-        msgspec.to_builtins(got.ranking),
-        got.verdict,
-        got.signature,
+        UUID(analysis.id),
+        UUID(analysis.incident_id),
+        analysis.root_cause_service,
+        analysis.confidence,
+        analysis.impacted_services,
+        msgspec.to_builtins(analysis.evidence),
+        msgspec.to_builtins(analysis.ranking),
+        analysis.verdict,
+        analysis.signature,
     )
 
 
@@ -108,20 +108,20 @@ async def reusable(con: Connection, signature: str, incident_id: str) -> Analysi
     return None if row is None else _analysis(row)
 
 
-async def complete(database: Database, got: Analysis) -> bool:
+async def complete(database: Database, analysis: Analysis) -> bool:
     """Store the result, the timeline entry and the event in one transaction.
 
     False when the job was no longer pending: the result is then dropped.
     """
     async with database.transaction() as con:
-        done = await con.fetchval(load("analyses")["complete"], *_columns(got))
+        done = await con.fetchval(load("analyses")["complete"], *_columns(analysis))
         if done is None:
             return False
-        public = public_analysis(got)
+        public = public_analysis(analysis)
         told = ("id", "status", "verdict", "root_cause_service", "confidence", "source")
         data = {name: public[name] for name in told}
-        await add_event(con, got.incident_id, "analysis", _ACTOR, data)
-        await outbox.enqueue(con, ANALYSIS_COMPLETED, got.incident_id, orjson.dumps(public))
+        await add_event(con, analysis.incident_id, "analysis", _ACTOR, data)
+        await outbox.enqueue(con, ANALYSIS_COMPLETED, analysis.incident_id, orjson.dumps(public))
     return True
 
 
@@ -131,27 +131,27 @@ async def unasked(database: Database) -> list[str]:
         return [str(row["id"]) for row in await con.fetch(load("analyses")["unasked"])]
 
 
-def _columns(got: Analysis) -> tuple[Any, ...]:
+def _columns(analysis: Analysis) -> tuple[Any, ...]:
     return (
-        UUID(got.id),
-        got.status,
-        got.root_cause,
-        got.root_cause_service,
-        got.confidence,
-        got.impacted_services,
-        got.suggested_actions,
-        got.technical_summary,
-        got.executive_summary,
-        msgspec.to_builtins(got.evidence),
-        msgspec.to_builtins(got.ranking),
-        got.verdict,
-        got.source,
-        got.model,
-        got.cost_usd,
-        got.tokens,
-        got.signature,
-        None if got.analyzed_at_s is None else to_datetime(got.analyzed_at_s),
-        got.latency_ms,
+        UUID(analysis.id),
+        analysis.status,
+        analysis.root_cause,
+        analysis.root_cause_service,
+        analysis.confidence,
+        analysis.impacted_services,
+        analysis.suggested_actions,
+        analysis.technical_summary,
+        analysis.executive_summary,
+        msgspec.to_builtins(analysis.evidence),
+        msgspec.to_builtins(analysis.ranking),
+        analysis.verdict,
+        analysis.source,
+        analysis.model,
+        analysis.cost_usd,
+        analysis.tokens,
+        analysis.signature,
+        None if analysis.analyzed_at_s is None else to_datetime(analysis.analyzed_at_s),
+        analysis.latency_ms,
     )
 
 

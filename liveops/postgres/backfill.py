@@ -49,13 +49,13 @@ async def only_one(con: Connection) -> bool:
     return bool(await con.fetchval(load("backfill")["one_at_a_time"], _LOCK))
 
 
-async def add_dirty(con: Connection, found: Sequence[Dirty]) -> int:
+async def add_dirty(con: Connection, minutes: Sequence[Dirty]) -> int:
     """Remember dirty minutes; how many rows that were."""
     newest: dict[tuple[str, int, int], Dirty] = {}
-    for item in found:
-        known = newest.get(item[:3])
-        if known is None or known.offset < item.offset:
-            newest[item[:3]] = item
+    for minute in minutes:
+        known = newest.get(minute[:3])
+        if known is None or known.offset < minute.offset:
+            newest[minute[:3]] = minute
     if newest:
         await con.execute(load("backfill")["add_dirty"], *_columns(sorted(newest.values())))
     return len(newest)
@@ -67,9 +67,9 @@ async def ready(con: Connection, sink: str, limit: int) -> list[Dirty]:
     return [Dirty(*row) for row in rows]
 
 
-async def done(con: Connection, found: Sequence[Dirty]) -> None:
+async def done(con: Connection, minutes: Sequence[Dirty]) -> None:
     """Forget minutes that were recomputed."""
-    await con.execute(load("backfill")["done"], *_columns(found))
+    await con.execute(load("backfill")["done"], *_columns(minutes))
 
 
 async def raw_of_span(con: Connection, service: str, start_s: int, end_s: int) -> RawSpan:
@@ -94,5 +94,5 @@ async def stored_of_span(con: Connection, service: str, start_s: int, end_s: int
     }
 
 
-def _columns(found: Sequence[Dirty]) -> list[list[str] | list[int]]:
-    return [list(column) for column in zip(*found, strict=True)]
+def _columns(minutes: Sequence[Dirty]) -> list[list[str] | list[int]]:
+    return [list(column) for column in zip(*minutes, strict=True)]

@@ -176,22 +176,24 @@ def _event(row: Any) -> dict[str, Any]:
     }
 
 
-def _columns(got: Incident) -> tuple[Any, ...]:
+def _columns(incident: Incident) -> tuple[Any, ...]:
     return (
-        got.id, got.title, got.description, got.severity, got.status, got.service_name,
-        got.affected_services, to_datetime(got.detected_at_s), _moment(got.resolved_at_s),
-        _moment(got.acknowledged_at_s), got.assignee, got.version, got.source, got.fingerprint,
-        msgspec.to_builtins(got.detections), got.stale, got.event_to_detected_ms, got.offsets,
-        got.detections_dropped,
+        incident.id, incident.title, incident.description, incident.severity, incident.status,
+        incident.service_name, incident.affected_services, to_datetime(incident.detected_at_s),
+        _moment(incident.resolved_at_s), _moment(incident.acknowledged_at_s), incident.assignee,
+        incident.version, incident.source, incident.fingerprint,
+        msgspec.to_builtins(incident.detections), incident.stale, incident.event_to_detected_ms,
+        incident.offsets, incident.detections_dropped,
     )  # fmt: skip
 
 
-def _changed_columns(got: Incident) -> tuple[Any, ...]:
+def _changed_columns(incident: Incident) -> tuple[Any, ...]:
     return (
-        got.id, got.title, got.description, got.severity, got.status, got.service_name,
-        got.affected_services, _moment(got.resolved_at_s), _moment(got.acknowledged_at_s),
-        got.assignee, got.version, got.fingerprint, msgspec.to_builtins(got.detections),
-        got.stale, got.offsets, got.detections_dropped,
+        incident.id, incident.title, incident.description, incident.severity, incident.status,
+        incident.service_name, incident.affected_services, _moment(incident.resolved_at_s),
+        _moment(incident.acknowledged_at_s), incident.assignee, incident.version,
+        incident.fingerprint, msgspec.to_builtins(incident.detections), incident.stale,
+        incident.offsets, incident.detections_dropped,
     )  # fmt: skip
 
 

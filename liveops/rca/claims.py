@@ -1,7 +1,7 @@
 """Checks a model's reply against the evidence; what cannot be verified is removed.
 
 A claim holds when it cites evidence, every cited id exists, every service it names is
-one the cited evidence speaks of, and every number it states stands there.
+one the cited evidence is about, and every number it states stands there.
 """
 
 from __future__ import annotations

@@ -49,13 +49,13 @@ def pending(analysis_id: str, incident: Incident, found: Investigation) -> Analy
 def by_code(analysis_id: str, incident: Incident, found: Investigation) -> Analysis:
     """The finished analysis without a model."""
     texts = fallback.write(incident, found)
-    got = pending(analysis_id, incident, found)
-    got.status = "completed"
-    got.root_cause = texts.root_cause
-    got.technical_summary = texts.technical_summary
-    got.executive_summary = texts.executive_summary
-    got.suggested_actions = texts.suggested_actions
-    return got
+    analysis = pending(analysis_id, incident, found)
+    analysis.status = "completed"
+    analysis.root_cause = texts.root_cause
+    analysis.technical_summary = texts.technical_summary
+    analysis.executive_summary = texts.executive_summary
+    analysis.suggested_actions = texts.suggested_actions
+    return analysis
 
 
 def by_model(
@@ -72,31 +72,38 @@ def by_model(
     names = [candidate.service_name for candidate in found.candidates]
     services = {*known_services, *names, *incident.affected_services, incident.service_name}
     verified = verify(reply, found.evidence, names, services)
-    got = by_code(analysis_id, incident, found)
-    got.source = "llm"
-    _put_words(got, verified)
+    analysis = by_code(analysis_id, incident, found)
+    analysis.source = "llm"
+    _put_words(analysis, verified)
     if verified.root_cause_service is not None and found.verdict == "cause_found":
-        got.root_cause_service = verified.root_cause_service
+        analysis.root_cause_service = verified.root_cause_service
         if verified.root_cause is not None:
-            got.root_cause = _cited(verified.root_cause)
-    got.confidence = confidence(found.candidates, got.root_cause_service, verified.share)
+            analysis.root_cause = _cited(verified.root_cause)
+    analysis.confidence = confidence(found.candidates, analysis.root_cause_service, verified.share)
     if reply.root_cause_service is None:
-        got.verdict, got.root_cause_service, got.root_cause = "inconclusive", None, ""
-        got.confidence = min(got.confidence, 0.3)
+        analysis.verdict, analysis.root_cause_service, analysis.root_cause = (
+            "inconclusive",
+            None,
+            "",
+        )
+        analysis.confidence = min(analysis.confidence, 0.3)
     elif verified.root_cause_service is None:
-        got.confidence = round(got.confidence * _STRANGER, 3)
-    affected = set(got.impacted_services) | {*incident.affected_services, incident.service_name}
-    got.impacted_services = sorted(affected - {got.root_cause_service})
-    return got
+        analysis.confidence = round(analysis.confidence * _STRANGER, 3)
+    affected = set(analysis.impacted_services) | {
+        *incident.affected_services,
+        incident.service_name,
+    }
+    analysis.impacted_services = sorted(affected - {analysis.root_cause_service})
+    return analysis
 
 
-def _put_words(got: Analysis, verified: Verified) -> None:
+def _put_words(analysis: Analysis, verified: Verified) -> None:
     if verified.technical:
-        got.technical_summary = " ".join(_cited(claim) for claim in verified.technical)
+        analysis.technical_summary = " ".join(_cited(claim) for claim in verified.technical)
     if verified.executive:
-        got.executive_summary = " ".join(_cited(claim) for claim in verified.executive)
+        analysis.executive_summary = " ".join(_cited(claim) for claim in verified.executive)
     if verified.actions:
-        got.suggested_actions = [_cited(claim) for claim in verified.actions]
+        analysis.suggested_actions = [_cited(claim) for claim in verified.actions]
 
 
 def _cited(claim: Claim) -> str:

@@ -39,13 +39,13 @@ def collect(
 
 
 def services_of(item: Evidence) -> set[str]:
-    """Services an evidence speaks of."""
+    """Services that an evidence is about."""
     ref = item.ref
     return {str(ref[name]) for name in ("service_name", "caller", "callee", "later") if name in ref}
 
 
 def cited(evidence: Sequence[Evidence], service: str) -> list[str]:
-    """Ids of the evidence that speaks of the service."""
+    """Ids of the evidence about the service."""
     return [item.id for item in evidence if service in services_of(item)]
 
 

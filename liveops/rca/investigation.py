@@ -30,7 +30,7 @@ class Investigation:
 
     @property
     def ranking(self) -> list[RankedCause]:
-        """Candidates in their public form, each with the evidence that speaks of it."""
+        """Candidates in their public form, each with the evidence about it."""
         return [
             RankedCause(
                 c.service_name,
@@ -75,25 +75,25 @@ def _merge(measured: Sequence[Deviation], detections: Sequence[Detection]) -> li
     return sorted(merged.values(), key=lambda d: (-d.strength, d.service_name, d.metric_type))
 
 
-def _from_detection(got: Detection) -> Deviation:
+def _from_detection(detection: Detection) -> Deviation:
     """A detection as deviation: detectors see open minutes that storage does not have yet."""
-    expected = got.value if got.expected is None else got.expected
+    expected = detection.value if detection.expected is None else detection.expected
     half = 0.0
-    if got.lower is not None and got.upper is not None:
-        half = (got.upper - got.lower) / 2
+    if detection.lower is not None and detection.upper is not None:
+        half = (detection.upper - detection.lower) / 2
     spread = half / _BOUND_SIGMAS
     strength = _PLAIN_STRENGTH
     if spread > 0:
-        strength = min(MAX_STRENGTH, max(ONSET_STRENGTH, abs(got.value - expected) / spread))
+        strength = min(MAX_STRENGTH, max(ONSET_STRENGTH, abs(detection.value - expected) / spread))
     return Deviation(
-        got.service_name,
-        got.metric_type,
+        detection.service_name,
+        detection.metric_type,
         expected,
         spread,
-        got.value,
+        detection.value,
         strength,
         rarity=0.0,
-        onset_s=got.onset_s,
+        onset_s=detection.onset_s,
         history=0,
-        silent=got.detector == "no_data" or got.state == "no_data",
+        silent=detection.detector == "no_data" or detection.state == "no_data",
     )

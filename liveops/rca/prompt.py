@@ -59,11 +59,11 @@ class Prompt:
 
 def mask(text: str, limit: int = _MAX_FREE_CHARS) -> str:
     """Free text without secrets, control characters and anything like a fence; cut."""
-    got = text
+    masked = text
     for what, pattern in _MASKS:
-        got = pattern.sub(f"({what} masked)", got)
-    got = _FENCE_LIKE.sub(" ", _CONTROL.sub(" ", got))
-    return got if len(got) <= limit else got[:limit] + " (cut)"
+        masked = pattern.sub(f"({what} masked)", masked)
+    masked = _FENCE_LIKE.sub(" ", _CONTROL.sub(" ", masked))
+    return masked if len(masked) <= limit else masked[:limit] + " (cut)"
 
 
 def build(incident: Incident, found: Investigation) -> Prompt:

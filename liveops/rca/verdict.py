@@ -34,7 +34,7 @@ def confidence(
     rival = max((c.score for c in ranked if c.service_name != chosen), default=0.0)
     size = min(1.0, score / _FULL_SCORE)
     lead = max(0.0, 1 - rival / score) if score else 0.0
-    got = (0.5 * size + 0.5 * lead) * max(0.0, min(1.0, verified_share))
+    share = (0.5 * size + 0.5 * lead) * max(0.0, min(1.0, verified_share))
     if verdict(ranked) == "inconclusive":
-        got = min(got, _INCONCLUSIVE_CEILING)
-    return round(got, 3)
+        share = min(share, _INCONCLUSIVE_CEILING)
+    return round(share, 3)

@@ -56,15 +56,25 @@ class BackgroundTask:
 
     async def start(self) -> None:
         """Start the task; returns at once."""
+        self.launch()
+
+    def launch(self) -> None:
+        """Start the task on the running loop."""
         self._task = asyncio.create_task(self._supervised(), name=self._name)
 
     async def stop(self) -> None:
         """Cancel the task and wait for its end."""
+        task = self._task
+        self.cancel()
+        if task is not None:
+            with suppress(asyncio.CancelledError):
+                await task
+
+    def cancel(self) -> None:
+        """Cancel the task without waiting for its end."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def _supervised(self) -> None:
         async for attempt in retrying(on=_is_failure, after=self._note):

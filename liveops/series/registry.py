@@ -1,7 +1,7 @@
 """What is known and when each was last seen; whoever keeps one states its own limits.
 
 Nothing is forgotten by itself: the owner asks what has expired, or what is oldest above
-a count, and tells what it has let go. All answers are in one order, by time and then by
+a count, and says what it has forgotten. All answers are in one order, by time and then by
 key, so that the same log gives the same answers everywhere.
 """
 

@@ -48,7 +48,7 @@ def build(settings: Settings) -> LiveOpsApp:
     checks: dict[str, Check] = {
         "kafka": deps.producer.ping,
         "postgres": deps.database.ping,
-        "offsets": lambda: "; ".join(agent.refusals()) or True,
+        "offsets": lambda: "; ".join(agent.quarantine_reasons()) or True,
         "background": lambda: app.faults() or True,
     }
     install(app, [], deps, "archive", checks, needed=("postgres", "offsets"))

@@ -107,7 +107,7 @@ def _wire_correlator(app: LiveOpsApp, deps: Deps) -> None:
         agent.begin()
 
     app.agent(_source(app, DETECTIONS), name="correlate")(cast(Any, agent.run))
-    app.background.append(BackgroundTask(agent.tick, "correlator-tick"))
+    app.background.append(BackgroundTask(agent.settle_when_due, "correlator-tick"))
 
 
 def _source(app: LiveOpsApp, *names: str) -> Any:

@@ -12,7 +12,7 @@ from agents.windows.open_windows import OpenWindows
 from liveops.deps import Deps, make_deps
 from liveops.errors import Unavailable
 from liveops.kafka.offsets import LogOffsets
-from liveops.kafka.progress import let_go
+from liveops.kafka.progress import release
 from liveops.redis import keys
 from liveops.redis.fanout import Fanout
 from liveops.runtime.app import LiveOpsApp, create_app
@@ -53,7 +53,7 @@ def build(settings: Settings) -> LiveOpsApp:
         "postgres": deps.database.ping,
         "redis": deps.cache.ping,
         "stream": lambda: bool(app.tables.actives_ready) and not app.rebalancing,
-        "offsets": lambda: "; ".join(windows_agent.refused.values()) or True,
+        "offsets": lambda: "; ".join(windows_agent.quarantined.values()) or True,
         "background": lambda: app.faults() or True,
     }
     install(app, routes, deps, "metrics", checks, needed=("kafka", "stream", "offsets"))
@@ -84,7 +84,7 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> WindowAgent:
         limits,
         partitions=settings.partitions,
         max_age_s=max_age_s,
-        release=lambda event: let_go(app, event.message),
+        release=lambda event: release(app, event.message),
     )
     checkpointer = Checkpointer(
         agent, deps.producer, feed, deps.clock, interval_s=settings.checkpoint_interval_s
@@ -116,7 +116,7 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> WindowAgent:
             return
         agent.give_up()
         agent.load(assigned)
-        agent.refuse(await _ends(offsets, range(settings.partitions)))
+        agent.quarantine(await _ends(offsets, range(settings.partitions)))
         checkpointer.resume()
 
     @app.on_partitions_revoked.connect

@@ -1,4 +1,4 @@
-"""The archive worker on real servers: exact rows, replays, refused partitions."""
+"""The archive worker on real servers: exact rows, replays, quarantined partitions."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ async def test_an_emptied_database_is_filled_again_from_the_log(
     assert sorted(await rows_of(con, service), key=str) == before
 
 
-async def test_a_recreated_topic_is_refused_until_its_offsets_are_deleted(
+async def test_a_recreated_topic_is_quarantined_until_its_offsets_are_deleted(
     worker: ArchiveWorker, con: Connection, service: str
 ) -> None:
     sent = await worker.send(RAW, 0, *(orjson.dumps(metric(service, n)) for n in range(20)))
@@ -186,11 +186,11 @@ async def test_a_recreated_topic_is_refused_until_its_offsets_are_deleted(
     fresh = f"{service}-2"
     worker.start()
 
-    async def refused() -> bool:
+    async def quarantined() -> bool:
         status, text = await worker.health()
         return status == 503 and "metrics.raw/0 ends at offset 0" in text
 
-    await eventually(refused, "the refusal")
+    await eventually(quarantined, "the quarantine")
     sent = await worker.send(RAW, 0, *(orjson.dumps(metric(fresh, n)) for n in range(3)))
     other = await worker.send(RAW, 7, orjson.dumps(metric(fresh, 7.0)))
     await stored(con, RAW, other[-1])

@@ -63,7 +63,7 @@ class UserBody(BaseModel):
 
 
 class UserPatch(BaseModel):
-    """What changes of a user; ends his sessions and tokens."""
+    """What changes of a user; ends their sessions and tokens."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 

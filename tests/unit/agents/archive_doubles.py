@@ -108,10 +108,10 @@ class Flow:
         self.settled = True
         self.changed = asyncio.Event()
 
-    def must_let_go(self) -> bool:
+    def must_release(self) -> bool:
         return self.rebalancing
 
-    def let_go(self, event: Any) -> None:
+    def release(self, event: Any) -> None:
         self.released.append(event)
         self.changed.set()
 

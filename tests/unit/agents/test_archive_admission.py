@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from faust.types import TP
 
-from agents.archive.agent import ArchiveAgent, FaustFlow, refusal
+from agents.archive.agent import ArchiveAgent, FaustFlow, quarantine_reason
 from liveops.kafka.offsets import Bounds
 from liveops.postgres.database import Database
 from tests.unit.agents.archive_doubles import TOPIC, Ends, Event, Flow, Offsets, Store, until
@@ -17,19 +17,19 @@ from web import actuator
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agents.archive.agent._RETRY_S", 0.001)
+    monkeypatch.setattr("agents.archive.agent._LONGEST_PAUSE_S", 0.001)
 
 
-def test_an_end_below_the_stored_offset_is_a_refusal_in_one_line() -> None:
+def test_an_end_below_the_stored_offset_is_a_reason_in_one_line() -> None:
     tp = TP(TOPIC, 3)
-    assert refusal(tp, 10, Bounds(0, 10)) == ""
-    line = refusal(tp, 10, Bounds(0, 9))
+    assert quarantine_reason(tp, 10, Bounds(0, 10)) == ""
+    line = quarantine_reason(tp, 10, Bounds(0, 9))
     assert "metrics.raw/3 ends at offset 9" in line
     assert "\n" not in line
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_recreated_topic_is_refused_and_the_others_are_written() -> None:
+async def test_a_recreated_topic_is_quarantined_and_the_others_are_written() -> None:
     store, flow = Store(p0=0, p1=50), Flow()
     ends = Ends(p0=Bounds(0, 5), p1=Bounds(0, 5))
     agent = ArchiveAgent(cast(FaustFlow, flow), cast(Database, store), ends, {TOPIC: Offsets()})
@@ -43,8 +43,10 @@ async def test_a_recreated_topic_is_refused_and_the_others_are_written() -> None
     assert (store.rows, store.transactions) == ([0, 1, 2, 3, 4], 1)
     assert (flow.released, flow.paused) == ([bad], [TP(TOPIC, 1)])
     assert not bad.acked.is_set()
-    (line,) = agent.refusals()
-    checks: dict[str, actuator.Check] = {"offsets": lambda: "; ".join(agent.refusals()) or True}
+    (line,) = agent.quarantine_reasons()
+    checks: dict[str, actuator.Check] = {
+        "offsets": lambda: "; ".join(agent.quarantine_reasons()) or True
+    }
     answer = await actuator._health(checks, ("offsets",))
     assert answer.status == 503
     assert line in (answer.text or "")

@@ -15,9 +15,9 @@ from tests.unit.agents.archive_doubles import TOPIC, Event, Flow, Offsets, Store
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agents.archive.writer._FIRST_PAUSE_S", 0.001)
     monkeypatch.setattr("agents.archive.writer._LONGEST_PAUSE_S", 0.001)
-    monkeypatch.setattr("agents.archive.agent._RETRY_S", 0.001)
+    monkeypatch.setattr("agents.archive.writer._POLL_S", 0.001)
+    monkeypatch.setattr("agents.archive.agent._LONGEST_PAUSE_S", 0.001)
 
 
 def writer(store: Store, flow: Flow) -> PartitionWriter:
@@ -99,7 +99,7 @@ async def test_a_rebalance_before_the_admission_gets_the_chunks_back() -> None:
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_stored_offset_that_goes_back_refuses_the_partition() -> None:
+async def test_a_stored_offset_that_goes_back_quarantines_the_partition() -> None:
     store, first, second, flow = Store(), Event(0, 4), Event(5, 9), Flow()
     to = writer(store, flow)
     to.admit()
@@ -110,7 +110,7 @@ async def test_a_stored_offset_that_goes_back_refuses_the_partition() -> None:
     async with asyncio.timeout(5):
         await flow.changed.wait()
     assert store.rows == [0, 1, 2, 3, 4]
-    assert "restart the archive" in to.refused
+    assert "restart the archive" in to.quarantined
 
 
 async def test_after_going_back_the_chunks_from_before_are_dropped() -> None:
@@ -121,3 +121,26 @@ async def test_after_going_back_the_chunks_from_before_are_dropped() -> None:
     to.admit(stale_from=5)
     await until(*events)
     assert store.rows == list(range(10))
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_writer_that_fails_is_started_again_and_goes_on_with_its_chunks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("liveops.runtime.retry.FIRST_S", 0.001)
+    store, events = Store(), [Event(0, 4), Event(5, 9)]
+    acked, failures = events[0].ack, [RuntimeError("odd")]
+
+    def ack() -> None:
+        if failures:
+            raise failures.pop()
+        acked()
+
+    monkeypatch.setattr(events[0], "ack", ack)
+    to = writer(store, Flow())
+    to.admit()
+    await put(to, *events)
+    await until(*events)
+    assert (store.rows, store.offset) == (list(range(10)), 10)
+    assert "odd" in to.fault
+    to.cancel()

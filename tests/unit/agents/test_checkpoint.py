@@ -66,7 +66,7 @@ class World:
         live = cast(
             Any, SimpleNamespace(show=lambda records: None, add_closed=lambda windows: None)
         )
-        self.let_go: list[Any] = []
+        self.released: list[Any] = []
         self.agent = WindowAgent(
             cast(Any, self.table),
             cast(Any, self.broker),
@@ -74,7 +74,7 @@ class World:
             WindowLimits(),
             partitions=PARTITIONS,
             max_age_s=1e9,
-            release=self.let_go.append,
+            release=self.released.append,
         )
         self.agent.load(set(range(PARTITIONS)))
         self.checkpointer = Checkpointer(
@@ -155,7 +155,7 @@ async def test_reading_waits_until_a_checkpoint_makes_room(
     assert len(world.agent.owned[1].unacknowledged) == 1
 
 
-async def test_a_chunk_that_waited_is_let_go_when_its_partition_is_given_up(
+async def test_a_chunk_that_waited_is_released_when_its_partition_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(window_agent, "_MOST_UNSTORED", 1)
@@ -166,4 +166,4 @@ async def test_a_chunk_that_waited_is_let_go_when_its_partition_is_given_up(
     await asyncio.sleep(0)
     world.agent.give_up()
     await waiting
-    assert world.let_go == [late]
+    assert world.released == [late]

@@ -33,7 +33,7 @@ def event(monkeypatch: pytest.MonkeyPatch) -> Any:
     return SimpleNamespace(message=SimpleNamespace(topic=RAW, partition=HOME, value=chunk))
 
 
-def agent_of(let_go: list[Any]) -> WindowAgent:
+def agent_of(released: list[Any]) -> WindowAgent:
     agent = WindowAgent(
         cast(Any, SimpleNamespace(data={})),
         cast(Any, None),
@@ -41,7 +41,7 @@ def agent_of(let_go: list[Any]) -> WindowAgent:
         WindowLimits(),
         partitions=2,
         max_age_s=1e9,
-        release=let_go.append,
+        release=released.append,
     )
     agent.load({0, 1})
     return agent
@@ -63,25 +63,25 @@ async def begun(agent: WindowAgent, event: Any) -> asyncio.Task[None]:
 
 
 async def test_all_slices_are_folded_and_the_chunk_is_acknowledged_as_one(event: Any) -> None:
-    let_go: list[Any] = []
-    agent = agent_of(let_go)
+    released: list[Any] = []
+    agent = agent_of(released)
     taking = await begun(agent, event)
     assert agent.owned[HOME].unacknowledged == []  # a checkpoint acknowledges none of it
     await taking
     assert agent.owned[HOME].unacknowledged == [event]
     assert folded(agent) == COUNT
-    assert let_go == []
+    assert released == []
 
 
 async def test_a_partition_lost_and_won_between_two_slices_gets_nothing_of_the_rest(
     event: Any,
 ) -> None:
-    let_go: list[Any] = []
-    agent = agent_of(let_go)
+    released: list[Any] = []
+    agent = agent_of(released)
     taking = await begun(agent, event)
     agent.give_up()
     agent.load({0, 1})
     await taking
-    assert let_go == [event]
+    assert released == [event]
     assert agent.owned[HOME].unacknowledged == []
     assert agent.owned[HOME].windows.state.services == {}

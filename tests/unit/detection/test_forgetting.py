@@ -7,7 +7,7 @@ from liveops.detection.engine import observe
 from liveops.detection.forgetting import FORGET_AFTER_S, excess_of, forget_series, forget_silent
 from liveops.detection.report import Outcome
 from liveops.detection.rulebook import RuleBook
-from liveops.detection.state import ServiceState, new_service
+from liveops.detection.state import ServiceDetectors, new_service
 from tests.aggregates import BEGIN_S, rule, window
 
 DAY = 1440
@@ -15,7 +15,7 @@ NONE = RuleBook((), ())
 THRESHOLD = RuleBook([rule("threshold")], ())
 
 
-def pods(state: ServiceState, minute: int, names: list[str], book: RuleBook = NONE) -> Outcome:
+def pods(state: ServiceDetectors, minute: int, names: list[str], book: RuleBook = NONE) -> Outcome:
     """One closed minute of these pods."""
     items = [window(minute, 1.0, tags={"pod": name}) for name in names]
     return observe(state, items, book)

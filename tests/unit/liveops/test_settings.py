@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from liveops.errors import SettingsError
-from liveops.settings import load_settings
+from liveops.settings import Settings, load_settings
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -56,5 +59,16 @@ def test_a_bad_file_stops_the_start(tmp_path: Path, text: str) -> None:
 
 
 def test_the_shipped_file_is_valid() -> None:
-    root = Path(__file__).resolve().parents[3]
-    assert load_settings(environment={}, config_file=root / "faust.cfg").partitions == 8
+    assert load_settings(environment={}, config_file=ROOT / "faust.cfg").partitions == 8
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    documented = dict(re.findall(r"^\| `(\w+)` \| `\w+` \| (\S.*?) \|", text, re.MULTILINE))
+    expected = {
+        name: {None: "–", "": "empty"}.get(field.default, f"`{field.default}`")
+        for name, field in Settings.model_fields.items()
+        if field.default_factory is None
+    }
+    assert documented.pop("data_dir")
+    assert documented == expected

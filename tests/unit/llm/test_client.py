@@ -6,7 +6,7 @@ import pytest
 
 from liveops.clock import FakeClock
 from liveops.errors import Unavailable
-from liveops.llm.budget import Budget, Limits
+from liveops.llm.budget import Budget, SpendingLimits
 from liveops.llm.client import LlmClient
 from liveops.llm.pricing import cost_usd, price_of
 from liveops.rca.investigation import investigate
@@ -21,7 +21,7 @@ def prompt() -> Prompt:
     return build(story, investigate(story, history() + during({"back": 900}), CHAIN))
 
 
-def client(url: str, clock: FakeClock, model: str = "gpt-4o", limits: Limits | None = None,
+def client(url: str, clock: FakeClock, model: str = "gpt-4o", limits: SpendingLimits | None = None,
            ) -> LlmClient:  # fmt: skip
     settings = Settings(
         openai_api_key="sk-test", openai_base_url=url, openai_model=model, openai_timeout_s=5
@@ -81,7 +81,7 @@ async def test_after_failures_the_model_is_left_alone_for_a_while() -> None:
 async def test_a_spent_budget_stops_calls_for_the_rest_of_the_hour() -> None:
     clock = FakeClock()
     async with llm_server() as server:
-        asked = client(server.url, clock, limits=Limits(calls=1))
+        asked = client(server.url, clock, limits=SpendingLimits(calls=1))
         await asked.ask(prompt())
         with pytest.raises(Unavailable, match="budget"):
             await asked.ask(prompt())
@@ -92,10 +92,10 @@ async def test_a_spent_budget_stops_calls_for_the_rest_of_the_hour() -> None:
 
 @pytest.mark.parametrize(
     "limits",
-    [Limits(calls=2), Limits(tokens=2000), Limits(usd=0.02)],
+    [SpendingLimits(calls=2), SpendingLimits(tokens=2000), SpendingLimits(usd=0.02)],
     ids=["calls", "tokens", "usd"],
 )
-def test_each_limit_closes_the_budget(limits: Limits) -> None:
+def test_each_limit_closes_the_budget(limits: SpendingLimits) -> None:
     budget = Budget(limits, FakeClock())
     budget.spend(1000, 0.01)
     assert budget.allows

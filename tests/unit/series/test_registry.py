@@ -31,7 +31,7 @@ def test_order_and_choice_follow_from_the_last_sight(
         assert all(made.last_seen_s(key) == time_s for key, time_s in last.items())
 
 
-def test_what_was_let_go_is_unknown_until_it_is_seen_again() -> None:
+def test_what_was_released_is_unknown_until_it_is_seen_again() -> None:
     made = registry([("a", 1), ("b", 2)])
     made.forget("a")
     made.forget("a")

@@ -42,7 +42,7 @@ async def answer(request: web.Request) -> web.StreamResponse:
 
 ROUTE = Route("GET", "/notes", answer, Access.READ, "Read notes")
 NOW_S = SystemClock().now_s()
-TOKEN = user_token(SECRET, "ada", ["ENGINEER"], NOW_S - 10, 60)
+TOKEN = user_token(SECRET, "ada", ["ENGINEER"], NOW_S - 10, 86_400)
 JTI = verify(SECRET, TOKEN, NOW_S).jti
 
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict
 
-from liveops.errors import IllegalChange, NotFound, StaleVersion, Unavailable
+from liveops.errors import IllegalChange, NotFound, Refused, StaleVersion, Unavailable
 from tests.unit.web.doubles import Client, bearer, deps_without_stores, edge, ingest_bearer
 from web.bodies import MAX_BYTES, read_items, read_model
 from web.models.config import MAX_EDGES, EdgeBody, TopologyBody
@@ -146,6 +146,7 @@ async def test_a_revoked_and_an_expired_token_are_401() -> None:
         (NotFound("gone"), 404),
         (IllegalChange("no"), 409),
         (StaleVersion("old"), 412),
+        (Refused("a record of 2000000 bytes"), 413),
         (Unavailable("postgres"), 503),
         (RuntimeError("secret detail"), 500),
     ],

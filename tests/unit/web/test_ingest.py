@@ -6,12 +6,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from liveops.deps import Deps
-from liveops.errors import Unavailable
+from liveops.errors import Refused, Unavailable
+from liveops.postgres import idempotency
 from tests.unit.web.doubles import Client, bearer, deps_without_stores, edge, ingest_bearer
 from web import ingest
 
@@ -215,3 +217,29 @@ async def test_a_token_writes_its_services_only() -> None:
         assert (status, answer["errors"][0]["loc"]) == (422, [0, "service_name"])
         assert (await post(client, body_of("array", [GOOD]), **ingest_bearer(["a*"])))[0] == 202
         assert broker.metrics == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(Refused("too large"), 413), (Unavailable("k"), 503)]
+)
+async def test_a_key_of_a_failed_call_may_be_used_again(
+    error: Exception, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    abandoned: list[str] = []
+
+    async def claim(*_: Any) -> Any:
+        return SimpleNamespace(state="new")
+
+    async def abandon(_: Any, subject: str, key: str) -> None:
+        abandoned.append(key)
+
+    async def send(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(idempotency, "claim", claim)
+    monkeypatch.setattr(idempotency, "abandon", abandon)
+    async with metrics_edge() as (client, broker):
+        monkeypatch.setattr(broker, "send", send)
+        headers = bearer() | {"Content-Type": "application/json", ingest.KEY_HEADER: "k1"}
+        async with client.post("/api/metrics", data=GOOD, headers=headers) as response:
+            assert (response.status, abandoned) == (status, ["k1"])

@@ -67,7 +67,7 @@ async def test_behind_an_ingress_nobody_is_locked_out_from_elsewhere() -> None:
     async with auth_edge(PROXIES) as client:
         guesses = [await sign_in(client, "ada", "wrong", "192.0.2.66") for _ in range(7)]
         assert guesses == [401] * 5 + [429] * 2
-        # What the client claims itself stands on the left and does not help him.
+        # What the client claims itself stands on the left and does not help them.
         assert await sign_in(client, "ada", "right", "198.51.100.7, 192.0.2.66, 10.1.1.1") == 429
         assert await sign_in(client, "ada", "right", "198.51.100.7") == 200
 

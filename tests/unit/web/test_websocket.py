@@ -1,4 +1,4 @@
-"""Live sockets: who gets in, what he is told, how it ends."""
+"""Live sockets: who gets in, what they are told, how it ends."""
 
 from __future__ import annotations
 

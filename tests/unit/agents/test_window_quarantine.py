@@ -1,4 +1,4 @@
-"""A log shorter than the state of its windows: the partition is refused, others go on."""
+"""A log shorter than the state of its windows: the partition is quarantined, others go on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Table:
         self.data = data
 
 
-def agent_of(log: Log, let_go: list[Any]) -> WindowAgent:
+def agent_of(log: Log, released: list[Any]) -> WindowAgent:
     """An agent that has recovered what the log's owner stored."""
     stored = log.owners[HOME].table.data
     nothing = cast(Any, None)
@@ -31,7 +31,7 @@ def agent_of(log: Log, let_go: list[Any]) -> WindowAgent:
         WindowLimits(),
         partitions=2,
         max_age_s=1e9,
-        release=let_go.append,
+        release=released.append,
     )
     agent.load({0, 1})
     return agent
@@ -49,17 +49,17 @@ def stored_log(records: int) -> Log:
 
 def test_a_log_that_ends_where_it_was_read_to_is_folded_on() -> None:
     agent = agent_of(stored_log(5), [])
-    agent.refuse({HOME: 5, 1 - HOME: 0})
-    assert not agent.refused
+    agent.quarantine({HOME: 5, 1 - HOME: 0})
+    assert not agent.quarantined
     assert set(agent.owned) == {0, 1}
 
 
-async def test_a_recreated_topic_is_refused_with_one_line_and_its_chunks_let_go() -> None:
-    let_go: list[Any] = []
-    agent = agent_of(stored_log(5), let_go)
-    agent.refuse({HOME: 4, 1 - HOME: 0})
+async def test_a_recreated_topic_is_quarantined_with_one_line_and_its_chunks_released() -> None:
+    released: list[Any] = []
+    agent = agent_of(stored_log(5), released)
+    agent.quarantine({HOME: 4, 1 - HOME: 0})
     assert set(agent.owned) == {1 - HOME}
-    (line,) = agent.refused.values()
+    (line,) = agent.quarantined.values()
     assert f"{RAW}/{HOME} ends at offset 4" in line
     assert "\n" not in line
 
@@ -69,10 +69,10 @@ async def test_a_recreated_topic_is_refused_with_one_line_and_its_chunks_let_go(
             topic = RAW
 
     await agent.take(cast(Any, Event))
-    assert let_go == [Event]
+    assert released == [Event]
 
 
-def test_a_partition_that_holds_forwards_of_a_recreated_one_is_refused_too() -> None:
+def test_a_partition_that_holds_forwards_of_a_recreated_one_is_quarantined_too() -> None:
     log, wrong = Log(2, WindowLimits()), 1 - HOME
     for n in range(5):
         item = {"service_name": SERVICE, "metric_type": "cpu", "value": n}
@@ -81,8 +81,8 @@ def test_a_partition_that_holds_forwards_of_a_recreated_one_is_refused_too() -> 
     log.read(HOME, RAW_KEYED, 5)
     log.checkpoint(HOME)
     agent = agent_of(log, [])
-    agent.refuse({HOME: 0, wrong: 5})
+    agent.quarantine({HOME: 0, wrong: 5})
     assert set(agent.owned) == {0, 1}
-    agent.refuse({HOME: 0, wrong: 4})
+    agent.quarantine({HOME: 0, wrong: 4})
     assert set(agent.owned) == {wrong}
-    assert f"{RAW}/{wrong} ends at offset 4" in agent.refused[HOME]
+    assert f"{RAW}/{wrong} ends at offset 4" in agent.quarantined[HOME]
