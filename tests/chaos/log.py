@@ -111,7 +111,7 @@ class Log:
     async def faults(self) -> list[Fault]:
         """Places that dead letters name."""
         letters = [orjson.loads(record.value) for record in await self.read(DEADLETTER)]
-        return [(letter["partition"], letter["offset"], letter["index"]) for letter in letters]
+        return [(x["partition"], x["offset"], x["index"], x.get("more", 0)) for x in letters]
 
 
 async def _ends(consumer: Any, topics: tuple[str, ...]) -> Offsets:
