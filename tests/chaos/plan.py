@@ -38,10 +38,10 @@ LONG = 12
 #: Times a long run freezes a worker for longer than its session: others get its partitions,
 #: and it goes on as if nothing had been.
 FREEZES = 3
-#: In every run one worker is slow for a part of it, while others go on: share of the load's
-#: time at which that begins, and how long it lasts.
-SLOW_FROM, SLOW_FOR = 0.45, 0.25
+#: In every run one worker is slow while others go on: from when there are most of them, for
+#: this share of the load's time.
 SLOW = "metrics"
+SLOW_FOR = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,5 +81,7 @@ def plan(seed: int, kills: int, load_s: float, *, scaling: bool) -> list[Action]
         Action((number + dice.uniform(0.3, 0.7)) * slot_s, a.victims, a.copies, a.number)
         for number, a in enumerate(actions)
     ]
-    slowing = Action(SLOW_FROM * load_s, (SLOW,), slow_s=SLOW_FOR * load_s)
-    return sorted([*timed, slowing], key=lambda action: action.at_s)
+    most = max(range(len(timed)), key=lambda number: timed[number].copies, default=0)
+    from_s = timed[most].at_s if timed else 0.0
+    timed.insert(most + 1, Action(from_s, (SLOW,), slow_s=SLOW_FOR * load_s))
+    return timed

@@ -49,9 +49,11 @@ def test_a_short_run_has_the_first_kinds_of_kills() -> None:
 
 @pytest.mark.parametrize(("kills", "load_s"), [(5, 72), (30, 600)])
 def test_a_worker_is_slow_for_a_part_of_every_run(kills: int, load_s: float) -> None:
-    (slowing,) = [action for action in plan(5, kills, load_s, scaling=True) if action.slow_s]
+    actions = plan(5, kills, load_s, scaling=True)
+    (slowing,) = [action for action in actions if action.slow_s]
     assert slowing.victims == (SLOW,)
     assert 0 < slowing.at_s < slowing.at_s + slowing.slow_s < load_s
+    assert actions[actions.index(slowing) - 1].copies == 3  # others go on at full speed
 
 
 def test_traffic_has_every_kind_of_input() -> None:
