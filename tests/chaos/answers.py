@@ -15,17 +15,19 @@ from tests.client import Client
 _ROWS = """
 SELECT id, service_name, metric_type, value, tags,
        (extract(epoch FROM "timestamp") * 1000000)::bigint AS time_us
-FROM metrics WHERE service_name LIKE 'chaos-%'
+FROM metrics WHERE service_name LIKE $1
 """
 _FETCH = 20_000
 
 
-async def archived(dsn: str) -> list[Counted]:
-    """Every row of `metrics` of our services."""
+async def archived(dsn: str, services: str = "chaos-%") -> list[Counted]:
+    """Every row of `metrics` of the services that are LIKE this."""
     connection = await asyncpg.connect(dsn)
     try:
         async with connection.transaction():
-            return [_counted(row) async for row in connection.cursor(_ROWS, prefetch=_FETCH)]
+            return [
+                _counted(row) async for row in connection.cursor(_ROWS, services, prefetch=_FETCH)
+            ]
     finally:
         await connection.close()
 

@@ -173,9 +173,9 @@ def compare_faults(expected: set[Fault], found: Iterable[Fault]) -> list[Differe
     """Dead letters: one at least for each bad input and none for good ones."""
     got = set(found)
     return [
-        Difference("deadletter", f"partition/offset/index {fault}", "a letter", "none")
+        Difference("deadletter", f"partition/offset/index/more {fault}", "a letter", "none")
         for fault in sorted(expected - got, key=str)
     ] + [
-        Difference("deadletter", f"partition/offset/index {fault}", "none", "a letter")
+        Difference("deadletter", f"partition/offset/index/more {fault}", "none", "a letter")
         for fault in sorted(got - expected, key=str)
     ]

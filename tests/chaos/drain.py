@@ -15,6 +15,7 @@ from tests.chaos.compare import Aggregated, compare_windows
 from tests.chaos.log import DEADLETTER, DETECTED, GROUPS, AggregatedReader, Log
 from tests.chaos.reference import Expected, WindowKey
 from tests.chaos.stack import Stack
+from tests.stack import TestStack
 
 T = TypeVar("T")
 LOOK_S = 1.0
@@ -49,7 +50,7 @@ async def until_read(log: Log, say: Callable[[str], None]) -> None:
 
 async def until_settled(
     log: Log,
-    stack: Stack,
+    stack: Stack | TestStack,
     expected: dict[WindowKey, Expected],
     final_until_s: dict[str, float],
     say: Callable[[str], None],

@@ -25,6 +25,8 @@ READS_WITHIN_S = 20.0
 HASTY = 4
 #: Twice a worker's session with the group.
 FROZEN_S = 12.0
+#: A slowed worker stands still and runs in turn: less than a third of its speed.
+STANDS_S, RUNS_S = 0.5, 0.2
 #: Kills of these interrupt the reading of the windows.
 READERS = ("metrics", "kafka")
 _SAMPLE = re.compile(r"^(liveops_\w+?)(\{[^}]*\})? ([0-9.e+]+)$", re.MULTILINE)
@@ -111,17 +113,24 @@ class Killer:
         self._cause: Kill | None = None
         self._committed: Offsets = {}
         self.done: list[Kill] = []
+        #: Held while a process stands still: nobody else may let it go on.
+        self._standing = asyncio.Lock()
+        #: How often a slowed worker stood still.
+        self.stands = 0
 
     async def run(self, actions: list[Action], began_s: float) -> None:
         """Every action at its moment, or as soon after as it can be."""
-        for action in actions:
-            await asyncio.sleep(max(0.0, began_s + action.at_s - time.monotonic()))
-            if action.number == signal.SIGSTOP:
-                await self._freeze(action.victims[0], began_s)
-            elif action.victims:
-                await self._kill(action.victims, began_s)
-            else:
-                await self._scale(action, began_s)
+        async with asyncio.TaskGroup() as group:
+            for action in actions:
+                await asyncio.sleep(max(0.0, began_s + action.at_s - time.monotonic()))
+                if action.slow_s:
+                    group.create_task(self._slow(action.victims[0], action.slow_s))
+                elif action.number == signal.SIGSTOP:
+                    await self._freeze(action.victims[0], began_s)
+                elif action.victims:
+                    await self._kill(action.victims, began_s)
+                else:
+                    await self._scale(action, began_s)
 
     async def _kill(self, names: tuple[str, ...], began_s: float) -> None:
         if len(self.done) % HASTY:
@@ -149,11 +158,31 @@ class Killer:
             return
         self.settle()
         self._cause = Kill(0, time.monotonic() - began_s, [], None)
-        os.kill(process.pid, signal.SIGSTOP)
         self._say(f"{process.name}: frozen for {FROZEN_S:.0f} s")
-        await asyncio.sleep(FROZEN_S)
-        if process.alive:
-            os.kill(process.pid, signal.SIGCONT)
+        await self._stand_still(process, FROZEN_S)
+
+    async def _slow(self, name: str, slow_s: float) -> None:
+        """Let a worker run only now and then; also the one that follows it after a kill."""
+        self._say(f"{name}: slowed for {slow_s:.0f} s")
+        ends_s = time.monotonic() + slow_s
+        while time.monotonic() < ends_s:
+            process = self._stack.processes().get(name)
+            if process is not None and process.up and process.alive:
+                await self._stand_still(process, STANDS_S)
+                self.stands += 1
+            await asyncio.sleep(RUNS_S)
+        self._say(f"{name}: at full speed again, stood still {self.stands} times")
+
+    async def _stand_still(self, process: Process, stands_s: float) -> None:
+        async with self._standing:
+            if not process.alive:
+                return
+            os.kill(process.pid, signal.SIGSTOP)
+            try:
+                await asyncio.sleep(stands_s)
+            finally:
+                if process.alive:
+                    os.kill(process.pid, signal.SIGCONT)
 
     async def _read_on(self) -> None:
         """Wait until every partition was read on since the last action, bounded."""

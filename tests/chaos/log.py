@@ -30,6 +30,8 @@ GROUPS = {
     "liveops-archive": (RAW, AGGREGATED, DIRTY),
     "liveops-incidents": (AGGREGATED, OPEN, DETECTIONS),
 }
+#: Topics with marks between the records: how far their writers have come, each second.
+MARKED = (DETECTIONS, KEYED)
 Offsets = dict[tuple[str, int], int]
 
 
@@ -71,13 +73,13 @@ class Log:
         done = await self.committed(group)
         ends = await self.ends(*GROUPS[group])
         behind = {place: end for place, end in ends.items() if end > done.get(place, 0)}
-        told = {place: behind.pop(place) for place in list(behind) if place[0] == DETECTIONS}
+        told = {place: behind.pop(place) for place in list(behind) if place[0] in MARKED}
         count = sum(end - done.get(place, 0) for place, end in behind.items())
         if told:
             # The marks among them come for ever, and nothing is left to do about them.
             async with self.consumer() as consumer:
                 records = await read_to(consumer, told, done)
-            count += sum(not record.value.startswith(b'{"mark"') for record in records)
+            count += sum(not _is_mark(record.value) for record in records)
         return count
 
     async def committed_or_none(self, group: str, within_s: float = 4.0) -> Offsets | None:
@@ -111,7 +113,11 @@ class Log:
     async def faults(self) -> list[Fault]:
         """Places that dead letters name."""
         letters = [orjson.loads(record.value) for record in await self.read(DEADLETTER)]
-        return [(letter["partition"], letter["offset"], letter["index"]) for letter in letters]
+        return [(x["partition"], x["offset"], x["index"], x.get("more", 0)) for x in letters]
+
+
+def _is_mark(value: bytes | None) -> bool:
+    return value is None or value.startswith(b'{"mark"')
 
 
 async def _ends(consumer: Any, topics: tuple[str, ...]) -> Offsets:

@@ -1,4 +1,4 @@
-"""What happens when: kills at random moments, and more and fewer workers between them."""
+"""What happens when: kills at random moments, more and fewer workers between them, a slow one."""
 
 from __future__ import annotations
 
@@ -38,19 +38,25 @@ LONG = 12
 #: Times a long run freezes a worker for longer than its session: others get its partitions,
 #: and it goes on as if nothing had been.
 FREEZES = 3
+#: In every run one worker is slow while others go on: from when there are most of them, for
+#: this share of the load's time.
+SLOW = "metrics"
+SLOW_FOR = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
     """A kill of `victims` or, by SIGSTOP, a freeze; or else `copies` metrics workers.
 
-    `at_s` are seconds since the load began.
+    `at_s` are seconds since the load began. With `slow_s` the victims are only slowed, for so
+    long, and what comes next does not wait for it.
     """
 
     at_s: float
     victims: tuple[str, ...] = ()
     copies: int = 0
     number: signal.Signals = signal.SIGKILL
+    slow_s: float = 0.0
 
 
 def plan(seed: int, kills: int, load_s: float, *, scaling: bool) -> list[Action]:
@@ -71,7 +77,11 @@ def plan(seed: int, kills: int, load_s: float, *, scaling: bool) -> list[Action]
         place = round((number + 0.4) * len(actions) / FREEZES)
         actions.insert(place, Action(0, ("metrics",), 0, signal.SIGSTOP))
     slot_s = load_s / max(1, len(actions))
-    return [
+    timed = [
         Action((number + dice.uniform(0.3, 0.7)) * slot_s, a.victims, a.copies, a.number)
         for number, a in enumerate(actions)
     ]
+    most = max(range(len(timed)), key=lambda number: timed[number].copies, default=0)
+    from_s = timed[most].at_s if timed else 0.0
+    timed.insert(most + 1, Action(from_s, (SLOW,), slow_s=SLOW_FOR * load_s))
+    return timed

@@ -30,8 +30,13 @@ _FIELDS = {"service_name", "metric_type", "value", "tags", "timestamp", "id"}
 Series = tuple[str, tuple[tuple[str, str], ...]]
 #: service, series, window name, start in seconds.
 WindowKey = tuple[str, Series, str, int]
-#: partition, offset, index within the record (None: the whole record).
-Fault = tuple[int, int, int | None]
+#: partition, offset, index within the record (None: the whole record), and how many further
+#: faults of the record a dead letter only counts.
+Fault = tuple[int, int, int | None, int]
+#: Bad items of a record that have a letter each; one more tells of the rest.
+TOLD_FAULTS = 20
+#: Reserved: what is beyond the limits goes by these names.
+OVERFLOW_TAG, OVERFLOW_SERVICE = "liveops_overflow", "liveops_overflow/"
 
 
 class Raw(NamedTuple):
@@ -111,15 +116,20 @@ def read_log(records: Iterable[Raw]) -> Reference:
         if record.value is None:
             reference.tombstones += 1
             continue
+        bad: list[int | None] = []
         for index, item in _items(record.value):
             metric = _metric(item, record.append_ms / 1000)
             if metric is None:
-                reference.faults.add((record.partition, record.offset, index))
+                bad.append(index)
             elif metric.id and metric.id in seen:
                 reference.repeated += 1
             else:
                 seen.add(metric.id)
                 reference.metrics.append(metric)
+        more = max(0, len(bad) - TOLD_FAULTS)
+        for number, index in enumerate(bad[: TOLD_FAULTS + 1]):
+            counted = more if number == TOLD_FAULTS else 0
+            reference.faults.add((record.partition, record.offset, index, counted))
     return reference
 
 
@@ -152,11 +162,15 @@ def _metric(item: object, append_s: float) -> Counted | None:
     tags = item.get("tags", {})
     if not (isinstance(service, str) and _SERVICE.fullmatch(service)):
         return None
+    if service.startswith(OVERFLOW_SERVICE):
+        return None
     if not (isinstance(kind, str) and _METRIC.fullmatch(kind)):
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     if not isinstance(tags, dict) or not all(isinstance(text, str) for text in tags.values()):
+        return None
+    if OVERFLOW_TAG in tags:
         return None
     time_us = _time_us(item.get("timestamp"), append_s)
     if time_us is None:

@@ -186,6 +186,7 @@ class Run:
             "aggregated_repeats": found.repeats,
             "rows": rows,
             "own_ends": self.stack.own_ends,
+            "slowed_worker_stood_still": self._killer.stands,
             "kafka_sent": self.book.sent,
             "kafka_unknown": self.book.kafka_failed,
             "http_calls": self.book.calls,

@@ -186,6 +186,9 @@ class Traffic:
             json.dumps({**good, "timestamp": 9e9}).encode(),
             json.dumps({**good, "service_name": "a b"}).encode(),
             json.dumps({"service_name": service, "metrics": []}).encode(),
+            json.dumps({**good, "tags": {"liveops_overflow": "true"}}).encode(),
+            json.dumps({**good, "service_name": "liveops_overflow/0"}).encode(),
+            self._mostly_bad(service),
         )
         return self._random.choice(bad)
 
@@ -194,6 +197,13 @@ class Traffic:
         bad = [{**self._item(), "service_name": "chaos-other"}, {"metric_type": "m"}]
         items = [*record.items[:1], *bad, *record.items[1:]]
         return json.dumps({"service_name": record.service, "metrics": items}).encode()
+
+    def _mostly_bad(self, service: str) -> bytes:
+        """Thirty bad items, among them two good ones."""
+        bad: list[Item] = [{**self._item(), "tags": {"liveops_overflow": ""}} for _ in range(10)]
+        bad += [{"metric_type": "m"}] * 20
+        items = [self._item(), *bad, self._item()]
+        return json.dumps({"service_name": service, "metrics": items}).encode()
 
     def closing(self) -> list[Record]:
         """One record a service that closes every quarter of an hour with data in it."""

@@ -101,8 +101,9 @@ def test_rows_are_compared_one_by_one() -> None:
 
 
 def test_letters_are_compared_by_their_place() -> None:
-    assert compare_faults({(0, 1, None)}, [(0, 1, None), (0, 1, None)]) == []
-    assert len(compare_faults({(0, 1, None)}, [(0, 1, 2)])) == 2
+    assert compare_faults({(0, 1, None, 0)}, [(0, 1, None, 0), (0, 1, None, 0)]) == []
+    assert len(compare_faults({(0, 1, None, 0)}, [(0, 1, 2, 0)])) == 2
+    assert len(compare_faults({(0, 1, 25, 5)}, [(0, 1, 25, 4)])) == 2
 
 
 def incident(identity: str, status: str = "resolved") -> Json:

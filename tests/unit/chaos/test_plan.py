@@ -9,7 +9,7 @@ import pytest
 
 from tests.chaos.kills import Kill, replay_failures
 from tests.chaos.load import home_of, markers_of
-from tests.chaos.plan import CERTAIN, FREEZES, VICTIMS, plan
+from tests.chaos.plan import CERTAIN, FREEZES, SLOW, VICTIMS, plan
 from tests.chaos.traffic import LEVELS, SERVICES, Record, Traffic
 
 
@@ -30,7 +30,7 @@ def test_a_long_run_kills_everything_alone_and_together_and_scales(seed: int) ->
     actions = plan(seed, 30, 600, scaling=True)
     frozen = [action for action in actions if action.number == signal.SIGSTOP]
     assert [action.victims for action in frozen] == [("metrics",)] * FREEZES
-    actions = [action for action in actions if action not in frozen]
+    actions = [action for action in actions if action not in frozen and not action.slow_s]
     victims = [action.victims for action in actions if action.victims]
     assert len(victims) == 30
     assert set(CERTAIN) <= set(victims)
@@ -42,8 +42,18 @@ def test_a_long_run_kills_everything_alone_and_together_and_scales(seed: int) ->
 
 def test_a_short_run_has_the_first_kinds_of_kills() -> None:
     actions = plan(3, 5, 72, scaling=True)
-    assert sorted(a.victims for a in actions if a.victims) == sorted(CERTAIN[:5])
+    killed = [a.victims for a in actions if a.victims and not a.slow_s]
+    assert sorted(killed) == sorted(CERTAIN[:5])
     assert [a.copies for a in actions if not a.victims] == [1, 3, 1]
+
+
+@pytest.mark.parametrize(("kills", "load_s"), [(5, 72), (30, 600)])
+def test_a_worker_is_slow_for_a_part_of_every_run(kills: int, load_s: float) -> None:
+    actions = plan(5, kills, load_s, scaling=True)
+    (slowing,) = [action for action in actions if action.slow_s]
+    assert slowing.victims == (SLOW,)
+    assert 0 < slowing.at_s < slowing.at_s + slowing.slow_s < load_s
+    assert actions[actions.index(slowing) - 1].copies == 3  # others go on at full speed
 
 
 def test_traffic_has_every_kind_of_input() -> None:

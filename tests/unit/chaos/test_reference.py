@@ -37,6 +37,8 @@ def read(*values: object) -> Reference:
         metric(extra=1),
         metric(service_name="a b"),
         metric(tags={"a": 1}),
+        metric(tags={"liveops_overflow": "true"}),
+        metric(service_name="liveops_overflow/0"),
         metric(timestamp=NOW_S + 601),
         metric(timestamp=NOW_S - 8 * 86_400),
         metric(timestamp="2027-01-15T08:00:00"),
@@ -46,7 +48,7 @@ def read(*values: object) -> Reference:
 )
 def test_bad_input_is_one_fault(value: object) -> None:
     reference = read(value)
-    assert reference.faults == {(0, 0, None)}
+    assert reference.faults == {(0, 0, None, 0)}
     assert not reference.metrics
 
 
@@ -54,7 +56,15 @@ def test_good_items_of_a_batch_count_beside_bad_ones() -> None:
     batch = {"service_name": "s", "metrics": [metric(), metric(service_name="other"), 5, metric()]}
     reference = read(None, batch)
     assert (len(reference.metrics), reference.tombstones) == (2, 1)
-    assert reference.faults == {(0, 1, 1), (0, 1, 2)}
+    assert reference.faults == {(0, 1, 1, 0), (0, 1, 2, 0)}
+
+
+def test_of_many_bad_items_twenty_are_told_and_the_rest_counted() -> None:
+    batch = {"service_name": "s", "metrics": [metric(), *[{"metric_type": "m"}] * 30, metric()]}
+    reference = read(batch)
+    assert len(reference.metrics) == 2
+    told = {(0, 0, index, 0) for index in range(1, 21)}
+    assert reference.faults == told | {(0, 0, 21, 10)}
 
 
 def test_a_given_id_counts_once_and_a_missing_time_is_the_brokers() -> None:
