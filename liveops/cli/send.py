@@ -15,7 +15,7 @@ import typer
 
 from liveops.cli.options import DataDir, settings_for
 from liveops.clock import SystemClock
-from liveops.send.job import PATIENCE_S, Entrance, Job, send
+from liveops.send.job import PATIENCE_S, Entrance, Job, measured, send
 from liveops.send.rows import Reading
 from liveops.send.text import spooled
 from liveops.send.times import FileTimes, Unit
@@ -88,7 +88,7 @@ def command(
         path = spooled(file, sys.stdin.buffer, Path(folder))
         job = Job(path, reading, entrance, rebase, compress, speed, skip, skip_invalid)
         try:
-            asyncio.run(send(job))
+            asyncio.run(send(job, *measured(job)))
         except KeyboardInterrupt:
             print(f"liveops: interrupted; {job.how_to_resume()}", file=sys.stderr)
             raise typer.Exit(INTERRUPTED) from None

@@ -92,8 +92,8 @@ class Measure:
                 self.gaps.add(row.line, row.verdict)
 
 
-async def send(job: Job) -> None:
-    """Raises InvalidInput when nothing can be sent, and what stopped it on the way."""
+def measured(job: Job) -> tuple[TextFile, Measure]:
+    """Reads the whole file; raises InvalidInput when nothing of it can be sent."""
     file = look_through(job.path)
     measure = Measure()
     for row in read_rows(file, job.reading):
@@ -101,23 +101,28 @@ async def send(job: Job) -> None:
     for line in job.reading.told:
         _tell(line)
     _check(measure, job.skip_invalid)
-    anchor_s = measure.last_s if job.rebase_s is None else job.rebase_s
+    return file, measure
+
+
+async def send(job: Job, file: TextFile, measure: Measure) -> None:
+    """Raises Unavailable or InvalidInput, with how to resume, when it is stopped on the way."""
     clock = SystemClock()
-    max_age_s = job.entrance.settings.raw_retention_days * 86_400.0
+    anchor_s = measure.last_s if job.rebase_s is None else job.rebase_s
     move = Move(measure.last_s, anchor_s, job.compress)
+    max_age_s = job.entrance.settings.raw_retention_days * 86_400.0
     retimer = Retimer(move, clock, max_age_s, job.rebase_s is not None)
     began_s = clock.monotonic_s()
     try:
         await _deliver(job, file, measure.rows, retimer)
     except LiveOpsError as error:
-        _report(job.outcome, retimer)
         text = f"{printable(str(error))}; {job.how_to_resume()}"
         if error.retryable:
             raise Unavailable("LiveOps", text) from error
         raise InvalidInput(text) from error
-    rate = job.outcome.sent / max(clock.monotonic_s() - began_s, 1e-3)
-    print(f"sent {job.outcome.sent} metrics ({rate:.0f}/s)")
-    _report(job.outcome, retimer)
+    finally:
+        rate = job.outcome.sent / max(clock.monotonic_s() - began_s, 1e-3)
+        print(f"sent {job.outcome.sent} metrics ({rate:.0f}/s)")
+        _report(job.outcome, retimer)
 
 
 def _check(measure: Measure, skip_invalid: bool) -> None:
