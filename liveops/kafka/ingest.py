@@ -15,6 +15,8 @@ from schema.topics import RAW
 
 #: Metrics of one service that travel in one record.
 PER_RECORD = 500
+#: Brokers and readers take records up to 1 MB; with long tags fewer metrics fit.
+MAX_RECORD_BYTES = 900_000
 #: After this much work others may run; a record costs as much as so many bytes of it.
 _PAUSE_BYTES, _RECORD_BYTES = 32_768, 256
 #: Records of one call that wait for their acknowledgement at once.
@@ -22,18 +24,30 @@ _UNDER_WAY = 500
 
 
 def records(metrics: list[Metric]) -> Iterator[tuple[str, bytes]]:
-    """(service, value): one record a service and up to 500 metrics, in the order given."""
+    """(service, value): one record a service and up to 500 metrics, in the order given.
+
+    No record is over `MAX_RECORD_BYTES`.
+    """
     by_service: dict[str, list[Metric]] = defaultdict(list)
     for metric in metrics:
         by_service[metric.service_name].append(metric)
     for service, items in by_service.items():
         for at in range(0, len(items), PER_RECORD):
             chunk = [_item(metric) for metric in items[at : at + PER_RECORD]]
-            if len(chunk) == 1:
-                record = {"service_name": service, **chunk[0]}
-            else:
-                record = {"service_name": service, "metrics": chunk}
-            yield service, orjson.dumps(record)
+            yield from ((service, value) for value in _values(service, chunk))
+
+
+def _values(service: str, items: list[dict[str, object]]) -> Iterator[bytes]:
+    if len(items) == 1:
+        yield orjson.dumps({"service_name": service, **items[0]})
+        return
+    value = orjson.dumps({"service_name": service, "metrics": items})
+    if len(value) <= MAX_RECORD_BYTES:
+        yield value
+        return
+    half = len(items) // 2
+    yield from _values(service, items[:half])
+    yield from _values(service, items[half:])
 
 
 async def publish(producer: Producer, metrics: list[Metric]) -> None:

@@ -131,7 +131,7 @@ def _check(measure: Measure, skip_invalid: bool) -> None:
         for line in measure.gaps.lines():
             _tell(line)
         raise InvalidInput(
-            f"{measure.gaps.count} rows have no value; nothing was sent "
+            f"rows without a value: {measure.gaps.count}; nothing was sent "
             "(--skip-invalid leaves them out)"
         )
     if not measure.good:
