@@ -129,7 +129,7 @@ def _of_object(text: bytes, reading: Reading, defaults: bytes) -> tuple[Metric |
 
 def is_gap(text: str) -> bool:
     """Whether a cell says that there is no value."""
-    return text.strip().lower() in _GAPS
+    return text.strip(" \t").lower() in _GAPS
 
 
 def _has_gap(text: bytes) -> bool:
@@ -167,9 +167,8 @@ def _timed(
     verdict = judge(sent, reading.now_s, _ANY_AGE_S)
     if isinstance(verdict, MetricFault) or stamp is None:
         return verdict, False
-    series = (sent.service_name, sent.metric_type, *sorted(sent.tags.items()))
     try:
-        time_s = reading.times.seconds(stamp, series)
+        time_s = reading.times.seconds(stamp, verdict)
     except ValueError as error:
         return MetricFault(["timestamp"], str(error)), False
     return structs.replace(verdict, timestamp_s=time_s), True

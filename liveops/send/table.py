@@ -68,7 +68,7 @@ def read_table(source: TextIO, reading: Reading) -> Iterator[tuple[int, Metric |
             if cells is None:
                 return
             # Files that were joined repeat their header.
-            if any(cells) and not (header and _normal(cells) == header):
+            if any(cells) and not (cells == header):
                 yield line + 1, _of_row(cells, columns, reading)
         line = start + reader.line_num
 
@@ -79,35 +79,36 @@ def _of_row(cells: list[str], columns: Columns, reading: Reading) -> Metric | Me
     ):
         return MetricFault([], f"{len(cells)} cells in a table of {columns.count} columns")
     try:
-        tags = {} if columns.tags is None else tags_of(cells[columns.tags])
+        tags = _tags(cells, columns)
     except MetricFault as fault:
         return fault
-    tags |= {name: cells[place] for name, place in columns.tag.items() if cells[place]}
-    if tags and not _is_text(tags):
-        return MetricFault(["tags"], "a text is not Unicode")
     service = reading.service if columns.service_name is None else cells[columns.service_name]
     metric = reading.metric if columns.metric_type is None else cells[columns.metric_type]
     stamp, value = cells[columns.timestamp].strip(), cells[columns.value]
     return of_cells(stamp, service or "", metric or "", value, tags, reading)
 
 
-def _is_text(tags: dict[str, str]) -> bool:
+def _tags(cells: list[str], columns: Columns) -> dict[str, str]:
+    if columns.tags is None and not columns.tag:
+        return {}
+    tags = {} if columns.tags is None else tags_of(cells[columns.tags])
+    tags |= {name: cells[place] for name, place in columns.tag.items() if cells[place]}
     try:
         "".join(chain.from_iterable(tags.items())).encode()
     except UnicodeEncodeError:
-        return False
-    return True
+        raise MetricFault(["tags"], "a text is not Unicode") from None
+    return tags
 
 
 def _shape(first: str, reading: Reading) -> tuple[str, list[str], Columns]:
-    """Delimiter, header as it is compared (empty without one) and columns."""
+    """Delimiter, header (empty without one) and columns."""
     rows = {delimiter: _cells(first, delimiter) for delimiter in DELIMITERS}
     for delimiter, cells in rows.items():
         columns = _by_header(cells)
         if columns is not None:
             _check_names(columns, reading)
             _tell_ignored(cells, columns, reading)
-            return delimiter, _normal(cells), columns
+            return delimiter, cells, columns
     for delimiter, cells in rows.items():
         columns = _by_data(cells, reading)
         if columns is not None:

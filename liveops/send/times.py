@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 
+from schema.metrics import Metric
 from schema.times import TimeReader
 
 
@@ -40,15 +41,16 @@ class FileTimes:
     #: By series: the last local time of an hour that comes twice, and whether it was its second.
     _doubtful: dict[object, tuple[datetime, int]] = field(default_factory=dict)
 
-    def seconds(self, stamp: float | str, series: object = None) -> float:
+    def seconds(self, stamp: float | str, of: Metric | None = None) -> float:
         """Epoch seconds; raises ValueError.
 
-        `series` tells the two passes through an hour apart that clocks run through twice: in
-        the second one the local time of a series stands still or jumps back.
+        The series (`of`) tells the two passes through an hour apart that clocks run through
+        twice: in the second one the local time of a series stands still or jumps back.
         """
         if isinstance(stamp, str):
-            number = _number(stamp)
-            time_s = self._moment_s(stamp.strip(), series) if number is None else self._of(number)
+            text = stamp.strip()
+            number = None if text.endswith("Z") else _number(text)
+            time_s = self._moment_s(text, of) if number is None else self._of(number)
         else:
             time_s = self._of(stamp)
         if not _FIRST_S <= time_s < _END_S:
@@ -62,7 +64,7 @@ class FileTimes:
             unit = next((name for limit, name in _LIMITS if size < limit), Unit.ns)
         return number / _PER_SECOND[unit]
 
-    def _moment_s(self, text: str, series: object) -> float:
+    def _moment_s(self, text: str, of: Metric | None) -> float:
         try:
             if text.endswith("Z"):
                 return self._reader.read(text)
@@ -70,16 +72,17 @@ class FileTimes:
             pass  # written in a way that RFC 3339 does not know
         try:
             moment = datetime.fromisoformat(text)
-            return (moment if moment.tzinfo else self._local(moment, series)).timestamp()
+            return (moment if moment.tzinfo else self._local(moment, of)).timestamp()
         except (ValueError, OverflowError):
             raise ValueError("not a time: Unix time, RFC 3339 or YYYY-MM-DD HH:MM:SS") from None
 
-    def _local(self, moment: datetime, series: object) -> datetime:
+    def _local(self, moment: datetime, of: Metric | None) -> datetime:
         """A time that clocks skip is read as if they had not been put forward yet."""
         first = moment.replace(tzinfo=self.zone)
         second = first.replace(fold=1)
         if first.utcoffset() == second.utcoffset() or self._is_skipped(first):
             return first
+        series = None if of is None else (of.service_name, of.series)
         before, fold = self._doubtful.get(series, (moment, -1))
         if fold < 0 or moment.date() != before.date():
             fold = 0

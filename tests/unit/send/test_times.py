@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from liveops.send.times import FileTimes, Unit
+from schema.metrics import Metric
 
 BERLIN = ZoneInfo("Europe/Berlin")
 #: 2023-11-14T22:13:20Z
@@ -67,9 +68,13 @@ def test_beyond_the_ends_of_the_calendar_there_is_no_time(zone: tzinfo) -> None:
         FileTimes(zone=zone).seconds(end)
 
 
+def series(name: str) -> Metric:
+    return Metric("", name, "cpu", 1.0, {}, 0.0)
+
+
 def seconds(zone: tzinfo, *stamps: str) -> list[float]:
     times = FileTimes(zone=zone)
-    return [times.seconds(stamp, "series") for stamp in stamps]
+    return [times.seconds(stamp, series("a")) for stamp in stamps]
 
 
 def test_local_times_are_those_of_the_zone() -> None:
@@ -92,5 +97,5 @@ def test_an_hour_that_comes_twice_is_told_apart_by_the_order() -> None:
 def test_series_go_through_an_hour_that_comes_twice_each_by_itself() -> None:
     times = FileTimes(zone=BERLIN)
     stamps = ["2024-10-27 02:00:00", "2024-10-27 02:00:00"]
-    found = [[times.seconds(stamp, series) for series in "ab"] for stamp in stamps]
+    found = [[times.seconds(stamp, series(name)) for name in "ab"] for stamp in stamps]
     assert found[0][0] == found[0][1] == found[1][0] - 3600 == found[1][1] - 3600
