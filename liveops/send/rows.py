@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from schema.metrics import Metric, MetricFault, MetricIn, judge
 
 #: How a value that was not measured is written.
 _GAPS = frozenset({"", "-", "nan", "null", "none", "na", "n/a"})
+_NAN = re.compile(rb'("value"\s*:\s*)NaN\b')
 _ANY_AGE_S = float("inf")
 
 _decode = msgspec.json.Decoder(MetricIn).decode
@@ -114,6 +116,10 @@ def _of_object(text: bytes, reading: Reading, defaults: bytes) -> tuple[Metric |
     try:
         verdict = read_item(text, reading.now_s, _ANY_AGE_S)
     except NotJson:
+        # Many writers put a number that is none so, which JSON does not know.
+        nulled = _NAN.sub(rb"\1null", text)
+        if nulled != text:
+            return _of_object(nulled, reading, b"")
         return MetricFault([], "not JSON", "not_json"), False
     if isinstance(verdict, MetricFault):
         if verdict.loc == ["value"] and _has_gap(text):
