@@ -27,6 +27,8 @@ from schema.metrics import Metric, MetricFault
 
 #: While pacing, rows within this much wall time travel together.
 _PACE_S = 0.5
+#: The server takes 8 MiB.
+_MAX_BODY_BYTES = 7 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,9 @@ def over_http(client: IngestClient, origin: Origin) -> Deliver:
 
     async def deliver(rows: list[Sendable]) -> list[tuple[Sendable, MetricFault]]:
         body = orjson.dumps([row.body() for row in rows])
+        if len(body) > _MAX_BODY_BYTES and len(rows) > 1:
+            half = len(rows) // 2
+            return await deliver(rows[:half]) + await deliver(rows[half:])
         rejected = await client.send_partial(body, origin.batch_key(rows[0].number, body))
         return [(rows[index], MetricFault([], text, "refused")) for index, text in rejected]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from liveops.clock import FakeClock
-from liveops.send.deliver import Origin, Sendable, batches, deliver_all
+from liveops.ingest_client import IngestClient
+from liveops.send.deliver import Origin, Sendable, batches, deliver_all, over_http
 from liveops.send.report import Outcome
 from liveops.send.retime import EDGE_S, Move, Retimer
 from liveops.send.rows import Row
@@ -147,3 +149,27 @@ def test_keys_tell_files_options_places_and_contents_apart() -> None:
     assert len(keys) == 5
     assert first.batch_key(1, b"x") == Origin("digest", ("a", 1.0)).batch_key(1, b"x")
     assert len({o.metric_id(n) for o in [first, *others] for n in (1, 2)}) == 6
+
+
+class Recorder(IngestClient):
+    """Takes bodies instead of sending them and refuses the first metric of each."""
+
+    def __init__(self) -> None:
+        super().__init__("", "", token="t")
+        self.bodies: list[bytes] = []
+
+    async def send_partial(self, body: bytes, key: str) -> list[tuple[int, str]]:
+        self.bodies.append(body)
+        return [(0, "no")]
+
+
+async def test_rows_with_the_longest_tags_go_in_bodies_that_the_server_takes() -> None:
+    tags = {f"{number:0256}": "\u00fc" * 256 for number in range(16)}
+    rows = [
+        Sendable(number, number, Metric("", "s", "m", 1.0, tags, 1.0)) for number in range(1000)
+    ]
+    client = Recorder()
+    rejected = await over_http(client, Origin("digest", ()))(rows)
+    assert max(map(len, client.bodies)) <= 8 * 1024 * 1024
+    assert sum(len(orjson.loads(body)) for body in client.bodies) == 1000
+    assert [row.number for row, _ in rejected] == [0, 500]
