@@ -11,20 +11,42 @@ DEV_STAMP := $(VENV)/.dev.stamp
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
+# A virtual environment does not survive being moved: then it is made anew.
+PLACE := $(VENV)/.place
+ifneq ($(wildcard $(PLACE)),)
+ifneq ($(shell cat $(PLACE)),$(realpath $(VENV)))
+$(VENV)/bin/python $(RUN_STAMP) $(DEV_STAMP): moved
+endif
+endif
+.PHONY: moved
+moved:
+	@echo "the checkout was moved: $(VENV) is made anew"
+	rm -rf $(VENV)
+
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "LiveOps needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
+	@cd $(VENV) && pwd -P > .place
 
-$(RUN_STAMP): requirements.lock | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+# The command `liveops` runs this checkout, from wherever it is called.
+define INSTALL_COMMAND
+@echo ../../../.. > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/liveops.pth"
+@printf '%s\n' '#!/bin/sh' 'exec "$$(dirname -- "$$(readlink -f -- "$$0")")/python" -P -m liveops "$$@"' > $(BIN)/liveops
+@chmod +x $(BIN)/liveops
+endef
+
+$(RUN_STAMP): requirements.lock Makefile | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(INSTALL_COMMAND)
 	@touch $@
 
-$(DEV_STAMP): requirements-dev.lock | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+$(DEV_STAMP): requirements-dev.lock Makefile | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(INSTALL_COMMAND)
 	@touch $@ $(RUN_STAMP)
 
 run: $(RUN_STAMP) ## start everything with the demo; Ctrl-C stops it
-	$(BIN)/python -m liveops up --demo
+	$(BIN)/liveops up --demo
 
 dev: $(DEV_STAMP) ## install everything for development
 
@@ -46,11 +68,11 @@ chaos-broken: $(DEV_STAMP) ## show that the chaos run notices four broken builds
 	$(BIN)/python -m tests.chaos.broken
 
 bench: $(RUN_STAMP) ## the project's own benchmarks
-	$(BIN)/python -m liveops bench pipeline
+	$(BIN)/liveops bench pipeline
 
 docs: ## where the documentation is
 	@ls docs/*.md docs/adr/*.md
 
 clean: ## remove what was built; data directories stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

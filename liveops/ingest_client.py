@@ -11,7 +11,6 @@ import json
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from random import SystemRandom
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,6 +18,7 @@ import aiohttp
 import orjson
 
 from liveops.errors import InvalidInput, SettingsError, Unavailable
+from liveops.runtime.retry import retrying
 
 MAX_BATCH = 1000
 _RETRY_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
@@ -57,7 +57,6 @@ class IngestClient:
         self._user = None if token else {"username": username, "password": password}
         self._patience_s = patience_s
         self._session: aiohttp.ClientSession | None = None
-        self._random = SystemRandom()
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30))
@@ -78,15 +77,27 @@ class IngestClient:
         Raises InvalidInput when refused, Unavailable when patience is at its end.
         """
         headers = {"Idempotency-Key": str(uuid.uuid4())}
-        answer = await self._call(
-            "POST", f"{self._metrics_url}/api/metrics", list(metrics), headers
-        )
+        url = f"{self._metrics_url}/api/metrics"
+        answer = await self._call("POST", url, orjson.dumps(list(metrics)), headers)
         return int(answer["accepted"])
+
+    async def send_partial(self, body: bytes, key: str) -> list[tuple[int, str]]:
+        """Send a JSON array of up to 1,000 metrics under an idempotency key.
+
+        Returns the index and the fault of what was refused of it; raises InvalidInput when all
+        was, Unavailable when patience is at its end: then the same call may be repeated.
+        """
+        url = f"{self._metrics_url}/api/metrics?partial=true"
+        answer = await self._call("POST", url, body, {"Idempotency-Key": key})
+        return [
+            (int(item["index"]), "; ".join(fault["msg"] for fault in item["errors"]))
+            for item in answer.get("rejected", ())
+        ]
 
     async def declare_topology(self, edges: Sequence[tuple[str, str]]) -> None:
         """Replace the declared call graph by these (caller, callee) edges."""
         body = {"edges": [{"from": caller, "to": callee} for caller, callee in edges]}
-        await self._call("PUT", f"{self._metrics_url}/api/topology", body, {})
+        await self._call("PUT", f"{self._metrics_url}/api/topology", orjson.dumps(body), {})
 
     async def services(self) -> list[dict[str, Any]]:
         """All that `GET /api/services` lists."""
@@ -101,44 +112,47 @@ class IngestClient:
             cursor = f"&cursor={answer['next_cursor']}"
 
     async def _call(
-        self, method: str, url: str, body: object, headers: dict[str, str]
+        self, method: str, url: str, data: bytes | None, headers: dict[str, str]
     ) -> dict[str, Any]:
-        loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + self._patience_s
-        delay_s = _FIRST_DELAY_S
-        while True:
-            status, answer, wait_s = await self._try(method, url, body, headers)
-            if 200 <= status < 300:
-                return answer
-            if status == 401 and self._user is not None:
-                self._token = None
-            elif status not in _RETRY_STATUSES and status != 0:
-                raise InvalidInput(f"{method} {url}: {status} {answer.get('detail', answer)}")
-            if loop.time() > deadline_s:
-                raise Unavailable("LiveOps", f"{method} {url}: still {status or 'unreachable'}")
-            await asyncio.sleep(max(wait_s, delay_s * self._random.uniform(0.5, 1.0)))
-            delay_s = min(_LONGEST_DELAY_S, delay_s * 2)
+        """Tries with the same headers until it succeeds or patience is at its end."""
+        policy = retrying(
+            first_s=_FIRST_DELAY_S, longest_s=_LONGEST_DELAY_S, within_s=self._patience_s
+        )
+        return await policy(self._once, method, url, data, headers)
+
+    async def _once(
+        self, method: str, url: str, data: bytes | None, headers: dict[str, str]
+    ) -> dict[str, Any]:
+        status, answer, wait_s = await self._try(method, url, data, headers)
+        if 200 <= status < 300:
+            return answer
+        detail = answer.get("detail", answer)
+        if status == 401 and self._user is not None:
+            self._token = None
+        elif status not in _RETRY_STATUSES and status != 0:
+            raise InvalidInput(f"{method} {url}: {status} {detail}")
+        await asyncio.sleep(min(wait_s, self._patience_s))
+        raise Unavailable("LiveOps", f"{method} {url}: {status or 'no connection'}: {detail}")
 
     async def _try(
-        self, method: str, url: str, body: object, headers: dict[str, str]
+        self, method: str, url: str, data: bytes | None, headers: dict[str, str]
     ) -> tuple[int, dict[str, Any], float]:
         """Status (0: no connection), JSON answer and the wait the server asks for."""
         if self._token is None:
             status, answer, wait_s = await self._request(
-                "POST", f"{self._auth_url}/api/auth/login", self._user, {}
+                "POST", f"{self._auth_url}/api/auth/login", orjson.dumps(self._user), {}
             )
             if status != 200:
                 return (403 if status == 401 else status), answer, wait_s
             self._token = str(answer["access_token"])
         signed = headers | {"Authorization": f"Bearer {self._token}"}
-        return await self._request(method, url, body, signed)
+        return await self._request(method, url, data, signed)
 
     async def _request(
-        self, method: str, url: str, body: object, headers: dict[str, str]
+        self, method: str, url: str, data: bytes | None, headers: dict[str, str]
     ) -> tuple[int, dict[str, Any], float]:
         if self._session is None:
             raise RuntimeError("IngestClient is used outside `async with`")
-        data = None if body is None else orjson.dumps(body)
         sent = headers | {"Content-Type": "application/json"}
         try:
             async with self._session.request(method, url, data=data, headers=sent) as response:

@@ -19,31 +19,35 @@ PER_RECORD = 500
 _PAUSE_BYTES, _RECORD_BYTES = 32_768, 256
 #: Records of one call that wait for their acknowledgement at once.
 _UNDER_WAY = 500
-#: And bytes: a broker takes 1 MB.
+#: Brokers and readers take records up to 1 MB; with long tags fewer metrics fit.
 MAX_RECORD_BYTES = 512 * 1024
 
 
 def records(metrics: list[Metric]) -> Iterator[tuple[str, bytes]]:
-    """(service, value): one record a service and up to 500 metrics, in the order given."""
+    """(service, value): one record a service and up to 500 metrics, in the order given.
+
+    No record is over `MAX_RECORD_BYTES`.
+    """
     by_service: dict[str, list[Metric]] = defaultdict(list)
     for metric in metrics:
         by_service[metric.service_name].append(metric)
-    for service, ours in by_service.items():
-        for at in range(0, len(ours), PER_RECORD):
-            items = [_item(metric) for metric in ours[at : at + PER_RECORD]]
-            for value in _records(service, items):
-                yield service, value
+    for service, items in by_service.items():
+        for at in range(0, len(items), PER_RECORD):
+            chunk = [_item(metric) for metric in items[at : at + PER_RECORD]]
+            yield from ((service, value) for value in _values(service, chunk))
 
 
-def _records(service: str, items: list[dict[str, object]]) -> list[bytes]:
-    """One record of these items, or as many as their size asks for."""
+def _values(service: str, items: list[dict[str, object]]) -> Iterator[bytes]:
     if len(items) == 1:
-        return [orjson.dumps({"service_name": service, **items[0]})]
+        yield orjson.dumps({"service_name": service, **items[0]})
+        return
     value = orjson.dumps({"service_name": service, "metrics": items})
     if len(value) <= MAX_RECORD_BYTES:
-        return [value]
+        yield value
+        return
     half = len(items) // 2
-    return _records(service, items[:half]) + _records(service, items[half:])
+    yield from _values(service, items[:half])
+    yield from _values(service, items[half:])
 
 
 async def publish(producer: Producer, metrics: list[Metric]) -> None:

@@ -1,146 +1,52 @@
-"""Metrics from text: JSON array, NDJSON, CSV of many series, CSV of one series.
-
-All readers stream but the JSON array, which must be parsed whole.
-"""
+"""Metrics of a file in whatever form it has: the one way in for everything that reads files."""
 
 from __future__ import annotations
 
-import csv
-import itertools
-import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, TextIO
+from collections.abc import Iterator
+from dataclasses import replace
 
-import orjson
+from liveops.send.json_text import by_brackets, by_line, is_by_line
+from liveops.send.rows import Reading, Row, of_json
+from liveops.send.table import read_table
+from liveops.send.text import TextFile
+from liveops.send.times import FileTimes
+from schema.metrics import Metric, MetricFault
 
-from liveops.errors import InvalidInput
+Verdict = Metric | MetricFault
 
-LONG_HEADER = ["timestamp", "service_name", "metric_type", "value"]
-SHORT_HEADER = ["timestamp", "value"]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One metric of a file; `at_s` in epoch seconds."""
-
-    at_s: float
-    service_name: str
-    metric_type: str
-    value: float
-    tags: dict[str, str]
-
-    def body(self) -> dict[str, Any]:
-        """The metric object of `POST /api/metrics`."""
-        body: dict[str, Any] = {
-            "service_name": self.service_name,
-            "metric_type": self.metric_type,
-            "value": self.value,
-            "timestamp": round(self.at_s, 6),
-        }
-        return body | ({"tags": self.tags} if self.tags else {})
+#: So much of a text shows its form.
+_HEAD_CHARS = 1 << 18
 
 
-@dataclass(frozen=True, slots=True)
-class Naming:
-    """Names for series that carry none, and the time for metrics without one."""
+def read_rows(file: TextFile, reading: Reading) -> Iterator[Row]:
+    """Every item of a file in its order, good or bad; nothing is left out silently.
 
-    service: str | None
-    metric: str | None
-    now_s: float
-
-
-def read_rows(source: TextIO, naming: Naming) -> Iterator[Row]:
-    """Rows of a file in any known format; raises InvalidInput with the line at fault."""
-    lines = iter(source)
-    first = next((line for line in lines if line.strip()), "")
-    rest = itertools.chain([first], lines)
-    start = first.lstrip("\ufeff \t")[:1]
-    if start == "[":
-        return _array("".join(rest), naming)
-    if start == "{":
-        return _ndjson(rest, naming)
-    return _csv(rest, naming)
+    Raises InvalidInput when the form of the file as a whole is unknown.
+    """
+    # Each reading of the file meets the doubtful hours of its time zone anew.
+    reading = replace(reading, times=FileTimes(reading.times.unit, reading.times.zone))
+    verdicts = _of_json(file, reading) if _is_json(file) else _of_table(file, reading)
+    for number, (line, verdict, timed) in enumerate(verdicts, start=1):
+        yield Row(number, line, verdict, timed)
 
 
-def parse_stamp_s(text: str) -> float:
-    """Unix seconds or a date-time; without an offset it is UTC. Raises ValueError."""
-    try:
-        stamp = float(text)
-    except ValueError:
-        moment = datetime.fromisoformat(text.strip())
-        stamp = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    if not math.isfinite(stamp):
-        raise ValueError("time is not finite")
-    return stamp
+def _head(file: TextFile) -> str:
+    with file.open() as source:
+        return source.read(_HEAD_CHARS).lstrip("\ufeff \t\n")
 
 
-def _array(text: str, naming: Naming) -> Iterator[Row]:
-    try:
-        items = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise InvalidInput(f"not JSON: {error}") from None
-    for number, item in enumerate(items, start=1):
-        yield from _objects(item, naming, f"item {number}")
+def _is_json(file: TextFile) -> bool:
+    return _head(file)[:1] in ("{", "[")
 
 
-def _ndjson(lines: Iterable[str], naming: Naming) -> Iterator[Row]:
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            try:
-                item = orjson.loads(line)
-            except orjson.JSONDecodeError as error:
-                raise InvalidInput(f"line {number}: not JSON: {error}") from None
-            yield from _objects(item, naming, f"line {number}")
+def _of_json(file: TextFile, reading: Reading) -> Iterator[tuple[int, Verdict, bool]]:
+    cut = by_line if is_by_line(_head(file)) else by_brackets
+    with file.open() as source:
+        for line, text in cut(source):
+            yield from of_json(text.encode(errors="surrogateescape"), line, reading)
 
 
-def _objects(item: object, naming: Naming, where: str) -> Iterator[Row]:
-    """One metric object, or several in `{"metrics": [...]}`."""
-    if isinstance(item, dict) and isinstance(item.get("metrics"), list):
-        outer = {key: value for key, value in item.items() if key != "metrics"}
-        for inner in item["metrics"]:
-            yield from _objects(outer | inner, naming, where)
-        return
-    if not isinstance(item, dict):
-        raise InvalidInput(f"{where}: no metric: not an object")
-    try:
-        stamp = str(item.get("timestamp", naming.now_s))
-        tags = item.get("tags") or {}
-        yield _row(stamp, item["service_name"], item["metric_type"], item["value"], tags)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InvalidInput(f"{where}: no metric: {error}") from None
-
-
-def _csv(lines: Iterable[str], naming: Naming) -> Iterator[Row]:
-    reader = csv.reader(lines)
-    header = [name.strip().lstrip("\ufeff") for name in next(reader, [])]
-    if set(LONG_HEADER) <= set(header):
-        place = [header.index(name) for name in LONG_HEADER]
-    elif header == SHORT_HEADER:
-        if naming.service is None or naming.metric is None:
-            raise InvalidInput("a file of timestamp,value needs --service and --metric")
-        place = []
-    else:
-        raise InvalidInput(f"unknown format: neither JSON nor CSV with {','.join(LONG_HEADER)}")
-    for cells in reader:
-        if not cells:
-            continue
-        try:
-            if place:
-                stamp, service, metric, value = (cells[index] for index in place)
-            else:
-                stamp, value = cells
-                service, metric = naming.service or "", naming.metric or ""
-            yield _row(stamp, service, metric, value, {})
-        except (ValueError, IndexError) as error:
-            raise InvalidInput(f"line {reader.line_num}: {error}") from None
-
-
-def _row(stamp: str, service: str, metric: str, value: object, tags: dict[str, str]) -> Row:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise ValueError("value is no number")
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError("value is not finite")
-    return Row(parse_stamp_s(stamp), service, metric, number, tags)
+def _of_table(file: TextFile, reading: Reading) -> Iterator[tuple[int, Verdict, bool]]:
+    with file.open() as source:
+        for line, verdict in read_table(source, reading):
+            yield line, verdict, True

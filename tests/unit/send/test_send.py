@@ -1,108 +1,175 @@
-"""Every file form becomes the same rows; times move as asked."""
+"""Times move as asked; batches keep every row; what is sent twice carries the same keys."""
 
 from __future__ import annotations
 
-import io
-import json
-
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from liveops.clock import FakeClock
-from liveops.errors import InvalidInput
-from liveops.send.deliver import deliver_all
-from liveops.send.formats import Naming, Row, read_rows
-from liveops.send.retime import MAX_AGE_S, Retimer, batches
+from liveops.ingest_client import IngestClient
+from liveops.send.deliver import Origin, Sendable, batches, deliver_all, over_http
+from liveops.send.report import Outcome
+from liveops.send.retime import EDGE_S, Move, Retimer
+from liveops.send.rows import Row
+from schema.metrics import Metric, MetricFault
 
 NOW_S = 1_700_000_000.0
-NAMING = Naming("cart", "cpu", NOW_S)
-ROWS = [Row(100.0, "cart", "cpu", 1.5, {}), Row(160.0, "cart", "cpu", 2.0, {})]
-OBJECTS = [
-    {"service_name": "cart", "metric_type": "cpu", "value": r.value, "timestamp": r.at_s}
-    for r in ROWS
-]
+WEEK_S = 7 * 86_400.0
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        pytest.param(json.dumps(OBJECTS), id="JSON array"),
-        pytest.param("\n \n" + json.dumps(OBJECTS, indent=2), id="JSON array over lines"),
-        pytest.param("\n".join(map(json.dumps, OBJECTS)), id="NDJSON"),
-        pytest.param(json.dumps({"metrics": OBJECTS}), id="metrics object"),
-        pytest.param(
-            "timestamp,service_name,metric_type,value\n100,cart,cpu,1.5\n160,cart,cpu,2\n",
-            id="long CSV",
-        ),
-        pytest.param(
-            "value,metric_type,service_name,timestamp\n1.5,cpu,cart,100\n2,cpu,cart,160\n",
-            id="long CSV in another order",
-        ),
-        pytest.param("timestamp,value\n1970-01-01 00:01:40,1.5\n160,2\n", id="short CSV"),
-        pytest.param("timestamp,value\r\n1970-01-01T00:01:40Z,1.5\r\n160,2\r\n", id="CRLF"),
-    ],
-)
-def test_all_forms_give_the_same_rows(text: str) -> None:
-    assert list(read_rows(io.StringIO(text), NAMING)) == ROWS
+def row(number: int, at_s: float) -> Row:
+    return Row(number, number, Metric("", "cart", "cpu", 1.0, {}, at_s))
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        pytest.param("a,b\n1,2\n", "unknown format", id="foreign header"),
-        pytest.param("timestamp,value\n100,x\n", "line 2", id="value no number"),
-        pytest.param("timestamp,value\n100,nan\n", "finite", id="NaN"),
-        pytest.param("timestamp,value\nyesterday,1\n", "line 2", id="bad time"),
-        pytest.param('{"service_name":"a"}\n', "line 1", id="field missing"),
-        pytest.param('[{"value":', "not JSON", id="broken array"),
-        pytest.param("[1]", "item 1", id="no object"),
-    ],
-)
-def test_faults_name_their_place(text: str, message: str) -> None:
-    with pytest.raises(InvalidInput, match=message):
-        list(read_rows(io.StringIO(text), NAMING))
+def times(retimer: Retimer, rows: list[Row]) -> list[float | str]:
+    return [
+        r.verdict.reason if isinstance(r.verdict, MetricFault) else r.verdict.timestamp_s
+        for r in retimer.rows(rows)
+    ]
 
 
-def test_a_short_file_needs_names() -> None:
-    with pytest.raises(InvalidInput, match="--service"):
-        list(read_rows(io.StringIO("timestamp,value\n1,2\n"), Naming(None, None, NOW_S)))
+def retimer(compress: float = 1.0, *, rebase: bool = True, anchor_s: float = NOW_S) -> Retimer:
+    return Retimer(Move(160.0, anchor_s, compress), FakeClock(NOW_S), WEEK_S, rebase)
 
 
 def test_rebasing_puts_the_last_row_at_now_and_keeps_distances() -> None:
-    moved = list(Retimer(160.0, NOW_S, NOW_S).rows(ROWS))
-    assert [row.at_s for row in moved] == [NOW_S - 60, NOW_S]
+    assert times(retimer(), [row(1, 100.0), row(2, 160.0)]) == [NOW_S - 60, NOW_S]
 
 
 def test_compressing_divides_distances() -> None:
-    moved = list(Retimer(160.0, NOW_S, NOW_S, compress=30).rows(ROWS))
-    assert [row.at_s for row in moved] == [NOW_S - 2, NOW_S]
+    assert times(retimer(30), [row(1, 100.0), row(2, 160.0)]) == [NOW_S - 2, NOW_S]
 
 
-def test_rows_older_than_a_week_are_left_out_and_counted() -> None:
-    old = Row(160.0 - MAX_AGE_S - 1, "cart", "cpu", 1.0, {})
-    retimer = Retimer(160.0, NOW_S, NOW_S)
-    assert len(list(retimer.rows([old, *ROWS]))) == 2
-    assert retimer.too_old == 1
+@pytest.mark.parametrize("age_s", [WEEK_S, WEEK_S + 1, WEEK_S - EDGE_S + 1])
+def test_rebased_rows_at_the_edge_of_a_week_are_left_out_and_counted(age_s: float) -> None:
+    moving = retimer()
+    assert times(moving, [row(1, 160.0 - age_s), row(2, 160.0)]) == [NOW_S]
+    assert moving.too_old == 1
 
 
-@given(st.lists(st.floats(0, 1e6), max_size=60), st.integers(1, 10), st.floats(1, 1e4))
-def test_batches_keep_every_row_in_order(times: list[float], size: int, span_s: float) -> None:
-    rows = [Row(t, "s", "m", float(i), {}) for i, t in enumerate(sorted(times))]
+def test_a_row_that_ages_while_sending_is_left_out() -> None:
+    moving = retimer()
+    clock = moving.clock
+    assert isinstance(clock, FakeClock)
+    rows = moving.rows([row(1, 160.0 - WEEK_S + EDGE_S), row(2, 161.0 - WEEK_S + EDGE_S)])
+    assert next(rows).number == 1
+    clock.advance(2)
+    assert list(rows) == []
+    assert moving.too_old == 1
+
+
+def test_times_out_of_bounds_of_a_file_that_is_not_moved_are_faults() -> None:
+    still = retimer(rebase=False, anchor_s=160.0)
+    rows = [row(1, NOW_S - WEEK_S - 1), row(2, NOW_S), row(3, NOW_S + 601)]
+    assert times(still, rows) == ["too_old", NOW_S, "future"]
+    assert still.too_old == 0
+
+
+def test_what_is_bad_stays_bad() -> None:
+    bad = Row(1, 7, MetricFault(["value"], "not a number"))
+    assert list(retimer().rows([bad])) == [bad]
+
+
+def sendable(number: int, at_s: float) -> Sendable:
+    return Sendable(number, number, Metric("", "s", "m", 1.0, {}, at_s))
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 5), st.floats(0, 1e6)), max_size=60),
+    st.integers(1, 10),
+    st.floats(1, 1e4),
+)
+def test_batches_keep_every_row_in_order(
+    steps: list[tuple[int, float]], size: int, span_s: float
+) -> None:
+    number, rows = 0, []
+    for step, at_s in sorted(steps, key=lambda pair: pair[1]):
+        number += step
+        rows.append(sendable(number, at_s))
     got = list(batches(rows, size, span_s))
-    assert [row for batch in got for row in batch] == rows
-    assert all(0 < len(batch) <= size for batch in got)
-    assert all(batch[-1].at_s - batch[0].at_s < span_s for batch in got)
+    assert [each for batch in got for each in batch] == rows
+    assert all(batch[-1].number - batch[0].number < size for batch in got)
+    last_and_first = [(b[0].metric.timestamp_s, b[-1].metric.timestamp_s) for b in got]
+    assert all(last_s - first_s < span_s for first_s, last_s in last_and_first)
+
+
+@given(st.integers(1, 400))
+def test_resuming_at_a_batch_gives_the_same_batches(count: int) -> None:
+    rows = [sendable(number, float(number)) for number in range(1, count, 3)]
+    whole = list(batches(rows, 10, 7.0))
+    for at, batch in enumerate(whole[:-1]):
+        done = batch[-1].number
+        assert list(batches([r for r in rows if r.number > done], 10, 7.0)) == whole[at + 1 :]
+
+
+class Broken(Exception):
+    pass
+
+
+async def deliver(
+    rows: list[Row], outcome: Outcome, *, broken_at: int | None = None
+) -> list[list[int]]:
+    delivered: list[list[int]] = []
+
+    async def take(batch: list[Sendable]) -> list[tuple[Sendable, MetricFault]]:
+        if len(delivered) == broken_at:
+            raise Broken
+        delivered.append([each.number for each in batch])
+        return [(each, MetricFault([], "no", "refused")) for each in batch if each.number == 5]
+
+    await deliver_all(rows, take, FakeClock(), None, outcome, lambda _: None)
+    return delivered
 
 
 async def test_everything_is_delivered_and_counted() -> None:
-    rows = [Row(float(i), "s", "m", 1.0, {}) for i in range(2500)]
-    delivered: list[list[Row]] = []
-    steps: list[int] = []
+    outcome = Outcome()
+    rows = [row(number, float(number)) for number in range(1, 2501)]
+    rows[9] = Row(10, 11, MetricFault(["value"], "no"))
+    delivered = await deliver(rows, outcome)
+    assert [len(batch) for batch in delivered] == [999, 1000, 500]
+    assert (outcome.sent, outcome.done) == (2498, 2500)
+    assert outcome.refused.counts == {"invalid": 1, "refused": 1}
+    assert outcome.refused.named == ["line 11: value: no", "line 5: no"]
 
-    async def deliver(batch: list[Row]) -> None:
-        delivered.append(batch)
 
-    assert await deliver_all(rows, deliver, FakeClock(), None, steps.append) == 2500
-    assert steps == [1000, 1000, 500]
-    assert [row for batch in delivered for row in batch] == rows
+async def test_what_was_acknowledged_before_a_break_is_known() -> None:
+    outcome = Outcome()
+    with pytest.raises(Broken):
+        await deliver([row(n, float(n)) for n in range(1, 2501)], outcome, broken_at=1)
+    assert (outcome.sent, outcome.done) == (999, 1000)
+
+
+def test_keys_tell_files_options_places_and_contents_apart() -> None:
+    first = Origin("digest", ("a", 1.0))
+    others = [Origin("other", ("a", 1.0)), Origin("digest", ("b", 1.0))]
+    keys = {origin.batch_key(1, b"x") for origin in [first, *others]}
+    keys |= {first.batch_key(2, b"x"), first.batch_key(1, b"y")}
+    assert len(keys) == 5
+    assert first.batch_key(1, b"x") == Origin("digest", ("a", 1.0)).batch_key(1, b"x")
+    assert len({o.metric_id(n) for o in [first, *others] for n in (1, 2)}) == 6
+
+
+class Recorder(IngestClient):
+    """Takes bodies instead of sending them and refuses the first metric of each."""
+
+    def __init__(self) -> None:
+        super().__init__("", "", token="t")
+        self.bodies: list[bytes] = []
+
+    async def send_partial(self, body: bytes, key: str) -> list[tuple[int, str]]:
+        self.bodies.append(body)
+        return [(0, "no")]
+
+
+async def test_rows_with_the_longest_tags_go_in_bodies_that_the_server_takes() -> None:
+    tags = {f"{number:0256}": "\u00fc" * 256 for number in range(16)}
+    rows = [
+        Sendable(number, number, Metric("", "s", "m", 1.0, tags, 1.0)) for number in range(1000)
+    ]
+    client = Recorder()
+    rejected = await over_http(client, Origin("digest", ()))(rows)
+    assert max(map(len, client.bodies)) <= 8 * 1024 * 1024
+    assert sum(len(orjson.loads(body)) for body in client.bodies) == 1000
+    assert [row.number for row, _ in rejected] == [0, 500]
