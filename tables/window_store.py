@@ -14,14 +14,19 @@ from collections.abc import MutableMapping
 from liveops.windows.block import Block
 from liveops.windows.buckets import Ints
 from liveops.windows.state import (
-    MINUTE_S,
     PartitionState,
-    Range,
     ServiceWindows,
 )
 from schema.series import OVERFLOW_SERVICE
 from tables.checkpointed import SEPARATOR
 from tables.pending import Pending
+from tables.window_parts import (
+    SERIES_PER_VALUE,
+    evict,
+    forget_replay_floors,
+    offsets_of,
+    ranges_of,
+)
 from tables.window_restore import restore
 from tables.windows import (
     FORM,
@@ -40,8 +45,6 @@ from tables.windows import (
 )
 
 Table = MutableMapping[bytes, bytes]
-#: Series in one value of a minute, halved where that is too much.
-_SERIES_PER_VALUE = 64
 #: Forwards are noted for so long ahead that few of them have to be.
 _FORWARDS_AHEAD_S = 600.0
 
@@ -74,8 +77,8 @@ class WindowStore:
             self._trash.update(minute_key(service.name, start, series) for series in ranges)
         service.dropped.clear()
         service.unstored = False
-        _forget_replay_floors(service)
-        _evict(service)
+        forget_replay_floors(service)
+        evict(service)
 
     def forget(self, partition: PartitionState) -> None:
         """Delete the values of services that were forgotten; a header of theirs comes anew."""
@@ -145,11 +148,11 @@ class WindowStore:
         self, service: ServiceWindows, start: int, block: Block, unstored: Ints
     ) -> None:
         parts = service.parts.setdefault(start, set())
-        narrow = [r for r in parts if r[1] - r[0] < _SERIES_PER_VALUE]
-        ranges = _ranges(narrow, unstored)
+        narrow = [r for r in parts if r[1] - r[0] < SERIES_PER_VALUE]
+        ranges = ranges_of(narrow, unstored)
         while ranges:
             series = ranges.pop()
-            offsets = _offsets(service, start, series)
+            offsets = offsets_of(service, start, series)
             value = encode_minute(block, series, offsets)
             low, high = series
             if len(value) > MAX_VALUE_BYTES and high - low > 1:
@@ -213,52 +216,3 @@ class WindowStore:
             for key in needless:
                 del self._table[key]
         return found.pending
-
-
-def _ranges(narrow: list[Range], numbers: Ints) -> set[Range]:
-    """The narrowest stored range of each series, else the usual one."""
-    size = _SERIES_PER_VALUE
-    if not narrow:
-        return {(low, low + size) for low in {*(numbers // size * size).tolist()}}
-    found: set[Range] = set()
-    for number in numbers.tolist():
-        low = number // size * size
-        holding = [r for r in narrow if r[0] <= number < r[1]]
-        found.add(min(holding, key=lambda r: r[1] - r[0], default=(low, low + size)))
-    return found
-
-
-def _offsets(service: ServiceWindows, start: int, series: Range) -> dict[int, int]:
-    """Up to where records are in a part: it may hold more than the service has replayed."""
-    offsets = dict(service.offsets)
-    for stored, floor in service.replay_floors.get(start, {}).items():
-        if stored[0] <= series[0] < stored[1]:
-            for origin, offset in floor.items():
-                offsets[origin] = max(offset, offsets.get(origin, -1))
-    return offsets
-
-
-def _forget_replay_floors(service: ServiceWindows) -> None:
-    """Drop floors that the service has replayed past."""
-    for start in list(service.replay_floors):
-        ranges = service.replay_floors[start]
-        for series in [
-            series
-            for series, floor in ranges.items()
-            if all(offset <= service.offsets.get(o, -1) for o, offset in floor.items())
-        ]:
-            del ranges[series]
-        if not ranges:
-            del service.replay_floors[start]
-
-
-def _evict(service: ServiceWindows) -> None:
-    """Closed minutes that are stored leave the memory."""
-    for start in list(service.minutes):
-        closed = start + MINUTE_S <= service.watermark_s
-        if (
-            closed
-            and start not in service.corrections
-            and not len(service.minutes[start].unstored())
-        ):
-            del service.minutes[start]

@@ -13,6 +13,8 @@ import math
 from dataclasses import dataclass
 from statistics import median
 
+from scipy.special import ndtri
+
 from liveops.detection.state import Baseline, BaselineWindow, Verdict
 from schema.metrics import Aggregate
 
@@ -21,8 +23,9 @@ LEARNING_WINDOWS = 10
 _KEEP = 120
 _LEVEL_WINDOWS = 30
 _FIRST_RESIDUAL = 3
-_NORMAL_MEDIAN = 1.4826
-_NORMAL_Q90 = 1.6449
+#: Of normal noise: one over the median of its absolute value, and what one in ten exceeds.
+_NORMAL_MEDIAN = 1.0 / float(ndtri(0.75))
+_NORMAL_Q90 = float(ndtri(0.95))
 #: A value further away than this many scales is learned as if it were this far.
 _WINSOR_LIMIT = 3.0
 #: Least scale, relative to the level and to the mean magnitude.

@@ -26,13 +26,12 @@ from liveops.windows.emission import emit_when_due
 from liveops.windows.late_rows import follow
 from liveops.windows.replay import without_repeated_ids
 from liveops.windows.row_buffer import flush
+from liveops.windows.rows import Mark, Rows
 from liveops.windows.state import (
     NEVER_S,
     SILENT_READER_S,
-    Mark,
     Outputs,
     PartitionState,
-    Rows,
     ServiceWindows,
     WindowLimits,
 )

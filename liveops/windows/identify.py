@@ -8,15 +8,8 @@ from liveops.intake.chunk import DecodedChunk
 from liveops.intake.series_table import GrowingInts, SeriesTable
 from liveops.windows.admission import admit_service
 from liveops.windows.buckets import Ints
-from liveops.windows.state import (
-    SERIES_BITS,
-    WAITING,
-    Outputs,
-    PartitionState,
-    Rows,
-    ServiceWindows,
-    WindowLimits,
-)
+from liveops.windows.rows import SERIES_BITS, WAITING, Rows
+from liveops.windows.state import Outputs, PartitionState, ServiceWindows, WindowLimits
 from schema.series import SeriesId
 
 #: In the place of a packed number: the service is not known to the windows.

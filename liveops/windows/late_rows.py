@@ -7,13 +7,12 @@ import numpy as np
 from liveops.windows.buckets import distinct
 from liveops.windows.closing import move_watermark
 from liveops.windows.row_buffer import add_rows
+from liveops.windows.rows import SERIES_MASK, Rows
 from liveops.windows.state import (
     LARGEST_S,
     MINUTE_S,
-    SERIES_MASK,
     Outputs,
     PartitionState,
-    Rows,
     ServiceWindows,
     WindowLimits,
 )

@@ -15,7 +15,8 @@ from liveops.windows.fold import apply_mark, fold, tick
 from liveops.windows.identify import TableIndex
 from liveops.windows.replay import fresh
 from liveops.windows.row_buffer import flush
-from liveops.windows.state import Mark, Outputs, PartitionState, ServiceWindows, WindowLimits
+from liveops.windows.rows import Mark
+from liveops.windows.state import Outputs, PartitionState, ServiceWindows, WindowLimits
 
 
 class ForeignRecords(NamedTuple):

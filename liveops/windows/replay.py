@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from liveops.windows.buckets import Ints, argsort_small, group_starts
-from liveops.windows.state import SERIES_BITS, PartitionState, Rows
+from liveops.windows.rows import SERIES_BITS, Rows
+from liveops.windows.state import PartitionState
 
 
 def fresh(partition: PartitionState, rows: Rows, record: Ints) -> npt.NDArray[Any] | None:

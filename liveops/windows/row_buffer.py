@@ -9,14 +9,8 @@ import numpy as np
 from liveops.windows.admission import note_seen
 from liveops.windows.buckets import Floats, Ints, group_starts
 from liveops.windows.panes import minute_block
-from liveops.windows.state import (
-    MINUTE_S,
-    SERIES_BITS,
-    SERIES_MASK,
-    SIZES,
-    PartitionState,
-    ServiceWindows,
-)
+from liveops.windows.rows import SERIES_BITS, SERIES_MASK
+from liveops.windows.state import MINUTE_S, SIZES, PartitionState, ServiceWindows
 
 
 def flush(partition: PartitionState) -> None:

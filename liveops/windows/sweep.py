@@ -14,15 +14,12 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 
 from liveops.windows.admission import admit, leave, stale_before, stale_series
+from liveops.windows.rows import SERIES_BITS, SERIES_MASK, WAITING, Rows
 from liveops.windows.state import (
     LARGEST_S,
     MINUTE_S,
-    SERIES_BITS,
-    SERIES_MASK,
-    WAITING,
     Outputs,
     PartitionState,
-    Rows,
     ServiceWindows,
     WindowLimits,
 )

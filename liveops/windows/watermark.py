@@ -19,13 +19,12 @@ from typing import NamedTuple
 import numpy as np
 
 from liveops.windows.buckets import Floats, Ints, argsort_small, distinct, group_starts
+from liveops.windows.rows import SERIES_BITS, Rows
 from liveops.windows.state import (
     HEARD_S,
     MINUTE_S,
     NEVER_S,
-    SERIES_BITS,
     PartitionState,
-    Rows,
     ServiceWindows,
     WindowLimits,
 )
