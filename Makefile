@@ -26,13 +26,13 @@ moved:
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "LiveOps needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
-	@cd $(VENV) && pwd -P > .place
 
 # The command `liveops` runs this checkout, from wherever it is called.
 define INSTALL_COMMAND
 @echo ../../../.. > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/liveops.pth"
 @printf '%s\n' '#!/bin/sh' 'exec "$$(dirname -- "$$(readlink -f -- "$$0")")/python" -P -m liveops "$$@"' > $(BIN)/liveops
 @chmod +x $(BIN)/liveops
+@cd $(VENV) && pwd -P > .place
 endef
 
 $(RUN_STAMP): requirements.lock Makefile | $(VENV)/bin/python

@@ -1,1 +1,1 @@
-"""Reading metrics from files and bringing their times to the present."""
+"""Metrics from files: reading any form of them (`formats.read_rows`), moving times, delivery."""
