@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from liveops.series.registry import Registry
+
 #: A window that starts this long before its hash's newest is removed from it.
 KEEP_S = 1800
 #: A hash that is not written for so long expires in Redis, and is forgotten here.
@@ -13,10 +15,10 @@ TTL_S = 1800
 
 @dataclass(slots=True)
 class _Shown:
-    """Start of the newest window by series; when the hash was last written."""
+    """What one hash shows: start of the newest window by series; when it was last written."""
 
-    starts: dict[str, int] = field(default_factory=dict)
-    newest_s: int = 0
+    starts: Registry[str] = field(default_factory=Registry)
+    newest_s: float = 0.0
     written_s: float = 0.0
     #: Whether what an earlier worker wrote is known.
     adopted: bool = False
@@ -33,9 +35,9 @@ class ShownWindows:
         shown = self._by_key.get(key)
         if shown is None:
             shown = self._by_key[key] = _Shown()
-        if start_s < shown.starts.get(series, 0):
+        if start_s < (shown.starts.last_seen_s(series) or 0.0):
             return False
-        shown.starts[series] = start_s
+        shown.starts.touch(series, start_s)
         shown.newest_s = max(shown.newest_s, start_s)
         shown.written_s = now_s
         return True
@@ -47,16 +49,16 @@ class ShownWindows:
     def adopt(self, key: str, starts: dict[str, int]) -> None:
         """Take over what an earlier worker has written."""
         shown = self._by_key.setdefault(key, _Shown())
-        shown.starts = starts | shown.starts
+        for series, start_s in starts.items():
+            shown.starts.touch(series, start_s)
         shown.adopted = True
 
     def take_outdated(self) -> Iterator[tuple[str, list[str]]]:
         """Key and series whose windows are too old beside its newest; they are forgotten."""
         for key, shown in list(self._by_key.items()):
-            oldest_s = shown.newest_s - KEEP_S
-            gone = [series for series, start_s in shown.starts.items() if start_s < oldest_s]
+            gone = shown.starts.expired(shown.newest_s - KEEP_S)
             for series in gone:
-                del shown.starts[series]
+                shown.starts.forget(series)
             if gone:
                 yield key, gone
 
