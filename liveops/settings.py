@@ -23,6 +23,8 @@ PREFIX = "LIVEOPS_"
 FOREIGN = {"OPENAI_API_KEY": "openai_api_key", "OPENAI_BASE_URL": "openai_base_url"}
 #: Read by the settings module itself, not settings.
 CONFIG_FILE_VARIABLE = "LIVEOPS_CONFIG"
+#: Read by the commands that send, not settings.
+_OF_COMMANDS = frozenset({CONFIG_FILE_VARIABLE, "LIVEOPS_TOKEN"})
 
 
 def default_data_dir() -> Path:
@@ -141,7 +143,7 @@ def _read_file(path: Path) -> dict[str, Any]:
 def _read_environment(env: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in env.items():
-        if name.startswith(PREFIX) and name != CONFIG_FILE_VARIABLE and value != "":
+        if name.startswith(PREFIX) and name not in _OF_COMMANDS and value != "":
             values[name.removeprefix(PREFIX).lower()] = value
         elif name in FOREIGN and value != "":
             values[FOREIGN[name]] = value

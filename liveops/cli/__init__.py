@@ -12,7 +12,7 @@ def main() -> None:
     from liveops.cli.commands import app
 
     try:
-        app()
+        app(prog_name="liveops")
     except LiveOpsError as error:
         print(f"liveops: {error}", file=sys.stderr)
         sys.exit(1)

@@ -33,6 +33,8 @@ def test_an_older_window_is_not_shown_over_a_newer_one() -> None:
     shown = ShownWindows()
     assert shown.is_newest("k", "cpu", 60, 0.0)
     assert not shown.is_newest("k", "cpu", 0, 0.0)
+    assert shown.unknown(["k"]) == ["k"]
     shown.adopt("k", {"cpu": 120, "mem": 60})
     assert shown.unknown(["k"]) == []
-    assert shown.is_newest("k", "cpu", 60, 0.0)
+    assert not shown.is_newest("k", "cpu", 60, 0.0)
+    assert shown.is_newest("k", "cpu", 120, 0.0)

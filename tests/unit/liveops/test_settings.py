@@ -72,3 +72,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
     }
     assert documented.pop("data_dir")
     assert documented == expected
+
+
+def test_the_token_of_a_command_is_no_setting(tmp_path: Path) -> None:
+    load_settings(environment={"LIVEOPS_TOKEN": "x"}, config_file=tmp_path / "none.cfg")
