@@ -47,6 +47,10 @@ async def run(plan: Plan, say: Say) -> dict[str, Any]:
         say("miskeyed: every record on a wrong partition")
         load = _load(plan, misplaced=True)
         figures.miskeyed = await throughput.measure(plan, load, say)
+    if Scenario.garbage in plan.scenarios:
+        say("garbage: after each metric a record that is none")
+        load = replace(_load(plan), garbage=True)
+        figures.garbage = await throughput.measure(plan, load, say, with_raw=False)
     if Scenario.series in plan.scenarios:
         figures.series = await _series(plan, say)
     if Scenario.age in plan.scenarios:

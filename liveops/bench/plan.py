@@ -21,6 +21,7 @@ class Scenario(StrEnum):
     single = "single"
     batch = "batch"
     miskeyed = "miskeyed"
+    garbage = "garbage"
     series = "series"
     age = "age"
     archive = "archive"
@@ -41,9 +42,10 @@ class Plan:
 
     @property
     def scenarios(self) -> set[Scenario]:
-        """Those that run: `batch` is measured against `single`."""
+        """Those that run: `batch` and `garbage` are measured against `single`."""
         wanted = set(self.only or Scenario)
-        return wanted | {Scenario.single} if Scenario.batch in wanted else wanted
+        beside = wanted & {Scenario.batch, Scenario.garbage}
+        return wanted | {Scenario.single} if beside else wanted
 
     @property
     def place(self) -> Path:

@@ -23,6 +23,8 @@ _MARGIN_S = 60
 VALUES = [
     f"{value:.3f}" for value in np.random.default_rng(7).lognormal(np.log(50.0), 0.5, size=4096)
 ]
+#: A record that is no metric.
+GARBAGE = b"2026-11-25 07:00:00 ERROR the connection was reset by its peer"
 #: Service number and JSON value of one record.
 Record = tuple[int, bytes]
 
@@ -50,7 +52,8 @@ class Shape:
 class Load:
     """What fills `metrics.raw`: event times in [start_s, end_s), epoch seconds.
 
-    `per_record` metrics travel in one record; `misplaced` puts each on a wrong partition.
+    `per_record` metrics travel in one record; `misplaced` puts each on a wrong partition;
+    with `garbage` every metric is followed by a record that is none.
     """
 
     events: int
@@ -59,6 +62,7 @@ class Load:
     shape: Shape = Shape()
     per_record: int = 1
     misplaced: bool = False
+    garbage: bool = False
 
     @property
     def metrics(self) -> int:
@@ -78,7 +82,10 @@ def span(now_s: float, quarters: int = 1) -> tuple[int, int]:
 
 def make(load: Load) -> Iterator[Record]:
     """All records in the order they are sent, the closing ones last."""
-    yield from (_singles(load) if load.per_record == 1 else _batches(load))
+    for record in _singles(load) if load.per_record == 1 else _batches(load):
+        yield record
+        if load.garbage:
+            yield record[0], GARBAGE
     yield from _closers(load)
 
 

@@ -17,6 +17,7 @@ class Figures:
     single: Result | None = None
     batch: Result | None = None
     miskeyed: Result | None = None
+    garbage: Result | None = None
     #: By number of series; few are measured before and after many.
     series: dict[int, list[Result]] = field(default_factory=dict)
     age_ms: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -41,6 +42,8 @@ def ratios(figures: Figures) -> dict[str, float]:
             found["stock"] = single.events_per_s / single.stock
         if batch is not None:
             found["batch"] = batch.events_per_s / single.events_per_s
+        if figures.garbage is not None:  # records, of which half are none
+            found["half_garbage"] = 2 * figures.garbage.events_per_s / single.events_per_s
     if miskeyed is not None:
         found["miskeyed"] = miskeyed.events_per_s / mean(miskeyed.raw)
     if len(figures.series) > 1:
@@ -94,7 +97,12 @@ def _mean_of(results: list[Result], name: str) -> float | None:
 
 
 def _runs(figures: Figures) -> dict[str, Result]:
-    runs = {"single": figures.single, "batch": figures.batch, "miskeyed": figures.miskeyed}
+    runs = {
+        "single": figures.single,
+        "batch": figures.batch,
+        "miskeyed": figures.miskeyed,
+        "garbage": figures.garbage,
+    }
     return {name: run for name, run in runs.items() if run is not None}
 
 

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from liveops.bench.raw import MinuteOf, Minutes, aggregate, cut_minute, read_minute
-from liveops.bench.records import QUARTER_S, Load, Shape, make, span
+from liveops.bench.records import GARBAGE, QUARTER_S, Load, Shape, make, span
 from liveops.kafka.partitioning import partition_of
 from schema.metrics import Metric, read_metric
 from schema.times import format_time
@@ -61,6 +61,13 @@ def test_each_service_ends_with_one_closer_past_the_lateness() -> None:
         load.shape.service(number): 1 for number in range(5)
     }
     assert all(END_S + 10 < metric.timestamp_s <= NOW_S for metric in closers)
+
+
+def test_half_of_a_load_with_garbage_is_none() -> None:
+    plain = [value for _, value in make(Load(1_000, START_S, END_S))]
+    values = [value for _, value in make(Load(1_000, START_S, END_S, garbage=True))]
+    assert [value for value in values if value != GARBAGE] == plain
+    assert values.count(GARBAGE) == 1_000
 
 
 def test_misplaced_records_are_on_a_wrong_partition_of_their_own() -> None:
