@@ -142,6 +142,8 @@ class PartitionWindows:
         for name, outputs in self._fresh.items():
             self.pending.setdefault(name, Pending()).add(outputs)
         self._fresh = {}
+        for name in self.state.forgotten - self.state.services.keys():
+            self.pending.pop(name, None)
         self.store.forget(self.state)
         self.store.write_forwards(self.state)
         waiting: list[ServiceWindows] = []

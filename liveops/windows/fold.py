@@ -44,6 +44,7 @@ from liveops.windows.watermark import (
     progress,
     runs_by_service,
     service_time_s,
+    waits_for,
     watermark_at,
 )
 from schema.series import SeriesId
@@ -136,8 +137,9 @@ def _note_silent_readers(partition: PartitionState, now_s: float, outputs: Outpu
             continue
         if origin in partition.spoken or origin not in partition.spoke_s:
             partition.spoke_s[origin] = now_s
-        if partition.spoke_s[origin] + SILENT_READER_S < now_s:
-            outputs.silent_readers += origin not in partition.silent
+        if partition.spoke_s[origin] + SILENT_READER_S < now_s and origin not in partition.silent:
+            waiting = partition.services.values()
+            outputs.silent_readers += any(waits_for(partition, s, origin) for s in waiting)
             partition.silent.add(origin)
     partition.spoken.clear()
 

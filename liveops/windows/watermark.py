@@ -40,13 +40,18 @@ def service_time_s(partition: PartitionState, service: ServiceWindows) -> float:
 
 def _waited_for(partition: PartitionState, service: ServiceWindows) -> list[float]:
     """Clocks of the origins that the service waits for."""
-    clocks, heard, silent = partition.clocks, service.heard_s, partition.silent
+    clocks = partition.clocks
     return [
-        clock_s
+        clocks.get(origin, 0.0)
         for origin in service.offsets
-        if (clock_s := clocks.get(origin, 0.0)) <= heard.get(origin, NEVER_S) + HEARD_S
-        and origin not in silent
+        if waits_for(partition, service, origin)
     ]
+
+
+def waits_for(partition: PartitionState, service: ServiceWindows, origin: int) -> bool:
+    """Whether the service was read from this origin lately, and its reader is not silent."""
+    heard_s = service.heard_s.get(origin, NEVER_S)
+    return heard_s + HEARD_S >= partition.clocks.get(origin, 0.0) and origin not in partition.silent
 
 
 def watermark_at(service: ServiceWindows, time_s: float, limits: WindowLimits) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from liveops.metrics import READERS_SILENT
 from liveops.windows.state import WindowLimits
 from schema.topics import RAW, RAW_KEYED
 from tests.windows_model import Log, right_partition
@@ -107,6 +108,10 @@ def test_after_an_hour_without_it_a_service_waits_for_an_origin_no_more() -> Non
     log.tick(AWAY, START_S + 3800)
     assert len(log.records[(RAW_KEYED, HOME)]) == 2  # the record, and one mark beyond the hour
     log.read(HOME, RAW_KEYED, 10)
+    silent = READERS_SILENT._value.get()
+    for at in range(3800, 3900):
+        log.tick(HOME, START_S + at)
+    assert READERS_SILENT._value.get() == silent  # its silence is none that anybody waits for
     log.append(HOME, START_S + 7200, metric(START_S + 7200))
     log.append(HOME, START_S + 7300, metric(START_S + 7300))
     log.read(HOME, RAW, 2)
