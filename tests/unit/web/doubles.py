@@ -68,7 +68,7 @@ async def edge(*routes: Route, deps: Deps | None = None) -> AsyncIterator[Client
         yield client
 
 
-def bearer(role: str = "ENGINEER", ttl_s: int = 60) -> dict[str, str]:
+def bearer(role: str = "ENGINEER", ttl_s: int = 86_400) -> dict[str, str]:
     """Authorization of a user with one role."""
     return header(user_token(SECRET, "ada", [role], SystemClock().now_s(), ttl_s))
 
