@@ -8,12 +8,13 @@ the key's owner, and `written()` sends all writes in order, in batches, and awai
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any, cast
 
 import faust
 from faust.types.app import AppT
+from faust.types.events import EventT
 
 from liveops.errors import Unavailable
 from liveops.kafka.offsets import LogOffsets
@@ -68,6 +69,13 @@ class CheckpointedTable(faust.Table[bytes, bytes]):
     def on_key_del(self, key: bytes) -> None:
         """Note a deletion for the changelog."""
         self._note(key, None)
+
+    def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
+        """Nothing: what the changelog says is read by `reload` alone.
+
+        Faust applies what is left in its buffers and queue at any later time, also after that:
+        an older value would stand over a newer one.
+        """
 
     def _note(self, key: bytes, value: bytes | None) -> None:
         writes = self._unsent.setdefault(self.partition_for_key(key), [])

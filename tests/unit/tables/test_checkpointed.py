@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 
 import faust
@@ -111,3 +112,15 @@ async def test_a_reloaded_table_holds_its_changelog_and_nothing_else() -> None:
     assert dict(table.items()) == {b"shop\x00h": b"stored"}
     await table.written()
     assert broker.log == []  # another may own the partitions now
+
+
+async def test_what_faust_applies_late_does_not_stand_over_what_was_read_anew() -> None:
+    app = faust.App("tables", broker="memory://", store="memory://")
+    table = declare(cast(Any, app), "windows", PARTITIONS, cast(Any, Broker(0)), lambda: True)
+    await table.reload(cast(Any, Changelog()), {1, 2})
+    message = SimpleNamespace(
+        key=b"shop\x00h", value=b"older", offset=1, tp=("tables-windows-changelog", 1)
+    )
+    left_over = SimpleNamespace(key=b"shop\x00h", value=b"older", message=message)
+    table.apply_changelog_batch(cast(Any, [left_over]))
+    assert dict(table.items()) == {b"shop\x00h": b"stored"}
