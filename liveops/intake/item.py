@@ -35,7 +35,7 @@ def read_item(
     only `with_id`.
     """
     if len(text) > MAX_ITEM_BYTES:
-        return MetricFault([], f"over {MAX_ITEM_BYTES} bytes")
+        return _too_long(text)
     try:
         sent = _decode_keyed(text) if with_id else _decode(text)
     except msgspec.ValidationError as error:
@@ -45,6 +45,14 @@ def read_item(
         refuse_malformed(error)
         return _fault_of_json(text) or MetricFault([], "cannot be read")
     return judge(sent, now_s, max_age_s)
+
+
+def _too_long(text: bytes) -> MetricFault:
+    try:
+        _skip(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        refuse_malformed(error)
+    return MetricFault([], f"over {MAX_ITEM_BYTES} bytes")
 
 
 def refuse_malformed(error: Exception) -> None:

@@ -110,3 +110,8 @@ def test_after_twenty_bad_items_one_fault_counts_the_rest() -> None:
 def test_an_item_that_breaks_the_grammar_breaks_the_record() -> None:
     got = decode(b'{"service_name":"shop","metrics":[{"metric_type":"cpu","value":tru}]}')
     assert [fault.reason for fault in got.faults] == ["not_json"]
+
+
+def test_a_long_text_that_is_no_json_is_no_item_that_is_too_long() -> None:
+    assert [fault.reason for fault in decode(b"x" * 200_000).faults] == ["not_json"]
+    assert [fault.reason for fault in decode(b'"' + b"x" * 200_000 + b'"').faults] == ["invalid"]
