@@ -63,8 +63,9 @@ class Consumer(driver.Consumer):
         #: Offset after the acknowledged prefix of the delivered chunks.
         self._safe: dict[TP, int] = {}
         self._pause_s = 0.0
-        #: Next offset to deliver, and gaps found to be in the log itself.
+        #: Next offset to deliver; where it was sought again; gaps that are in the log itself.
         self._expected: dict[TP, int] = {}
+        self._sought: dict[TP, int] = {}
         self._gaps: dict[TP, tuple[int, int]] = {}
         #: False from a rebalance until the position is known again.
         self._placed = False
@@ -90,7 +91,9 @@ class Consumer(driver.Consumer):
 
         Around a rebalance Faust hands on leftovers of a fetch made before it, and drops
         what it has fetched while it pauses. An agent that got the record after a hole
-        would take the hole for read, and the commit would pass it.
+        would take the hole for read, and the commit would pass it. A hole is one of the log
+        only if the fetch that was made for it begins behind it: what Faust drops twice leaves
+        the same hole twice.
         """
         expected = self._expected.get(tp, 0)
         first = cast(Any, message.value).records[0].offset
@@ -98,7 +101,7 @@ class Consumer(driver.Consumer):
             return False
         if first <= expected or self._gaps.get(tp) == (expected, first):
             return True
-        self._gaps[tp] = (expected, first)  # the same gap again is one of the log
+        self._sought[tp] = expected
         with suppress(IllegalStateError):  # no longer ours
             await self._thread.seek_wait({tp: expected})
         return False
@@ -112,10 +115,17 @@ class Consumer(driver.Consumer):
         for tp, records in fetched.items():
             if tp.topic in self._batched:
                 count += len(records)
+                self._note_gap(tp, records[0].offset)
                 behind = behind or records[-1].offset + 1 < (self.highwater(tp) or 0)
                 found[tp] = self._chunks(tp, cast(Fetched, records))
         self._pause_s = LINGER_S if 0 < count < _FEW and not behind else 0.0
         return found
+
+    def _note_gap(self, tp: TP, first: int) -> None:
+        """Learn from the first fetch after a seek whether the log has what was sought."""
+        sought = self._sought.pop(tp, None)
+        if sought is not None and first > sought:
+            self._gaps[tp] = (sought, first)
 
     def _chunks(self, tp: TP, records: Fetched) -> list[Chunk]:
         return cut(tp.topic, tp.partition, records.since(self._expected.get(tp, 0)))
@@ -183,6 +193,7 @@ class Consumer(driver.Consumer):
     def _forget(self) -> None:
         self._delivered.clear()
         self._safe.clear()
+        self._sought.clear()
         self._gaps.clear()
 
 

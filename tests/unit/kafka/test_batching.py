@@ -406,6 +406,24 @@ async def test_a_gap_that_stays_is_one_of_the_log(consumer: Any) -> None:
     assert await read(consumer, (50, 59), (50, 59), (60, 61)) == [(50, 59), (60, 61)]
 
 
+async def drop(consumer: Any, first: int, last: int) -> None:
+    """Faust fetches, and pauses before it hands on what it got."""
+    records = fetched(*map(record, range(first, last + 1)))
+    consumer._thread.getmany = AsyncMock(return_value={TP0: records})
+    await consumer._getmany({TP0}, 1.0)
+
+
+async def test_what_is_dropped_twice_is_no_gap_of_the_log(consumer: Any) -> None:
+    consumer.seek_to_committed = AsyncMock(return_value={TP0: 10})
+    await consumer.perform_seek()
+    assert await read(consumer, (10, 19)) == [(10, 19)]
+    for _ in range(3):
+        await drop(consumer, 20, 29)
+        assert await read(consumer, (30, 39)) == []
+        consumer._thread.seek_wait.assert_awaited_with({TP0: 20})
+    assert await read(consumer, (20, 29), (30, 39)) == [(20, 29), (30, 39)]
+
+
 async def test_what_was_delivered_is_not_delivered_again(consumer: Any) -> None:
     consumer.seek_to_committed = AsyncMock(return_value={TP0: 10})
     await consumer.perform_seek()
