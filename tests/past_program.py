@@ -18,6 +18,7 @@ def main() -> None:
     from schema.topics import TopicSpec
     from tests.stored_data import config_for_old_data
 
+    # The data must not age away; only here, so the class is changed and not the product.
     TopicSpec.config = config_for_old_data  # type: ignore[method-assign,assignment]
     liveops()
 

@@ -17,7 +17,10 @@ from liveops.settings import Settings
 from schema.topics import CONFIG
 
 RULE = b'{"id":"r","name":"r","kind":"threshold","op":">","value":1}'
-SILENCE = b'{"id":"s","starts_at":"yesterday","ends_at":"2099-01-01T00:00:00Z","reason":"","created_by":""}'  # noqa: E501
+SILENCE = (
+    b'{"id":"s","starts_at":"yesterday","ends_at":"2099-01-01T00:00:00Z",'
+    b'"reason":"","created_by":""}'
+)
 Records = list[tuple[bytes | None, bytes | None]]
 
 

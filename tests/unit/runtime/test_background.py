@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tenacity import RetryCallState
 
 from liveops.clock import FakeClock
 from liveops.errors import SettingsError, Unavailable
 from liveops.metrics import BACKGROUND_RESTARTS
 from liveops.runtime import retry
 from liveops.runtime.background import WELL_AFTER_S, BackgroundTask
+from liveops.runtime.retry import Hook
 
 
 @pytest.fixture(autouse=True)
@@ -81,9 +83,9 @@ async def test_pauses_grow_and_begin_again_after_a_good_run(
         task = BackgroundTask(work.run, "work", work.clock)
         note = task._note
 
-        def noted(state: object, note: object = note) -> None:
-            note(state)  # type: ignore[operator]
-            attempts.append(state.attempt_number)  # type: ignore[attr-defined]
+        def noted(state: RetryCallState, note: Hook = note) -> None:
+            note(state)
+            attempts.append(state.attempt_number)
 
         monkeypatch.setattr(task, "_note", noted)
         attempts.clear()
