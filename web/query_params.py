@@ -30,6 +30,37 @@ def metric_of(request: web.Request, *, needed: bool = False) -> str | None:
     return _name(request, "metric", is_metric_type, needed=needed)
 
 
+#: Values of a parameter that may be repeated.
+MAX_REPEATED = 100
+
+
+def services_of(request: web.Request) -> tuple[str, ...]:
+    """The `service` parameter, repeated where several are asked for; at least one."""
+    names = _names(request, "service", is_service_name)
+    if not names:
+        raise invalid("service", "is required")
+    return names
+
+
+def metrics_of(request: web.Request) -> tuple[str, ...]:
+    """The `metric` parameter, repeated or not given."""
+    return _names(request, "metric", is_metric_type)
+
+
+def _names(request: web.Request, name: str, is_good: Callable[[str], bool]) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(request.query.getall(name, [])))
+    if not all(is_good(text) for text in names):
+        raise invalid(name, "not a valid name")
+    if len(names) > MAX_REPEATED:
+        raise invalid(name, f"at most {MAX_REPEATED}")
+    return names
+
+
+def list_of(request: web.Request, name: str) -> list[str]:
+    """A parameter of several values, repeated or separated by commas."""
+    return [part for text in request.query.getall(name, []) for part in text.split(",") if part]
+
+
 def _name(
     request: web.Request, name: str, is_good: Callable[[str], bool], *, needed: bool
 ) -> str | None:

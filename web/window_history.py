@@ -12,23 +12,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType, structs
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from liveops.deps import Deps
 from liveops.errors import Unavailable
 from liveops.postgres.history import WindowQuery, read_windows
 from liveops.redis import keys
 from liveops.slices import Slices
+from schema.metrics import POINT_FIELDS
 from schema.times import format_edge, parse_edge
 
-#: Metric type and sorted tags.
-SeriesName = tuple[str, tuple[tuple[str, str], ...]]
+#: Service, metric type and sorted tags.
+SeriesName = tuple[str, str, tuple[tuple[str, str], ...]]
 #: Windows of one answer.
 MAX_POINTS = 50_000
 
 
-class _Shown(Struct, gc=False):
-    """A window as clients see it."""
+class _Stored(Struct, gc=False):
+    """What is read of a window in Redis; whatever else it holds is passed over."""
 
     start: str
     end: str
@@ -43,11 +44,7 @@ class _Shown(Struct, gc=False):
     p99: float
     rate: float
     final: bool
-
-
-class _Stored(_Shown, gc=False):
-    """What is read of a window in Redis; whatever else it holds is passed over."""
-
+    service_name: str
     metric_type: str
     tags: Raw
     revision: int
@@ -60,8 +57,7 @@ class _Mergeable(_Stored, gc=False):
     sketch: str | UnsetType = UNSET
 
 
-_SHOWN_FIELDS = len(_Shown.__struct_fields__)
-_NUMBERS = _Shown.__struct_fields__[2:-1]
+_NUMBERS = [name for name in POINT_FIELDS if name != "final"]
 _RAW_LIST = msgspec.json.Decoder(list[Raw])
 _TAGS = msgspec.json.Decoder(dict[str, str])
 _encode = msgspec.json.Encoder().encode
@@ -89,15 +85,17 @@ class HistoryAnswer:
     """Windows by series and start; `degraded` names the stores that did not answer.
 
     `truncated`: there are older windows than these in the span, left out whole.
+    `fields`: what is kept of each window; None where all of it is.
     """
 
+    fields: tuple[str, ...] | None = None
     series: dict[SeriesName, dict[str, Kept]] = field(default_factory=dict)
     degraded: list[str] = field(default_factory=list)
     truncated: bool = False
     #: How many series have a window of each start.
     counts: dict[str, int] = field(default_factory=dict)
-    #: Names by metric type and tags as they are written.
-    _names: dict[tuple[str, bytes], SeriesName] = field(default_factory=dict)
+    #: Names by service, metric type and tags as they are written.
+    _names: dict[tuple[str, str, bytes], SeriesName] = field(default_factory=dict)
 
     def add(self, name: SeriesName, start: str, window: Kept) -> None:
         """Take in a window, unless a better one of this series and start is there."""
@@ -108,12 +106,12 @@ class HistoryAnswer:
         if known is None or window.beats(known):
             points[start] = window
 
-    def name_of(self, metric_type: str, tags: bytes) -> SeriesName:
+    def name_of(self, service: str, metric_type: str, tags: bytes) -> SeriesName:
         """The name of a series; each way to write its tags is read once."""
-        name = self._names.get((metric_type, tags))
+        name = self._names.get((service, metric_type, tags))
         if name is None:
-            name = (metric_type, tuple(sorted(_TAGS.decode(tags).items())))
-            self._names[metric_type, tags] = name
+            name = (service, metric_type, tuple(sorted(_TAGS.decode(tags).items())))
+            self._names[service, metric_type, tags] = name
         return name
 
     def room_from_s(self, from_s: float) -> float:
@@ -144,13 +142,15 @@ class HistoryAnswer:
                 del self.series[name]
 
 
-async def collect(deps: Deps, query: WindowQuery) -> HistoryAnswer:
+async def collect(deps: Deps, query: WindowQuery, fields: tuple[str, ...]) -> HistoryAnswer:
     """The newest windows of [from, to), at most MAX_POINTS of them, of each start all or none.
+
+    Each holds the given fields, or all that merging takes where windows are to be merged.
 
     Without Redis the answer lacks open windows; without PostgreSQL it lacks history;
     raises Unavailable when neither answers.
     """
-    answer = HistoryAnswer()
+    answer = HistoryAnswer(fields=None if query.mergeable else ("start", "end", *fields))
     try:
         await _read_redis(deps, query, answer)
     except Unavailable:
@@ -166,7 +166,7 @@ async def collect(deps: Deps, query: WindowQuery) -> HistoryAnswer:
         if len(rows) > MAX_POINTS:
             complete_from_s = _complete_from_s(rows)
             answer.truncated = True
-        await _take_rows(rows, query, answer)
+        await _take_rows(rows, answer)
     kept_from_s = answer.room_from_s(complete_from_s)
     if kept_from_s > query.from_s:
         answer.truncated = True
@@ -180,14 +180,14 @@ def _complete_from_s(rows: list[Any]) -> float:
     return last_s if rows[0]["start"] == rows[-1]["start"] else last_s + 1
 
 
-async def _take_rows(rows: list[Any], query: WindowQuery, answer: HistoryAnswer) -> None:
+async def _take_rows(rows: list[Any], answer: HistoryAnswer) -> None:
     """Take in rows; empties the list on the way."""
     slices = Slices()
     while rows:
         if slices.is_over:
             await slices.rest()
         row = rows.pop()
-        _take(_of_row(row), query, answer)
+        _take(_of_row(row), answer)
 
 
 def _of_row(row: Any) -> _Mergeable:
@@ -197,6 +197,7 @@ def _of_row(row: Any) -> _Mergeable:
         start=format_edge(row["start"].timestamp()),
         end=format_edge(row["end"].timestamp()),
         final=True,
+        service_name=row["service_name"],
         metric_type=row["metric_type"],
         tags=Raw(row["tags"].encode()),
         revision=row["revision"],
@@ -208,23 +209,30 @@ def _of_row(row: Any) -> _Mergeable:
 async def _read_redis(deps: Deps, query: WindowQuery, answer: HistoryAnswer) -> None:
     async with deps.cache.guard() as client:
         pipe = client.pipeline(transaction=False)
-        pipe.hvals(keys.aggregates(query.service, query.window))
-        pipe.zrange(keys.closed(query.service, query.window), 0, -1)
-        texts, packs = await pipe.execute()
+        for service in query.services:
+            pipe.hvals(keys.aggregates(service, query.window))
+            pipe.zrange(keys.closed(service, query.window), 0, -1)
+        found = await pipe.execute()
     decoder = msgspec.json.Decoder(_Mergeable if query.mergeable else _Stored)
     slices = Slices()
-    for pack in (texts, *packs):
-        for text in pack if isinstance(pack, list) else _RAW_LIST.decode(pack):
-            if slices.is_over:
-                await slices.rest()
-            window = decoder.decode(text)
-            if (
-                query.metric is None or window.metric_type == query.metric
-            ) and query.from_s <= parse_edge(window.start) < query.to_s:
-                _take(window, query, answer)
+    for newest, packs in zip(found[::2], found[1::2], strict=True):
+        for pack in (newest, *packs):
+            for text in pack if isinstance(pack, list) else _RAW_LIST.decode(pack):
+                if slices.is_over:
+                    await slices.rest()
+                window = decoder.decode(text)
+                if _is_asked_for(window, query):
+                    _take(window, answer)
 
 
-def _take(window: _Stored, query: WindowQuery, answer: HistoryAnswer) -> None:
-    shown = window if query.mergeable else _Shown(*structs.astuple(window)[:_SHOWN_FIELDS])
+def _is_asked_for(window: _Stored, query: WindowQuery) -> bool:
+    if query.metrics and window.metric_type not in query.metrics:
+        return False
+    return query.from_s <= parse_edge(window.start) < query.to_s
+
+
+def _take(window: _Stored, answer: HistoryAnswer) -> None:
+    shown = window if answer.fields is None else {n: getattr(window, n) for n in answer.fields}
     kept = Kept(window.final, window.revision, window.count, _encode(shown))
-    answer.add(answer.name_of(window.metric_type, bytes(window.tags)), window.start, kept)
+    name = answer.name_of(window.service_name, window.metric_type, bytes(window.tags))
+    answer.add(name, window.start, kept)

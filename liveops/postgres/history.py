@@ -13,13 +13,13 @@ from schema.times import to_datetime
 
 @dataclass(frozen=True, slots=True)
 class WindowQuery:
-    """Which windows: a service, perhaps one metric, a window's name, starts [from, to).
+    """Which windows: services, metric types (none: all), a window's name, starts [from, to).
 
     Times are epoch seconds. `mergeable`: with what is needed to merge windows of series.
     """
 
-    service: str
-    metric: str | None
+    services: tuple[str, ...]
+    metrics: tuple[str, ...]
     window: str
     from_s: float
     to_s: float
@@ -31,11 +31,11 @@ async def read_windows(database: Database, query: WindowQuery, limit: int) -> li
     async with database.connection() as con:
         rows: list[Any] = await con.fetch(
             load("history")["windows"],
-            query.service,
+            query.services,
             query.window,
             to_datetime(query.from_s),
             to_datetime(query.to_s),
-            query.metric,
+            query.metrics or None,
             query.mergeable,
             limit,
         )

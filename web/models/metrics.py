@@ -59,20 +59,20 @@ class RawPage(BaseModel):
 
 
 class Point(BaseModel):
-    """One window of one series."""
+    """One window of one series; with `fields` the figures not asked for are left out."""
 
     start: datetime
     end: datetime
-    count: int
-    sum: float
-    min: float
-    max: float
-    mean: float
-    stddev: float
-    p50: float
-    p95: float
-    p99: float
-    rate: float
+    count: int | None = None
+    sum: float | None = None
+    min: float | None = None
+    max: float | None = None
+    mean: float | None = None
+    stddev: float | None = None
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    rate: float | None = None
     final: bool
 
 

@@ -1,11 +1,11 @@
 -- name: windows
 -- Closed windows of a span, newest first; histograms only where windows are to be merged.
 -- JSON as text: most of it is passed on as it is.
-SELECT metric_type, tags::text, start, "end", count, sum, min, max, mean, stddev,
+SELECT service_name, metric_type, tags::text, start, "end", count, sum, min, max, mean, stddev,
        p50, p95, p99, rate, revision, CASE WHEN $6::bool THEN histogram::text END AS histogram
 FROM metric_windows
-WHERE service_name = $1 AND "window" = $2 AND start >= $3 AND start < $4
-  AND ($5::text IS NULL OR metric_type = $5)
+WHERE service_name = ANY($1::text[]) AND "window" = $2 AND start >= $3 AND start < $4
+  AND ($5::text[] IS NULL OR metric_type = ANY($5))
 ORDER BY start DESC
 LIMIT $7
 

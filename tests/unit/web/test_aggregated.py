@@ -20,18 +20,28 @@ from tests.unit.web.doubles import bearer, deps_without_stores, edge
 from web import aggregated, window_history
 
 START_S = 1_800_000_000
-PATH = f"/api/metrics/aggregated?service=a&from={START_S}&to="
+PATH = f"/api/metrics/aggregated?from={START_S}"
 END = format_time(START_S + 86_400)
+#: One value, 1.0, as a closed window holds it.
+HISTOGRAM: dict[str, Any] = {"p": [0, 1], "n": [], "z": 0}
 
 
-def window(minute: int, pod: int, *, count: int = 1, final: bool = True) -> dict[str, Any]:
+def window(
+    minute: int,
+    pod: int,
+    *,
+    count: int = 1,
+    final: bool = True,
+    service: str = "a",
+    metric: str = "m",
+) -> dict[str, Any]:
     """A window as it lies in Redis."""
     point: dict[str, Any] = dict.fromkeys(POINT_FIELDS, 1.0)
     start_s = START_S + 60 * minute
     return point | {
-        "service_name": "a", "metric_type": "m", "tags": {"pod": str(pod)}, "window": "1m",
+        "service_name": service, "metric_type": metric, "tags": {"pod": str(pod)}, "window": "1m",
         "start": format_time(start_s), "end": format_time(start_s + 60),
-        "count": count, "final": final, "revision": 0, "histogram": {"0": 1},
+        "count": count, "final": final, "revision": 0, "histogram": HISTOGRAM,
     }  # fmt: skip
 
 
@@ -48,11 +58,14 @@ class Postgres:
         yield self
 
     async def fetch(self, _: str, *parameters: Any) -> list[dict[str, Any]]:
+        services, metrics = parameters[0], parameters[4]
         from_s, limit = parameters[2].timestamp(), parameters[-1]
         rows = [
             point | {"start": at, "end": at, "histogram": None, "tags": json.dumps(point["tags"])}
             for point in self._windows or []
             if (at := to_datetime(_seconds(point))).timestamp() >= from_s
+            and point["service_name"] in services
+            and (metrics is None or point["metric_type"] in metrics)
         ]
         return sorted(rows, key=lambda row: row["start"], reverse=True)[:limit]
 
@@ -65,28 +78,37 @@ class Redis:
     """Holds the newest windows and packs of closed ones; None: it is away."""
 
     def __init__(self, newest: list[dict[str, Any]] | None, *packs: list[dict[str, Any]]) -> None:
-        self._found = None if newest is None else [orjson.dumps(point) for point in newest]
-        self._packs = [orjson.dumps(pack).decode() for pack in packs]
+        self._newest, self._packs = newest, packs
 
     @asynccontextmanager
     async def guard(self) -> AsyncIterator[Redis]:
-        if self._found is None:
+        if self._newest is None:
             raise Unavailable("redis")
         yield self
 
+    def _of(self, key: str) -> list[str]:
+        _, kind, service, _ = key.split(":")
+        windows = [self._newest or []] if kind == "agg" else self._packs
+        mine = [[point for point in pack if point["service_name"] == service] for pack in windows]
+        return [orjson.dumps(part).decode() for part in (mine[0] if kind == "agg" else mine)]
+
     def pipeline(self, *, transaction: bool) -> Any:
+        asked: list[str] = []
+
         async def execute() -> list[Any]:
-            return [[text.decode() for text in self._found or []], self._packs]
+            return [self._of(key) for key in asked]
 
-        return SimpleNamespace(hvals=lambda _: 0, zrange=lambda *_: 0, execute=execute)
+        return SimpleNamespace(
+            hvals=asked.append, zrange=lambda key, *_: asked.append(key), execute=execute
+        )
 
 
-async def ask(postgres: Postgres, redis: Redis, to: str = END) -> Any:
+async def ask(postgres: Postgres, redis: Redis, to: str = END, which: str = "service=a") -> Any:
     """The answer, or the status of a refusal."""
     deps = cast(Any, deps_without_stores())
     deps.database, deps.cache = postgres, redis
     async with edge(*aggregated.routes(cast(Deps, deps)), deps=deps) as client:
-        async with client.get(PATH + to, headers=bearer()) as response:
+        async with client.get(f"{PATH}&to={to}&{which}", headers=bearer()) as response:
             return await response.json() if response.status == 200 else response.status
 
 
@@ -171,7 +193,9 @@ async def test_a_head_has_no_body_and_the_connection_goes_on() -> None:
     deps.database, deps.cache = Postgres([window(0, 0)]), Redis([])
     async with edge(*aggregated.routes(cast(Deps, deps)), deps=deps) as client:
         for method in ("HEAD", "GET", "HEAD"):
-            async with client.request(method, PATH + END, headers=bearer()) as response:
+            async with client.request(
+                method, f"{PATH}&to={END}&service=a", headers=bearer()
+            ) as response:
                 assert (response.status, bool(await response.read())) == (200, method == "GET")
 
 
@@ -196,3 +220,50 @@ async def test_others_have_their_turn_while_windows_are_shown(
     assert len(starts(await ask(Postgres(stored), Redis(stored)))) == 2_000
     counting.cancel()
     assert turns > 2 * 2_000
+
+
+SEVERAL = [
+    window(minute, 0, service=service, metric=metric)
+    for minute in range(2)
+    for service in "ab"
+    for metric in "mn"
+]
+
+
+async def test_several_services_and_metrics_in_one_answer() -> None:
+    which = "service=a&service=b&service=a&metric=n"
+    newest = [window(2, 0, final=False, service=name, metric="n") for name in "ab"]
+    answer = await ask(Postgres(SEVERAL), Redis(newest, [SEVERAL[0]]), which=which)
+    found = [(one["service_name"], one["metric_type"]) for one in answer["series"]]
+    assert found == [("a", "n"), ("b", "n")]
+    assert starts(answer) == [("0", 0), ("0", 1), ("0", 2)] * 2
+
+
+@pytest.mark.parametrize("fields", ["fields=p95,mean", "fields=mean&fields=p95&fields=final"])
+async def test_only_the_figures_asked_for(fields: str) -> None:
+    answer = await ask(Postgres(SEVERAL), Redis([]), which=f"service=a&{fields}")
+    points = [point for series in answer["series"] for point in series["points"]]
+    assert {tuple(point) for point in points} == {("start", "end", "mean", "p95", "final")}
+
+
+async def test_services_are_not_merged_with_each_other() -> None:
+    stored = Redis(SEVERAL)
+    answer = await ask(
+        Postgres([]), stored, which="service=a&service=b&metric=m&group_by=zone&fields=count"
+    )
+    found = [(one["service_name"], one["tags"], len(one["points"])) for one in answer["series"]]
+    assert found == [("a", {}, 2), ("b", {}, 2)]
+    assert [list(point) for point in answer["series"][0]["points"]] == [
+        ["start", "end", "count", "final"]
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    "which",
+    [
+        "metric=m", "service=a&fields=nonsense", "service=a&metric=a%20b", "service=",
+        "service=a&service=%C3%A4", "&".join(f"service=s{number}" for number in range(101)),
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_asked_is_422(which: str) -> None:
+    assert await ask(Postgres([]), Redis([]), which=which) == 422
