@@ -22,12 +22,20 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 }
 
 
+#: Metric type of what is about a service as a whole.
+WHOLE = "*"
+#: Named as the service of an incident in which nothing reports: the feed is the matter.
+FEED = "liveops"
+
+
 class Detection(Struct, frozen=True):
     """One excursion of one series, as a detector saw it.
 
     Times are epoch seconds: `onset_s`/`at_s` event time, `broker_time_s` when the
     record that revealed it reached the broker. `state` is `firing`, `resolved`
-    (healthy again) or `no_data` (the series fell silent while it was firing).
+    (healthy again) or `no_data` (the series fell silent while it was firing). `value` is
+    as last told, `peak` the one that was furthest out. Of `no_data` detections, `value` is
+    seconds of silence and `metric_type` `*` for the service as a whole.
     """
 
     id: str
@@ -49,13 +57,25 @@ class Detection(Struct, frozen=True):
     broker_time_s: float
     state: Literal["firing", "resolved", "no_data"] = "firing"
     labels: dict[str, str] = {}
+    peak: float | None = None
 
 
 class Mark(Struct, frozen=True):
-    """A detector partition has judged everything up to `watermark` (RFC 3339, event time)."""
+    """A detector partition has judged everything up to `watermark` (RFC 3339, event time).
+
+    `live` of its services reported when the partition was last heard; `silent_s` seconds
+    ago, when everything there is was read, else 0.
+    """
 
     partition: int
     watermark: str
+    live: int = 0
+    silent_s: float = 0.0
+
+    @property
+    def watermark_s(self) -> float:
+        """The watermark in epoch seconds; raises ValueError."""
+        return parse_time_s(self.watermark)
 
 
 class _MarkRecord(Struct, frozen=True):
@@ -66,20 +86,18 @@ _decode_mark = msgspec.json.Decoder(_MarkRecord).decode
 _decode_detection = msgspec.json.Decoder(Detection).decode
 
 
-def write_mark(partition: int, watermark_s: float) -> bytes:
+def write_mark(mark: Mark) -> bytes:
     """The record of a mark on `liveops.detections`."""
-    return msgspec.json.encode(_MarkRecord(Mark(partition, format_time(watermark_s))))
+    return msgspec.json.encode(_MarkRecord(mark))
 
 
-def read_detection(value: bytes) -> Detection | tuple[int, float]:
-    """A record of `liveops.detections`: a detection, or (partition, watermark_s) of a mark.
-
-    Raises ValueError.
-    """
+def read_detection(value: bytes) -> Detection | Mark:
+    """A record of `liveops.detections`; raises ValueError."""
     mark = _decode_mark(value).mark
     if mark is None:
         return _decode_detection(value)
-    return mark.partition, parse_time_s(mark.watermark)
+    parse_time_s(mark.watermark)
+    return mark
 
 
 class Incident(Struct, kw_only=True):
@@ -128,6 +146,7 @@ def public_detection(detection: Detection) -> dict[str, Any]:
         "tags": detection.tags,
         "window": detection.window,
         "value": detection.value,
+        "peak": detection.value if detection.peak is None else detection.peak,
         "expected": detection.expected,
         "lower": detection.lower,
         "upper": detection.upper,

@@ -11,6 +11,8 @@ from schema.incidents import Severity
 RuleKind = Literal["threshold", "zscore", "forecast", "no_data"]
 Field = Literal["mean", "min", "max", "sum", "count", "rate", "stddev", "p50", "p95", "p99"]
 Operator = Literal[">", ">=", "<", "<="]
+#: What a rule on missing data watches: services, metric types of living ones, or series.
+AbsenceScope = Literal["service", "metric", "series"]
 
 
 class Rule(Struct, frozen=True, kw_only=True):
@@ -32,6 +34,15 @@ class Rule(Struct, frozen=True, kw_only=True):
     keep_firing_for_s: float = 0
     enabled: bool = True
     version: int = 1
+    #: Of `no_data`; unless given it follows from what the rule chooses.
+    scope: AbsenceScope | None = None
+
+    @property
+    def absence_scope(self) -> AbsenceScope:
+        """What a `no_data` rule watches: series where it names metrics or tags."""
+        if self.scope is not None:
+            return self.scope
+        return "service" if self.metric == "*" and not self.tags else "series"
 
 
 class Silence(Struct, frozen=True, kw_only=True):

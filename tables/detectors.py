@@ -45,6 +45,6 @@ def decode_service(
             state.presence, offsets = decode_presence(value)
     for name, known in state.series.items():
         # Forms before `seen_s` had only the start of the newest closed windows.
-        known.seen_s = known.seen_s or float(max(known.closed_s.values(), default=0))
-        state.seen.touch(name, known.seen_s or state.presence.event_s)
+        known.event_s = known.event_s or float(max(known.closed_s.values(), default=0))
+        state.seen.touch(name, known.event_s or state.presence.event_s)
     return state, offsets

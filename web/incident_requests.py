@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from aiohttp import web
@@ -12,11 +11,9 @@ from liveops.postgres.incidents import IncidentFilter
 from schema.incidents import SEVERITIES, STATUSES
 from web.models.incidents import IncidentPatch
 from web.paging import PAGE, decode_place
-from web.problems import Problem
 from web.query_params import invalid, service_of, time_of
 from web.routing import Query
 
-_ETAG = re.compile(r'"(\d{1,9})"')
 #: Fields of a PATCH that null clears; null elsewhere is invalid.
 _CLEARABLE = frozenset({"assignee"})
 #: Parameters of the list.
@@ -40,17 +37,6 @@ def patch_values(body: IncidentPatch) -> dict[str, Any]:
     if "affected_services" in values:
         values["affected_services"] = list(dict.fromkeys(values["affected_services"]))
     return values
-
-
-def expected_version(request: web.Request) -> int | None:
-    """The version of `If-Match`, None without one; raises Problem(412)."""
-    header = request.headers.get("If-Match")
-    if header is None or header.strip() == "*":
-        return None
-    found = _ETAG.fullmatch(header.strip())
-    if not found:
-        raise Problem(412, "If-Match is no version of this incident")
-    return int(found.group(1))
 
 
 def filter_of(request: web.Request) -> IncidentFilter:

@@ -15,7 +15,7 @@ from schema.incidents import Incident, fingerprint_of, public_incident
 from web.bodies import read_model
 from web.followed import route
 from web.ids import id_of
-from web.incident_requests import FILTERS, expected_version, filter_of, patch_values
+from web.incident_requests import FILTERS, filter_of, patch_values
 from web.models.incidents import (
     CommentBody,
     EventAnswer,
@@ -27,6 +27,7 @@ from web.models.incidents import (
 )
 from web.paging import PAGE, encode_place, limit_of, page_of
 from web.routing import Access, Route, json_response, list_response
+from web.versions import etag, expected_version
 
 #: Incidents a new listener is told at first.
 SNAPSHOT = 50
@@ -174,5 +175,6 @@ class IncidentHandlers:
 def _answer(
     incident: Incident, status: int = 200, headers: dict[str, str] | None = None
 ) -> web.Response:
-    etag = {"ETag": f'"{incident.version}"'}
-    return json_response(public_incident(incident), status, etag | (headers or {}))
+    return json_response(
+        public_incident(incident), status, etag(incident.version) | (headers or {})
+    )

@@ -65,9 +65,11 @@ class Investigator:
             await analyses.lock_incident(con, incident_id)
             there = await analyses.newest(con, incident_id)
             if there is not None and not _worth_another(there, case.incident, force, if_grown):
+                if force:
+                    await analyses.force(con, there.id)
                 return there
             analysis = pending(str(uuid4()), case.incident, case.found)
-            await analyses.insert_pending(con, analysis)
+            await analyses.insert_pending(con, analysis, forced=force)
         return analysis
 
 

@@ -7,7 +7,6 @@ from contextlib import suppress
 
 import orjson
 import structlog
-from msgspec import structs
 
 from agents.analysis.investigate import Case, Investigator
 from liveops.clock import Clock
@@ -17,7 +16,7 @@ from liveops.metrics import ANALYSES
 from liveops.postgres import analyses
 from liveops.postgres.analyses import Job
 from liveops.postgres.database import Database
-from liveops.rca.conclusion import by_code, by_model, pending, signature
+from liveops.rca.conclusion import by_code, by_model, by_precedent, signature
 from liveops.rca.prompt import build
 from liveops.redis import keys
 from liveops.redis.cache import Cache
@@ -110,8 +109,8 @@ class AnalysisJobs:
         await self._publish(job, analysis)
 
     async def _reused(self, job: Job, case: Case) -> Analysis | None:
-        """A model's recent words about an incident that looked the same."""
-        if self._llm is None:
+        """A model's recent conclusion about an incident that looked the same."""
+        if self._llm is None or job.forced:
             return None
         async with self._database.connection() as con:
             there = await analyses.reusable(
@@ -119,15 +118,7 @@ class AnalysisJobs:
             )
         if there is None:
             return None
-        fresh = pending(job.id, case.incident, case.found)
-        return structs.replace(
-            there,
-            id=job.id,
-            incident_id=job.incident_id,
-            impacted_services=fresh.impacted_services,
-            cost_usd=0.0,
-            tokens=0,
-        )
+        return by_precedent(job.id, case.incident, case.found, there)
 
     async def _asked(self, job: Job, case: Case) -> Analysis | None:
         """The model's answer as far as it holds; None when there is none."""

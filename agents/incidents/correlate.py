@@ -17,7 +17,8 @@ from faust.types.events import EventT
 from liveops.clock import Clock
 from liveops.errors import OffsetMoved, Unavailable
 from liveops.incidents.clock import LeastWatermark
-from liveops.incidents.fold import dismiss, fold, next_due_s, release
+from liveops.incidents.feed import FeedWatch
+from liveops.incidents.fold import fold, heed, next_due_s, release
 from liveops.incidents.state import Command, Source
 from liveops.incidents.topology import Topology
 from liveops.kafka.config_view import ConfigView
@@ -60,6 +61,7 @@ class CorrelateAgent:
     def begin(self) -> None:
         """The partition may be ours anew: nothing is known of what is due or was judged."""
         self._reached = LeastWatermark(self._partitions, self._clock.now_s())
+        self._feed = FeedWatch()
         #: What correlator's and wall clock must show for a held or old group.
         self._due_s = (0.0, 0.0)
 
@@ -109,12 +111,12 @@ class CorrelateAgent:
             known = await store.lock_offset(con, DETECTIONS, self._partition)
             groups, resolved = await store.load_groups(con)
             before = set(groups)
-            dismiss(groups, resolved)
+            heed(groups, resolved)
             topology = Topology([*self._config.topology, *await store.learned_edges(con)])
             commands: list[Command] = []
-            for offset, detection in detections:
+            for offset, detection, silent in detections:
                 if offset >= known:
-                    source = Source(DETECTIONS, self._partition, offset, clock_s, now_s)
+                    source = Source(DETECTIONS, self._partition, offset, clock_s, now_s, silent)
                     commands += fold(groups, detection, source, topology)
             commands += release(groups, topology, clock_s, now_s)
             for command in commands:
@@ -133,9 +135,14 @@ class CorrelateAgent:
         now_s = self._clock.now_s()
         return self._reached.reached_s(now_s) >= self._due_s[0] or now_s >= self._due_s[1]
 
-    def _read_all(self, events: Sequence[EventT[Any]], now_s: float) -> list[tuple[int, Detection]]:
-        """Detections with their offsets; marks move the clock, unreadable ones are counted."""
-        found: list[tuple[int, Detection]] = []
+    def _read_all(
+        self, events: Sequence[EventT[Any]], now_s: float
+    ) -> list[tuple[int, Detection, bool]]:
+        """Detections with their offsets, and whether the feed was silent then.
+
+        Marks move the clock, unreadable records are counted.
+        """
+        found: list[tuple[int, Detection, bool]] = []
         for event in events:
             message = event.message
             try:
@@ -145,7 +152,8 @@ class CorrelateAgent:
                 log.warning("unreadable detection", offset=message.offset, error=str(error))
                 continue
             if isinstance(record, Detection):
-                found.append((message.offset, record))
+                found.append((message.offset, record, self._feed.is_silent(now_s)))
             else:
-                self._reached.mark(*record, now_s)
+                self._reached.mark(record.partition, record.watermark_s, now_s)
+                self._feed.mark(record, now_s)
         return found

@@ -21,7 +21,7 @@ from agents.incidents.watched import Watched, read_windows
 from liveops.detection.engine import accept_fit, observe
 from liveops.detection.forecast import FitRequest
 from liveops.detection.forgetting import excess_of, forget_presence, forget_series
-from liveops.detection.no_data import reached_s
+from liveops.detection.no_data import live_count, reached_s, silent_s
 from liveops.detection.report import Outcome
 from liveops.detection.rulebook import RuleBook
 from liveops.detection.state import Presence, new_service
@@ -38,8 +38,9 @@ from liveops.metrics import (
 )
 from liveops.runtime.retry import retrying
 from schema import topics
-from schema.incidents import Detection
+from schema.incidents import Detection, Mark
 from schema.metrics import Aggregate, is_service_name
+from schema.times import format_time
 from tables.checkpointed import CheckpointedTable
 from tables.detectors import decode_service, key_of, owner_of
 
@@ -212,15 +213,20 @@ class DetectAgent:
         if watched is not None and accept_fit(watched.state, request, predicted):
             watched.unsaved.add(request.series)
 
-    def watermarks(self, owned: Iterable[int], now_s: float | None) -> dict[int, float]:
-        """Event time up to which each partition was judged; `now_s` when all of it was read."""
-        here: dict[int, list[Presence]] = {number: [] for number in owned}
+    def marks(self, owned: Iterable[int], now_s: float | None) -> list[Mark]:
+        """How far each partition was judged, and who is heard; `now_s` when all of it was read."""
+        here: dict[int, list[Presence]] = {number: [] for number in sorted(owned)}
         for name, watched in self.watched.items():
             number = partition_of(name, self._partitions)
             if number in here:
                 here[number].append(watched.state.presence)
-        reached = {number: reached_s(found, now_s) for number, found in here.items()}
-        return {number: time_s for number, time_s in reached.items() if time_s is not None}
+        found = []
+        for number, presences in here.items():
+            time_s = reached_s(presences, now_s)
+            if time_s is not None:
+                silent = 0.0 if now_s is None else silent_s(presences, now_s)
+                found.append(Mark(number, format_time(time_s), live_count(presences), silent))
+        return found
 
     def load(self, assigned: set[int]) -> None:
         """Rebuild memory from the recovered table; nothing older survives."""

@@ -13,7 +13,6 @@ from liveops.clock import Clock
 from liveops.detection.absence import judge_absence
 from liveops.detection.codec import encode_presence, encode_series
 from liveops.detection.forgetting import LOOK_EVERY_S, forget_silent
-from liveops.detection.no_data import is_live
 from liveops.detection.report import Outcome
 from liveops.errors import Unavailable
 from liveops.kafka.producer import Outgoing, Producer
@@ -35,9 +34,6 @@ _EDGES_S = 60.0
 #: An edge that is still seen is written again after this, so that it does not expire.
 _EDGE_AGAIN_S = 6 * 3600.0
 _CHANGELOG_DEADLINE_S = 120.0
-#: Nothing from any of at least so many live services: the pipeline is silent, not they.
-_ENOUGH_SERVICES = 3
-_PIPELINE_SILENT_S = 20.0
 #: Not caught up for this long is a backlog, in which silence cannot be told.
 _BACKLOG_S = 10.0
 #: Less than the time the group waits for a member in a rebalance.
@@ -140,9 +136,6 @@ class DetectorUpkeep:
     async def look_for_absence(self) -> None:
         """Move the live services' clocks to the wall clock, when all there is was read."""
         now_s = self._clock.now_s()
-        if self._pipeline_silent(now_s):
-            self._since_s = now_s
-            return
         if not self._caught_up():
             # Now and then a record is just on its way; a backlog lasts.
             if now_s - self._caught_up_s > _BACKLOG_S:
@@ -179,15 +172,6 @@ class DetectorUpkeep:
                     self._agent.drop(service)
             SERIES_FORGOTTEN.labels("silent").inc(len(outcome.forgotten))
 
-    def _pipeline_silent(self, now_s: float) -> bool:
-        """Whether the windows rather than the services are down."""
-        last = [
-            watched.state.presence.broker_s
-            for watched in self._agent.watched.values()
-            if is_live(watched.state.presence)
-        ]
-        return len(last) >= _ENOUGH_SERVICES and now_s - max(last) > _PIPELINE_SILENT_S
-
     def _caught_up(self) -> bool:
         """Whether every record of the owned partitions has been read and judged."""
         topics = (AGGREGATED, WINDOWS_OPEN)
@@ -207,10 +191,10 @@ class DetectorUpkeep:
         """Every detection before a mark is on the broker: judging holds the lock until then."""
         owned = [tp for tp in self._app.consumer.assignment() if tp.topic == AGGREGATED]
         async with self._agent.lock:
-            marks = self._agent.watermarks(
+            marks = self._agent.marks(
                 [tp.partition for tp in owned], now_s if self._caught_up() else None
             )
-        records = [Outgoing(DETECTIONS_KEY, write_mark(*mark)) for mark in sorted(marks.items())]
+        records = [Outgoing(DETECTIONS_KEY, write_mark(mark)) for mark in marks]
         try:
             await self._producer.send_in_order(DETECTIONS, self._agent.home, records)
         except Unavailable:

@@ -55,6 +55,15 @@ def data_missing(alarm: Alarm) -> bool:
     return True
 
 
+def over(alarm: Alarm) -> bool:
+    """Give up an excursion whose series gives no more data; False when there is none."""
+    if alarm.phase != "no_data":
+        return False
+    alarm.phase, alarm.pending_s, alarm.healthy = "ok", None, 0
+    alarm.detection = alarm.peak = None
+    return True
+
+
 def _breach(alarm: Alarm, observation: Observation, rule: Rule) -> Change | None:
     if observation.start_s < alarm.healthy_start_s:
         return None

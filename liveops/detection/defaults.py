@@ -6,7 +6,7 @@ from liveops.detection.zscore import DEFAULT_SENSITIVITY
 from schema.ids import derived_id
 from schema.rules import Rule
 
-DEFAULT_RULES: tuple[Rule, ...] = (
+_FIRST: tuple[Rule, ...] = (
     Rule(
         id=derived_id("default-rule", "zscore"),
         name="Unusual value",
@@ -28,3 +28,15 @@ DEFAULT_RULES: tuple[Rule, ...] = (
         severity="high",
     ),
 )
+_SILENT_METRICS: tuple[Rule, ...] = (
+    Rule(
+        id=derived_id("default-rule", "no_data_metric"),
+        name="Metric of a living service fell silent",
+        kind="no_data",
+        scope="metric",
+        severity="medium",
+    ),
+)
+#: Rules that came together, by the name under which a database remembers that it has them.
+SEEDS: dict[str, tuple[Rule, ...]] = {"": _FIRST, "silent-metrics": _SILENT_METRICS}
+DEFAULT_RULES: tuple[Rule, ...] = tuple(rule for seed in SEEDS.values() for rule in seed)

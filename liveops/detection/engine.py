@@ -7,18 +7,20 @@ same rules give the same detections.
 
 from __future__ import annotations
 
-import msgspec
-
 from liveops.detection import forecast, no_data, threshold, zscore
 from liveops.detection.absence import data_again
 from liveops.detection.alarm import Observation, step
 from liveops.detection.forecast import FitRequest
 from liveops.detection.forgetting import expire, look_due
 from liveops.detection.report import Outcome, Subject, alarm_of, observation_of, publish
+from liveops.detection.retire import retire
 from liveops.detection.rulebook import RuleBook
 from liveops.detection.state import Baseline, SeriesState, ServiceDetectors, Verdict
 from schema.metrics import WINDOW_S, Aggregate
 from schema.rules import Rule
+
+#: Closed windows whose number of samples is remembered.
+_COUNTS_KEPT = 10
 
 
 def observe(
@@ -29,6 +31,7 @@ def observe(
 ) -> Outcome:
     """Apply the aggregates of one record; `reached_s` is the service's watermark."""
     outcome = Outcome()
+    retire(state, book, outcome)
     usable = [window for window in windows if not window.backfill]
     if not usable:
         return outcome
@@ -36,7 +39,8 @@ def observe(
     for window in sorted(usable, key=_order):
         _take(state, window, reached_s, book, outcome)
     newest_s = max(min(window.end_s, max(window.start_s, reached_s or 0.0)) for window in usable)
-    no_data.observe(state.presence, usable, newest_s)
+    broker_s = max(window.broker_time_s for window in usable)
+    no_data.observe(state.presence, broker_s, newest_s)
     data_again(state, usable, book, outcome)
     if look_due(before_s, state.presence.event_s):
         expire(state, state.presence.event_s, outcome)
@@ -60,19 +64,14 @@ def _take(
         series = state.series[key] = SeriesState(window.metric_type, window.tags)
         outcome.created += 1
     observation = observation_of(window, reached_s)
-    series.seen_s = max(series.seen_s, observation.at_s)
+    no_data.observe(series, window.broker_time_s, observation.at_s)
     state.seen.touch(key, observation.at_s)
-    series.broker_s = max(series.broker_s, window.broker_time_s)
-    rules = [
-        rule
-        for rule in book.for_series(state.service, key, window.metric_type, window.tags)
-        if rule.window == window.window
-    ]
+    chosen = book.for_series(state.service, key, window.metric_type, window.tags)
+    rules = [rule for rule in chosen.values if rule.window == window.window]
     if window.start_s > series.closed_s.get(window.window, -1):
         subject = _subject(state, window)
         for rule in rules:
             _judge(series, rule, window, subject, observation, book, outcome)
-        _retire(series, window.window, book, outcome)
     if window.final:
         _learn(state, series, window, rules, outcome)
 
@@ -109,27 +108,13 @@ def _judge(
 
 def _verdict(series: SeriesState, rule: Rule, window: Aggregate) -> Verdict | None:
     if rule.kind == "threshold":
-        return threshold.judge(rule, window)
+        usual = threshold.usual_count(series.counts.get(window.window, ()))
+        return threshold.judge(rule, window, usual)
     baseline = series.baselines.get(_baseline_name(rule))
     if baseline is None:
         return None
     judge = zscore.judge if rule.kind == "zscore" else forecast.judge
     return judge(baseline, window, rule.field, rule.sensitivity)
-
-
-def _retire(series: SeriesState, window: str, book: RuleBook, outcome: Outcome) -> None:
-    """End the excursions of rules that are gone."""
-    for rule_id in [known for known in series.alarms if known not in book.rules]:
-        alarm = series.alarms[rule_id]
-        if alarm.detection is not None:
-            if alarm.detection.window != window:
-                continue
-            outcome.detections.append(
-                msgspec.structs.replace(
-                    alarm.detection, state="resolved", reason="its rule was removed or disabled"
-                )
-            )
-        del series.alarms[rule_id]
 
 
 def _baseline_name(rule: Rule) -> str:
@@ -143,7 +128,11 @@ def _learn(
     rules: list[Rule],
     outcome: Outcome,
 ) -> None:
-    series.closed_s[window.window] = max(series.closed_s.get(window.window, -1), window.start_s)
+    if window.start_s > series.closed_s.get(window.window, -1):
+        series.closed_s[window.window] = window.start_s
+        counts = series.counts.setdefault(window.window, [])
+        counts.append(window.count)
+        del counts[:-_COUNTS_KEPT]
     outcome.changed.add(window.series)
     learned: set[str] = set()
     for rule in rules:

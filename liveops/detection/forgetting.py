@@ -44,7 +44,7 @@ def forget_silent(state: ServiceDetectors, now_s: float, outcome: Outcome) -> bo
     presence = state.presence
     clock_s = presence.event_s + max(0.0, now_s - presence.broker_s)
     expire(state, clock_s, outcome)
-    quiet = not state.series and not is_open(presence.alarms)
+    quiet = not state.series and not any(map(is_open, _of_presence(presence)))
     return quiet and presence.event_s < clock_s - FORGET_AFTER_S
 
 
@@ -59,8 +59,13 @@ def forget_series(state: ServiceDetectors, key: str, reason: str, outcome: Outco
 
 def forget_presence(state: ServiceDetectors, reason: str, outcome: Outcome) -> None:
     """Forget that a service was silent or not."""
-    _end(state.presence.alarms, state.presence, reason, outcome)
+    for alarms in _of_presence(state.presence):
+        _end(alarms, state.presence, reason, outcome)
     state.presence = Presence()
+
+
+def _of_presence(presence: Presence) -> list[Mapping[str, Alarm]]:
+    return [presence.alarms, *presence.metric_alarms.values()]
 
 
 def _end(alarms: Mapping[str, Alarm], presence: Presence, reason: str, outcome: Outcome) -> None:

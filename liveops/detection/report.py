@@ -15,8 +15,12 @@ from schema.incidents import Detection
 from schema.metrics import Aggregate
 from schema.rules import Rule
 
-#: Name of "the service as a whole" where a metric or series is asked for.
-WHOLE = "*"
+#: A firing alarm is told again when its distance grew by this factor, this much later (s) ...
+_WORSE = 1.1
+_WORSE_AFTER_S = 10.0
+#: ... or after this, and after this share of how long it lasts already.
+_AGAIN_AFTER_S = 60.0
+_SHARE_OF_EXCURSION = 0.1
 
 
 @dataclass(slots=True)
@@ -32,6 +36,13 @@ class Outcome:
     fits: list[FitRequest] = field(default_factory=list)
     presence_changed: bool = False
 
+    def touch(self, subject: Subject) -> None:
+        """What is remembered of the subject has changed and is to be stored."""
+        if subject.of_series:
+            self.changed.add(subject.series)
+        else:
+            self.presence_changed = True
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -43,6 +54,8 @@ class Subject:
     tags: dict[str, str]
     window: str
     broker_s: float
+    #: False for a service as a whole or one of its metric types.
+    of_series: bool = True
 
 
 def observation_of(window: Aggregate, reached_s: float | None) -> Observation:
@@ -75,34 +88,65 @@ def publish(
     book: RuleBook,
     outcome: Outcome,
 ) -> None:
-    """Turn a change into a detection; a muted excursion is told when the silence ends."""
+    """Tell a change, now and then how a firing alarm stands; what is muted, when that ends."""
+    if verdict.breach:
+        alarm.peak = _further_out(alarm.peak, verdict)
+    elif alarm.pending_s is None:
+        alarm.peak = None
+    told = alarm.detection
     if change == "resolved":
-        if alarm.detection is not None:
+        if told is not None:
             outcome.detections.append(
                 msgspec.structs.replace(
-                    alarm.detection, state="resolved", at_s=at_s, broker_time_s=subject.broker_s
+                    told, state="resolved", at_s=at_s, broker_time_s=subject.broker_s
                 )
             )
         alarm.detection = None
         return
-    if alarm.phase != "firing" or not (change == "firing" or alarm.detection is None):
+    if alarm.phase != "firing":
         return
-    if not verdict.breach and alarm.detection is None:
+    if verdict.breach and (told is None or change or _news(alarm, told, verdict, at_s)):
+        fresh = _detection(alarm, rule, verdict, subject, at_s)
+        if told is not None and not change:
+            fresh = msgspec.structs.replace(fresh, broker_time_s=told.broker_time_s)
+    elif told is not None and change == "firing":
+        fresh = msgspec.structs.replace(
+            told, state="firing", at_s=at_s, broker_time_s=subject.broker_s
+        )
+    else:
         return
     if book.mutes(rule, subject.service, subject.metric_type, at_s):
         return
-    if verdict.breach:
-        alarm.detection = _detection(alarm, rule, verdict, subject, at_s)
-    elif alarm.detection is not None:
-        alarm.detection = msgspec.structs.replace(
-            alarm.detection, state="firing", at_s=at_s, broker_time_s=subject.broker_s
-        )
-    if alarm.detection is not None:
-        outcome.detections.append(alarm.detection)
-        if subject.series == WHOLE:
-            outcome.presence_changed = True
-        else:
-            outcome.changed.add(subject.series)
+    alarm.detection = fresh
+    outcome.detections.append(fresh)
+    outcome.touch(subject)
+
+
+def _centre(verdict: Verdict) -> float:
+    """What a value's distance is measured from: the expected one, or the limit."""
+    if verdict.expected is not None:
+        return verdict.expected
+    return verdict.upper if verdict.upper is not None else verdict.lower or 0.0
+
+
+def _further_out(peak: float | None, verdict: Verdict) -> float:
+    centre = _centre(verdict)
+    values = (verdict.value,) if peak is None else (peak, verdict.value)
+    return max(values, key=lambda value: abs(value - centre))
+
+
+def _news(alarm: Alarm, told: Detection, verdict: Verdict, at_s: float) -> bool:
+    """Whether a firing alarm stands so differently that it is told again.
+
+    At once when it got clearly worse, else ever more rarely. Absence only grows longer.
+    """
+    if told.detector == "no_data" or alarm.peak is None:
+        return False
+    passed_s, centre = at_s - told.at_s, _centre(verdict)
+    if told.peak is None or abs(alarm.peak - centre) > _WORSE * abs(told.peak - centre):
+        return passed_s >= _WORSE_AFTER_S
+    rarely_s = max(_AGAIN_AFTER_S, _SHARE_OF_EXCURSION * (at_s - told.onset_s))
+    return verdict.value != told.value and passed_s >= rarely_s
 
 
 def _detection(
@@ -126,5 +170,6 @@ def _detection(
         at_s=at_s,
         onset_s=alarm.onset_s,
         broker_time_s=subject.broker_s,
+        peak=alarm.peak,
         labels={"rule": rule.name, "rule_version": str(rule.version)},
     )

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from schema.rules import Rule, Silence
+from schema.rules import AbsenceScope, Rule, Silence
 from schema.times import parse_time_s
 
 #: Series whose rules are remembered; also of those that are long gone.
 _REMEMBERED = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Rules that choose a series: on its values, and on the absence of its data."""
+
+    values: tuple[Rule, ...]
+    absence: tuple[Rule, ...]
 
 
 class RuleBook:
@@ -21,32 +30,38 @@ class RuleBook:
             (silence, parse_time_s(silence.starts_at), parse_time_s(silence.ends_at))
             for silence in sorted(silences, key=_id)
         ]
-        self._found: dict[tuple[str, str], tuple[Rule, ...]] = {}
+        self._found: dict[tuple[str, str], Chosen] = {}
 
     def for_series(
         self, service: str, series: str, metric_type: str, tags: dict[str, str]
-    ) -> tuple[Rule, ...]:
-        """Rules on the values of a series; remembered, globs are slow."""
+    ) -> Chosen:
+        """Rules on a series; remembered, globs are slow."""
         found = self._found.get((service, series))
         if found is None:
             if len(self._found) >= _REMEMBERED:
                 self._found.clear()
-            found = self._found[(service, series)] = tuple(
+            rules = [
                 rule
                 for rule in self.rules.values()
-                if rule.kind != "no_data"
+                if (rule.kind != "no_data" or rule.absence_scope == "series")
                 and fnmatchcase(service, rule.service)
                 and fnmatchcase(metric_type, rule.metric)
                 and rule.tags.items() <= tags.items()
+            ]
+            found = self._found[(service, series)] = Chosen(
+                tuple(rule for rule in rules if rule.kind != "no_data"),
+                tuple(rule for rule in rules if rule.kind == "no_data"),
             )
         return found
 
-    def for_presence(self, service: str) -> list[Rule]:
-        """Rules on the silence of a service."""
+    def on_presence(self, service: str, scope: AbsenceScope) -> list[Rule]:
+        """Rules on the absence of a service, or of its metric types."""
         return [
             rule
             for rule in self.rules.values()
-            if rule.kind == "no_data" and fnmatchcase(service, rule.service)
+            if rule.kind == "no_data"
+            and rule.absence_scope == scope
+            and fnmatchcase(service, rule.service)
         ]
 
     def mutes(self, rule: Rule, service: str, metric_type: str, at_s: float) -> bool:

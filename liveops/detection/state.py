@@ -6,12 +6,16 @@ Times are epoch seconds of event time unless a name says broker time.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
+import msgspec
 from msgspec import Struct
 
 from liveops.series.registry import Registry
 from schema.incidents import Detection
+
+if TYPE_CHECKING:
+    from liveops.detection.rulebook import RuleBook
 
 Phase = Literal["learning", "ok", "firing", "no_data"]
 NEVER_S = -1.0
@@ -65,6 +69,22 @@ class Alarm(Struct, array_like=True):
     calm_s: float = NEVER_S
     #: The detection as last published; None while muted or not firing.
     detection: Detection | None = None
+    #: The value of the excursion that was furthest out, None outside one.
+    peak: float | None = None
+
+
+class Rhythm(Protocol):
+    """Signs of life: event and broker time of the newest, event time of the first.
+
+    `interval_s` is the usual time between two, `longest_s` the longest of late (broker time).
+    """
+
+    event_s: float
+    broker_s: float
+    first_s: float
+    interval_s: float
+    gaps: int
+    longest_s: float
 
 
 class SeriesState(Struct):
@@ -79,13 +99,19 @@ class SeriesState(Struct):
     #: Broker time of the newest record in it.
     broker_s: float = 0.0
     #: Event time of its newest data.
-    seen_s: float = 0.0
+    event_s: float = msgspec.field(default=0.0, name="seen_s")
+    first_s: float = 0.0
+    interval_s: float = 0.0
+    gaps: int = 0
+    longest_s: float = 0.0
+    #: Samples of its last closed windows by window name.
+    counts: dict[str, list[int]] = {}
 
 
 class Presence(Struct):
-    """Signs of life of a service: event time E and broker time A of the newest record.
+    """The rhythm of a service as a whole, and the alarms on its silence.
 
-    `first_s` is event time of the first one; the usual interval is broker time.
+    Those of whole metric types, all series of one silent, stand by type and rule.
     """
 
     event_s: float = 0.0
@@ -94,6 +120,8 @@ class Presence(Struct):
     interval_s: float = 0.0
     gaps: int = 0
     alarms: dict[str, Alarm] = {}
+    longest_s: float = 0.0
+    metric_alarms: dict[str, dict[str, Alarm]] = {}
 
 
 @dataclass(slots=True)
@@ -107,6 +135,8 @@ class ServiceDetectors:
     series: dict[str, SeriesState]
     presence: Presence
     seen: Registry[str] = field(default_factory=Registry)
+    #: The rules its alarms were last compared with.
+    obeyed: RuleBook | None = None
 
 
 def new_service(service: str) -> ServiceDetectors:

@@ -11,39 +11,49 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from liveops.incidents.bounds import MAX_SERVICES, prune
-from liveops.incidents.matching import GAP_S, above, callers, chosen
+from liveops.incidents.matching import GAP_S, above, callers, chosen, of_feed
 from liveops.incidents.state import EDITABLE, Command, Group, Groups, Source
 from liveops.incidents.topology import Topology
 from liveops.incidents.wording import content, origin
 from schema.ids import derived_id
-from schema.incidents import Detection, worst
+from schema.incidents import WHOLE, Detection, worst
 
 #: How long, in event time, a service that depends on others waits for a deeper cause.
 HOLD_S = 1.5
 #: And in the time of the wall clock: a late cause then joins what has been opened.
 HOLD_AT_MOST_S = 4.0
+#: A group whose excursions have no data any more ends after this; its incident stays open.
+STALE_S = 86_400.0
+#: Seconds between two changes of an incident that only tell how its detections stand.
+REFRESH_S = 10.0
 
 
 def fold(groups: Groups, detection: Detection, source: Source, topology: Topology) -> list[Command]:
     """Apply one detection; changes `groups`. A repeat changes nothing."""
     known = next((g for g in groups.values() if detection.id in g.members), None)
     if known is not None:
-        if known.members[detection.id] == detection:
+        before = known.members[detection.id]
+        if before == detection:
             return []
-        return _update(known, detection, source, topology)
+        # How it stands now is told at a sane pace, what has become of it at once.
+        often = before.state == detection.state and detection.at_s < known.told_s + REFRESH_S
+        return _update(known, detection, source, topology, tell=not often)
     dropped = next((g for g in groups.values() if detection.id in g.under_way), None)
     if dropped is not None:
         return _update_dropped(dropped, detection, source, topology)
     if detection.state == "resolved":
         return []
-    joined = chosen(groups, detection, topology)
+    about_feed = source.feed_silent and _is_absence(detection)
+    joined = of_feed(groups, detection) if about_feed else chosen(groups, detection, topology)
     if joined is not None:
         return _update(joined, detection, source, topology)
-    explained = callers(groups, detection, topology)
+    explained = [] if about_feed else callers(groups, detection, topology)
     if explained:
         merged = [c for other in explained[1:] for c in _merge(groups, other, explained[0])]
         return merged + _update(explained[0], detection, source, topology)
-    group = _start(detection, source, topology)
+    hold = about_feed or topology.calls_any(detection.service_name)
+    group = _start(detection, source, hold=hold)
+    group.feed = about_feed
     groups[group.incident_id] = group
     return [] if not group.opened else [_open(group, topology)]
 
@@ -58,8 +68,10 @@ def release(groups: Groups, topology: Topology, clock_s: float, now_s: float) ->
     for group in sorted(due, key=lambda g: (_has_deeper(g, due, topology), g.incident_id)):
         commands += _settle(groups, group, topology)
     for group in list(groups.values()):
-        if group.quiet and clock_s > _over_s(group):
+        if clock_s > _over_s(group):
             del groups[group.incident_id]
+            if group.opened and not group.quiet and not group.dismissed:
+                commands.append(Command("change", group, {"stale": True}, {}))
     return commands
 
 
@@ -73,7 +85,7 @@ def next_due_s(groups: Groups) -> tuple[float, float]:
     """What correlator's or wall clock must show for `release` to do something; inf for never."""
     held = [group for group in groups.values() if group.hold_until_s is not None]
     times = [group.hold_until_s for group in held if group.hold_until_s is not None]
-    times += [_over_s(g) for g in groups.values() if g.hold_until_s is None and g.quiet]
+    times += [_over_s(group) for group in groups.values() if group.hold_until_s is None]
     return (
         min(times, default=float("inf")),
         min((group.hold_at_most_until_s for group in held), default=float("inf")),
@@ -81,19 +93,31 @@ def next_due_s(groups: Groups) -> tuple[float, float]:
 
 
 def _over_s(group: Group) -> float:
-    """Until when a quiet group may still take something in."""
-    return max(group.changed_s, group.heard_s) + GAP_S
+    """Until when a group may still take something in: quiet, or without data for a day."""
+    newest_s = max(group.changed_s, group.heard_s)
+    if group.quiet:
+        return newest_s + GAP_S
+    return newest_s + STALE_S if group.stale else float("inf")
 
 
-def dismiss(groups: Groups, incident_ids: set[str]) -> None:
-    """A person resolved these while they fired: their excursions stay quiet."""
-    for incident_id in incident_ids & groups.keys():
-        group = groups[incident_id]
-        group.dismissed = group.dismissed or not group.resolved
+def heed(groups: Groups, resolved: set[str]) -> None:
+    """Take in what people did; `resolved` are the incidents that are.
+
+    One resolved while it fired: its excursions stay quiet, until somebody reopens it.
+    """
+    for group in groups.values():
+        if group.incident_id in resolved:
+            group.dismissed = group.dismissed or not group.resolved
+        elif group.dismissed:
+            group.dismissed = group.resolved = False
 
 
-def _start(detection: Detection, source: Source, topology: Topology) -> Group:
-    hold_s = detection.at_s + HOLD_S if topology.calls_any(detection.service_name) else None
+def _is_absence(detection: Detection) -> bool:
+    return detection.detector == "no_data" and detection.metric_type == WHOLE
+
+
+def _start(detection: Detection, source: Source, *, hold: bool) -> Group:
+    hold_s = detection.at_s + HOLD_S if hold else None
     return Group(
         incident_id=derived_id("incident", detection.id),
         topic=source.topic,
@@ -109,13 +133,13 @@ def _start(detection: Detection, source: Source, topology: Topology) -> Group:
 
 
 def _update(
-    group: Group, detection: Detection, source: Source, topology: Topology
+    group: Group, detection: Detection, source: Source, topology: Topology, *, tell: bool = True
 ) -> list[Command]:
     group.members[detection.id] = detection
     prune(group)
     group.last_offset = max(group.last_offset, source.offset)
     _heard(group, detection, source)
-    return _tell(group, topology) if group.opened and not group.dismissed else []
+    return _tell(group, topology) if tell and group.opened and not group.dismissed else []
 
 
 def _heard(group: Group, detection: Detection, source: Source) -> None:
@@ -144,14 +168,14 @@ def _tell(group: Group, topology: Topology) -> list[Command]:
         status = "open"
     group.resolved = quiet
     before, values = group.last_published, content(group, topology)
-    group.last_published = _human(values)
+    group.last_published, group.told_s = _human(values), group.changed_s
     return [Command("change", group, values, before, status)]
 
 
 def _open(group: Group, topology: Topology) -> Command:
     group.hold_until_s = None
     values = content(group, topology)
-    group.last_published = _human(values)
+    group.last_published, group.told_s = _human(values), group.changed_s
     return Command("open", group, values, {})
 
 
@@ -162,6 +186,8 @@ def _human(values: dict[str, Any]) -> dict[str, Any]:
 
 def _settle(groups: Groups, group: Group, topology: Topology) -> list[Command]:
     """End of the wait: join the group of a deeper cause, or open an incident."""
+    if group.feed:
+        return [_open(group, topology)] + (_tell(group, topology) if group.quiet else [])
     first = origin(group, topology)
     others = {name: other for name, other in groups.items() if other is not group}
     for item in (i for i in group.active if i.service_name == first):

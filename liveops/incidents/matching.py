@@ -29,12 +29,23 @@ def callers(groups: Groups, detection: Detection, topology: Topology) -> list[Gr
     found = []
     for group in groups.values():
         first = origin(group, topology)
-        if group.dismissed or detection.service_name not in topology.below(first):
+        if _closed(group) or detection.service_name not in topology.below(first):
             continue
         during = group.during(detection.onset_s)
         if any(i.service_name == first and _at_once(i, detection) for i in during):
             found.append(group)
     return sorted(found, key=lambda g: (not g.opened, g.first_offset))
+
+
+def of_feed(groups: Groups, detection: Detection) -> Group | None:
+    """The group about the feed that was under way when the detection began."""
+    found = [g for g in groups.values() if g.feed and not g.dismissed]
+    return next((group for group in found if group.during(detection.onset_s)), None)
+
+
+def _closed(group: Group) -> bool:
+    """Whether nothing joins it by service or topology."""
+    return group.dismissed or group.feed
 
 
 def _own(groups: Groups, detection: Detection, topology: Topology) -> Group | None:
@@ -49,7 +60,7 @@ def _own(groups: Groups, detection: Detection, topology: Topology) -> Group | No
             continue
         members = active or group.members.values()
         mine = [i for i in members if i.service_name == detection.service_name]
-        if not mine or group.dismissed:
+        if not mine or _closed(group):
             continue
         if any(item.metric_type == detection.metric_type for item in mine):
             return group
@@ -66,7 +77,7 @@ def above(groups: Groups, detection: Detection, topology: Topology) -> Group | N
         (below[item.service_name], -item.onset_s, group.incident_id)
         for group in groups.values()
         for item in group.during(detection.onset_s)
-        if not group.dismissed and item.service_name in below and _follows(item, detection)
+        if not _closed(group) and item.service_name in below and _follows(item, detection)
     ]
     return groups[min(found)[2]] if found else None
 

@@ -40,6 +40,10 @@ class Group(Struct):
     resolved: bool = False
     #: A person resolved the incident while it fired: its excursions stay quiet.
     dismissed: bool = False
+    #: It is about the feed: nothing reports any more.
+    feed: bool = False
+    #: Event time of what the incident was last told.
+    told_s: float = 0.0
     #: What the incident was last told; a field a person changed since is left alone.
     last_published: dict[str, Any] = field(default_factory=dict, name="told")
 
@@ -58,6 +62,11 @@ class Group(Struct):
         """Members whose excursion is not over."""
         return [detection for detection in self.members.values() if detection.state != "resolved"]
 
+    @property
+    def stale(self) -> bool:
+        """Whether every excursion that is not over has no data any more."""
+        return all(item.state == "no_data" or item.detector == "no_data" for item in self.active)
+
     def during(self, time_s: float) -> list[Detection]:
         """Members whose excursion was not over at an event time, whenever that was heard of."""
         return [
@@ -73,13 +82,17 @@ Groups = dict[str, Group]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a detection was read, and what the correlator's and the wall clock showed then."""
+    """Where a detection was read, and what the correlator's and the wall clock showed then.
+
+    `feed_silent`: no service was heard of late.
+    """
 
     topic: str
     partition: int
     offset: int
     clock_s: float
     now_s: float
+    feed_silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from liveops.incidents.bounds import rank
+from liveops.incidents.sentences import figure, peak_of, title
 from liveops.incidents.state import Group
 from liveops.incidents.topology import Topology
-from schema.incidents import Detection, fingerprint_of, worst
+from schema.incidents import FEED, WHOLE, Detection, fingerprint_of, worst
+from schema.times import format_time
 
 _DESCRIBED = 8
 _NAMED = 50
@@ -25,15 +27,17 @@ def origin(group: Group, topology: Topology) -> str:
 def content(group: Group, topology: Topology) -> dict[str, Any]:
     """Values of the incident's fields as the group stands."""
     members = sorted(group.members.values(), key=rank)
-    service = origin(group, topology)
+    service = FEED if group.feed else origin(group, topology)
     services = sorted({detection.service_name for detection in members}.union(group.services))
-    at_origin = [detection for detection in members if detection.service_name == service]
+    at_origin = [d for d in members if group.feed or d.service_name == service]
     others = [name for name in services if name != service]
     severities = [detection.severity for detection in members]
     if group.gravest is not None:
         severities.append(group.gravest)
     return {
-        "title": _title(service, min(at_origin, key=_telling), others),
+        "title": _feed_title(services)
+        if group.feed
+        else _title(service, min(at_origin, key=_telling), others),
         "description": _description(members, service, others, group.dropped),
         "severity": worst(severities),
         "service_name": service,
@@ -52,36 +56,38 @@ def _telling(detection: Detection) -> tuple[bool, float, float, str]:
 
 
 def _title(service: str, detection: Detection, others: list[str]) -> str:
-    title = f"{service}: {_what(detection)}"
+    text = f"{service}: {title(detection)}"
     if others:
-        title += f", {len(others)} more service{'s' * (len(others) > 1)} affected"
-    return title
+        text += f", {len(others)} more service{'s' * (len(others) > 1)} affected"
+    return text
 
 
-def _what(detection: Detection) -> str:
-    if detection.detector == "no_data":
-        return "no data"
-    if detection.expected is None:
-        bound = detection.upper if detection.upper is not None else detection.lower
-        return f"{detection.metric_type} {detection.value:.4g} breaks its limit {bound or 0.0:.4g}"
-    side = "above" if detection.value > detection.expected else "below"
-    return (
-        f"{detection.metric_type} {detection.value:.4g}, {side} the usual {detection.expected:.4g}"
-    )
+def _feed_title(services: list[str]) -> str:
+    return f"No metrics arrive: all {len(services)} services are silent"
 
 
 def _description(members: list[Detection], service: str, others: list[str], dropped: int) -> str:
-    lines = [f"Most likely origin: {service}."]
+    feed = "Nothing has reported since: the senders, the network or LiveOps itself."
+    lines = [feed if service == FEED else f"Most likely origin: {service}."]
     if others:
         unnamed = len(others) - _NAMED
         named = ", ".join(others[:_NAMED]) + (f" and {unnamed} more" if unnamed > 0 else "")
         lines.append(f"Also affected: {named}.")
-    lines += [
-        f"{detection.service_name} {detection.metric_type} "
-        f"({detection.detector}, {detection.window}): {detection.reason}."
-        for detection in members[:_DESCRIBED]
-    ]
+    lines += [_line(detection) for detection in members[:_DESCRIBED]]
     more = max(0, len(members) - _DESCRIBED) + dropped
     if more:
         lines.append(f"And {more} more detections.")
     return "\n".join(lines)
+
+
+def _line(detection: Detection) -> str:
+    """One detection: where, what it says, how far out it was, since when."""
+    since = format_time(detection.onset_s)
+    if detection.detector == "no_data":
+        about = "" if detection.metric_type == WHOLE else f" {detection.metric_type}"
+        return f"{detection.service_name}{about}: {detection.reason}, since {since}."
+    said = detection.reason
+    if detection.peak not in (None, detection.value):
+        said += f", at worst {figure(peak_of(detection))}"
+    where = f"{detection.service_name} {detection.metric_type}"
+    return f"{where} ({detection.detector}, {detection.window}): {said}, since {since}."

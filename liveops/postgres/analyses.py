@@ -29,13 +29,14 @@ _ACTOR = "liveops"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A claimed job; `attempts` counts this one."""
+    """A claimed job; `attempts` counts this one. One that is `forced` reuses nothing."""
 
     id: str
     incident_id: str
     signature: str
     attempts: int
     requested_at_s: float
+    forced: bool = False
 
 
 async def fetch_minutes(
@@ -69,7 +70,7 @@ async def lock_incident(con: Connection, incident_id: str) -> None:
     await con.execute(load("analyses")["lock_incident"], UUID(incident_id))
 
 
-async def insert_pending(con: Connection, analysis: Analysis) -> None:
+async def insert_pending(con: Connection, analysis: Analysis, *, forced: bool = False) -> None:
     """A new job with its deterministic ranking."""
     await con.execute(
         load("analyses")["insert_pending"],
@@ -82,7 +83,13 @@ async def insert_pending(con: Connection, analysis: Analysis) -> None:
         msgspec.to_builtins(analysis.ranking),
         analysis.verdict,
         analysis.signature,
+        forced,
     )
+
+
+async def force(con: Connection, analysis_id: str) -> None:
+    """Make a pending job a forced one."""
+    await con.execute(load("analyses")["force"], UUID(analysis_id))
 
 
 async def claim(database: Database, lease_s: float) -> Job | None:
@@ -97,6 +104,7 @@ async def claim(database: Database, lease_s: float) -> Job | None:
         row["signature"],
         row["attempts"],
         row["requested_at"].timestamp(),
+        row["forced"],
     )
 
 

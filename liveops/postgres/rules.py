@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from msgspec import structs
 
-from liveops.detection.defaults import DEFAULT_RULES
-from liveops.errors import NotFound
+from liveops.detection.defaults import SEEDS
+from liveops.errors import NotFound, StaleVersion
 from liveops.outbox import enqueue
 from liveops.postgres.database import Database
 from liveops.postgres.queries import load
@@ -19,20 +21,54 @@ async def all_rules(database: Database) -> list[Rule]:
     """Every rule, oldest first; raises Unavailable."""
     async with database.connection() as con:
         rows = await con.fetch(load("config")["rules"])
-    return [
-        structs.replace(msgspec.convert(row["definition"], Rule), version=row["version"])
-        for row in rows
-    ]
+    return [_rule(row) for row in rows]
+
+
+async def fetch_rule(database: Database, rule_id: str) -> Rule:
+    """One rule; raises NotFound or Unavailable."""
+    async with database.connection() as con:
+        row = await con.fetchrow(load("config")["rule"], rule_id)
+    if row is None:
+        raise NotFound("no rule with this id")
+    return _rule(row)
+
+
+def _rule(row: Any) -> Rule:
+    return structs.replace(msgspec.convert(row["definition"], Rule), version=row["version"])
 
 
 async def add_rule(database: Database, rule: Rule) -> bool:
     """Store a rule and tell the workers; False when its id exists. Raises Unavailable."""
     async with database.transaction() as con:
-        definition = msgspec.to_builtins(rule)
-        if await con.fetchval(load("config")["insert_rule"], rule.id, definition) is None:
-            return False
-        await enqueue(con, CONFIG, RULE + rule.id, msgspec.json.encode(rule))
+        return await _insert(con, rule)
+
+
+async def _insert(con: Any, rule: Rule) -> bool:
+    definition = msgspec.to_builtins(rule)
+    if await con.fetchval(load("config")["insert_rule"], rule.id, definition) is None:
+        return False
+    await enqueue(con, CONFIG, RULE + rule.id, msgspec.json.encode(rule))
     return True
+
+
+async def replace_rule(
+    database: Database, rule: Rule, *, expected_version: int | None = None
+) -> Rule:
+    """Put a rule in the place of the one with its id, with the next version.
+
+    Raises NotFound, StaleVersion or Unavailable.
+    """
+    async with database.transaction() as con:
+        version = await con.fetchval(load("config")["lock_rule"], rule.id)
+        if version is None:
+            raise NotFound("no rule with this id")
+        if expected_version not in (None, version):
+            raise StaleVersion(f"the rule is at version {version}")
+        fresh = structs.replace(rule, version=version + 1)
+        definition = msgspec.to_builtins(fresh)
+        await con.execute(load("config")["update_rule"], rule.id, definition, fresh.version)
+        await enqueue(con, CONFIG, RULE + rule.id, msgspec.json.encode(fresh))
+    return fresh
 
 
 async def delete_rule(database: Database, rule_id: str) -> None:
@@ -44,12 +80,13 @@ async def delete_rule(database: Database, rule_id: str) -> None:
 
 
 async def seed_default_rules(database: Database) -> bool:
-    """Add the default rules, once in a database's life; raises Unavailable."""
+    """Add the default rules, each once in a database's life; raises Unavailable."""
+    added = False
     async with database.transaction() as con:
-        if await con.fetchval(load("config")["begin_defaults"]) is None:
-            return False
-        for rule in DEFAULT_RULES:
-            definition = msgspec.to_builtins(rule)
-            if await con.fetchval(load("config")["insert_rule"], rule.id, definition) is not None:
-                await enqueue(con, CONFIG, RULE + rule.id, msgspec.json.encode(rule))
-    return True
+        for name, rules in SEEDS.items():
+            if await con.fetchval(load("config")["begin_defaults"], name) is None:
+                continue
+            added = True
+            for rule in rules:
+                await _insert(con, rule)
+    return added

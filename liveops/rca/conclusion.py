@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 
 from liveops.rca import fallback
@@ -11,6 +12,7 @@ from liveops.rca.investigation import Investigation
 from liveops.rca.verdict import confidence
 from schema.analysis import Analysis
 from schema.incidents import Incident
+from schema.times import format_time
 
 #: A model that blames somebody who is no candidate costs this share of the confidence.
 _STRANGER = 0.5
@@ -95,6 +97,36 @@ def by_model(
     }
     analysis.impacted_services = sorted(affected - {analysis.root_cause_service})
     return analysis
+
+
+def by_precedent(
+    analysis_id: str, incident: Incident, found: Investigation, there: Analysis
+) -> Analysis:
+    """The finished analysis after a model's conclusion on an incident that looked the same.
+
+    Facts, ranking and figures are this incident's own; taken over is whom the model named,
+    where this ranking has it, and its words as a quotation that says whose they are.
+    """
+    analysis = by_code(analysis_id, incident, found)
+    analysis.source, analysis.model = "llm", there.model
+    said = _without_citations(there.root_cause)
+    if said:
+        when = format_time(there.analyzed_at_s or 0.0)
+        analysis.technical_summary += (
+            f' Incident {there.incident_id} looked the same; its analysis of {when} says: "{said}"'
+        )
+    named = there.root_cause_service
+    if found.verdict == "cause_found" and named in [c.service_name for c in found.candidates]:
+        analysis.root_cause_service = named
+        analysis.confidence = confidence(found.candidates, named)
+        affected = {*analysis.impacted_services, *incident.affected_services}
+        analysis.impacted_services = sorted(affected - {named})
+    return analysis
+
+
+def _without_citations(text: str) -> str:
+    """Evidence ids of another incident mean nothing here."""
+    return re.sub(r"\s*(\[E\d+\])+", "", text).strip()
 
 
 def _put_words(analysis: Analysis, verified: Verified) -> None:

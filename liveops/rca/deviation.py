@@ -48,19 +48,29 @@ class Deviation:
     `strength` is the distance from the median in robust standard deviations (≥ 0),
     `rarity` the share of past values at least as far out, `onset_s` when the series
     left its past (None: it did not). `silent` means it stopped reporting; `observed`
-    is then its last value.
+    is then its last value, if known. `limit` is the fixed limit that it broke; `expected`
+    is None when only that is known.
     """
 
     service_name: str
     metric_type: str
-    expected: float
+    expected: float | None
     spread: float
-    observed: float
+    observed: float | None
     strength: float
     rarity: float
     onset_s: float | None
     history: int
     silent: bool = False
+    limit: float | None = None
+
+    @property
+    def direction(self) -> int:
+        """1 upwards, -1 downwards, 0 where there is none."""
+        base = self.expected if self.expected is not None else self.limit
+        if self.silent or self.observed is None or base is None:
+            return 0
+        return (self.observed > base) - (self.observed < base)
 
 
 def deviations(samples: Iterable[Sample], at_s: float) -> list[Deviation]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from liveops.incidents.sentences import Kind, figure, kind_of, limit_of
 from liveops.rca.deviation import Deviation
 from liveops.rca.ranking import CallGraph, Candidate
 from schema.analysis import Evidence
-from schema.incidents import Detection
+from schema.incidents import WHOLE, Detection
 from schema.times import format_time
 
 MAX_EVIDENCE = 30
@@ -49,27 +50,51 @@ def cited(evidence: Sequence[Evidence], service: str) -> list[str]:
     return [item.id for item in evidence if service in services_of(item)]
 
 
+#: What a deviation says, by its kind.
+DEVIATIONS = {
+    "silent_service": "{service} stopped reporting",
+    "silent_metric": "{service} {metric} stopped reporting",
+    "limit": "{service} {metric} is {observed}, {word} its limit {limit}",
+    "level": "{service} {metric} is {observed}, {word} its usual {expected} "
+    "by {strength:.1f} robust standard deviations",
+}
+
+
+def _kind(item: Deviation) -> str:
+    if item.silent:
+        return "silent_service" if item.metric_type == WHOLE else "silent_metric"
+    return "level" if item.limit is None else "limit"
+
+
 def _deviation(item: Deviation) -> _Fact:
     ref: dict[str, Any] = {
         "service_name": item.service_name,
         "metric_type": item.metric_type,
         "observed": item.observed,
         "expected": item.expected,
+        "limit": item.limit,
         "strength": round(item.strength, 2),
         "onset": None if item.onset_s is None else format_time(item.onset_s),
     }
-    name = f"{item.service_name} {item.metric_type}"
-    if item.silent:
-        since = "" if item.onset_s is None else f" since {format_time(item.onset_s)}"
-        return f"{name} stopped reporting{since} (last {item.observed:.4g})", "silence", ref
-    word = "above" if item.observed > item.expected else "below"
-    text = (
-        f"{name} is {item.observed:.4g}, {word} its usual {item.expected:.4g} "
-        f"by {item.strength:.1f} robust standard deviations"
+    kind = _kind(item)
+    base = item.limit if kind == "limit" else item.expected
+    above = item.observed is not None and base is not None and item.observed > base
+    text = DEVIATIONS[kind].format(
+        service=item.service_name,
+        metric=item.metric_type,
+        observed=figure(item.observed),
+        expected=figure(item.expected),
+        limit=figure(item.limit),
+        word="above" if above else "below",
+        strength=item.strength,
     )
+    if kind == "limit" and item.expected is not None:
+        text += f"; usually it is {figure(item.expected)}"
     if item.onset_s is not None:
         text += f", since {format_time(item.onset_s)}"
-    return text, "metric", ref
+    if item.silent and item.observed is not None:
+        text += f" (last value {figure(item.observed)})"
+    return text, "silence" if item.silent else "metric", ref
 
 
 def _calls(top: Sequence[Candidate], graph: CallGraph) -> Iterator[_Fact]:
@@ -96,6 +121,17 @@ def _onset_order(top: Sequence[Candidate]) -> Iterator[_Fact]:
             yield f"{first} deviated {gap_s:.0f} s before {later}", "onset", ref
 
 
+#: What a detector saw, by the kind of its finding.
+DETECTIONS: dict[Kind, str] = {
+    "above": "at {value}, expected {expected}, in the {window} window",
+    "below": "at {value}, expected {expected}, in the {window} window",
+    "over_limit": "at {value}, over the limit {limit}, in the {window} window",
+    "under_limit": "at {value}, under the limit {limit}, in the {window} window",
+    "silent_service": "without data for {value} s",
+    "silent_metric": "without data for {value} s",
+}
+
+
 def _detection(item: Detection) -> _Fact:
     ref = {
         "service_name": item.service_name,
@@ -104,10 +140,15 @@ def _detection(item: Detection) -> _Fact:
         "detector": item.detector,
         "onset": format_time(item.onset_s),
     }
-    expected = "" if item.expected is None else f", expected {item.expected:.4g}"
-    text = (
-        f"the {item.detector} detector saw {item.service_name} {item.metric_type} "
-        f"at {item.value:.4g}{expected} in the {item.window} window, "
-        f"since {format_time(item.onset_s)}"
+    about = item.service_name
+    if item.metric_type != WHOLE:
+        about += f" {item.metric_type}"
+    kind = kind_of(item)
+    seen = DETECTIONS[kind].format(
+        value=f"{item.value:.0f}" if item.detector == "no_data" else figure(item.value),
+        expected=figure(item.expected),
+        limit=figure(limit_of(item)),
+        window=item.window,
     )
+    text = f"the {item.detector} detector saw {about} {seen}, since {format_time(item.onset_s)}"
     return text, "detection", ref

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from liveops.rca.deviation import Deviation
 from liveops.rca.evidence import services_of
 from liveops.rca.investigation import Investigation
 from schema.analysis import Evidence
-from schema.incidents import Incident
+from schema.incidents import WHOLE, Incident
 
 _MAX_FACTS = 6
 _MAX_IMPACTED = 50
@@ -30,16 +31,26 @@ def write(incident: Incident, found: Investigation) -> Texts:
     cause = found.candidates[0]
     about = [e for e in found.evidence if cause.service_name in services_of(e)]
     rest = [e for e in found.evidence if e not in about]
-    metric = cause.deviations[0].metric_type
     ids = _ids(about[:3])
-    root = f"{cause.service_name}: {metric} left its usual range first or most {ids}"
+    root = f"{cause.service_name}: {_manner(cause.deviations[0])} {ids}"
     technical = [f"The most likely origin is {cause.service_name} {ids}."]
     technical += [_sentence(item) for item in (about + rest)[:_MAX_FACTS]]
+    silent = cause.deviations[0].silent
+    manner = "has stopped reporting" if silent else "does not behave as usual"
     executive = (
-        f"{cause.service_name} does not behave as usual {ids} and is the most likely cause."
+        f"{cause.service_name} {manner} {ids} and is the most likely cause."
         f"{_reach(incident, found)}"
     )
     return Texts(root, " ".join(technical), executive, _actions(found))
+
+
+def _manner(item: Deviation) -> str:
+    """How the cause shows, by the kind of its strongest deviation."""
+    if item.silent:
+        return "no data" if item.metric_type == WHOLE else f"no data of {item.metric_type}"
+    if item.limit is not None:
+        return f"{item.metric_type} broke its limit"
+    return f"{item.metric_type} left its usual range first or most"
 
 
 def impacted(incident: Incident, found: Investigation) -> list[str]:
@@ -69,7 +80,11 @@ def _actions(found: Investigation) -> list[str]:
     about = [e for e in found.evidence if cause.service_name in services_of(e)]
     actions = []
     silent = [e for e in about if e.kind == "silence"]
-    moved = [e for e in about if e.kind in ("metric", "detection")]
+    moved = [
+        e
+        for e in about
+        if e.kind in ("metric", "detection") and e.ref["metric_type"] != WHOLE and not silent
+    ]
     if silent:
         actions.append(
             f"Check that {cause.service_name} runs and can send its metrics {_ids(silent[:2])}."

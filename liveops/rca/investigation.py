@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from liveops.incidents.sentences import limit_of
 from liveops.rca import evidence as facts
 from liveops.rca.deviation import MAX_STRENGTH, ONSET_STRENGTH, Deviation, Sample, deviations
 from liveops.rca.ranking import CallGraph, Candidate, Symptom, rank
@@ -57,7 +58,8 @@ def investigate(
     found = _merge(measured, incident.detections)
     first = min(incident.detections, key=lambda d: d.onset_s, default=None)
     symptom = Symptom(
-        first.service_name if first else incident.service_name, first.metric_type if first else None
+        first.service_name if first else incident.service_name,
+        first.metric_type if first and first.detector != "no_data" else None,
     )
     ranked = rank(found, graph, symptom)
     evidence = facts.collect(ranked, graph, incident.detections)
@@ -68,32 +70,47 @@ def _merge(measured: Sequence[Deviation], detections: Sequence[Detection]) -> li
     """One deviation a series: the stronger of what was measured and what was detected."""
     merged = {(d.service_name, d.metric_type): d for d in measured}
     for detection in detections:
-        found = _from_detection(detection)
-        key = (found.service_name, found.metric_type)
-        if key not in merged or merged[key].strength < found.strength:
+        key = (detection.service_name, detection.metric_type)
+        known = merged.get(key)
+        found = _from_detection(detection, known)
+        if known is None or known.strength < found.strength or found.limit is not None:
             merged[key] = found
     return sorted(merged.values(), key=lambda d: (-d.strength, d.service_name, d.metric_type))
 
 
-def _from_detection(detection: Detection) -> Deviation:
-    """A detection as deviation: detectors see open minutes that storage does not have yet."""
-    expected = detection.value if detection.expected is None else detection.expected
-    half = 0.0
-    if detection.lower is not None and detection.upper is not None:
-        half = (detection.upper - detection.lower) / 2
-    spread = half / _BOUND_SIGMAS
-    strength = _PLAIN_STRENGTH
-    if spread > 0:
-        strength = min(MAX_STRENGTH, max(ONSET_STRENGTH, abs(detection.value - expected) / spread))
+def _from_detection(detection: Detection, known: Deviation | None) -> Deviation:
+    """A detection as deviation: detectors see open minutes that storage does not have yet.
+
+    Of a broken limit, what is usual and how far that is comes from what was measured.
+    """
+    silent = detection.detector == "no_data" or detection.state == "no_data"
+    absent = detection.detector == "no_data"
+    limit = limit_of(detection)
+    expected = None if absent else detection.expected
+    spread, strength = _spread(detection), _PLAIN_STRENGTH
+    if limit is not None and known is not None:
+        expected, spread = known.expected, known.spread
+        strength = max(strength, known.strength)
+    elif expected is not None and spread > 0:
+        distance = abs(detection.value - expected) / spread
+        strength = min(MAX_STRENGTH, max(ONSET_STRENGTH, distance))
     return Deviation(
         detection.service_name,
         detection.metric_type,
         expected,
         spread,
-        detection.value,
+        None if absent else detection.value,
         strength,
         rarity=0.0,
         onset_s=detection.onset_s,
         history=0,
-        silent=detection.detector == "no_data" or detection.state == "no_data",
+        silent=silent,
+        limit=limit,
     )
+
+
+def _spread(detection: Detection) -> float:
+    """One sigma as the detector's bounds have it; 0 where it says nothing of them."""
+    if detection.expected is None or detection.lower is None or detection.upper is None:
+        return 0.0
+    return (detection.upper - detection.lower) / 2 / _BOUND_SIGMAS

@@ -125,7 +125,7 @@ def _weights(found: Sequence[Deviation], symptom: Symptom) -> dict[int, float]:
     """Certainty of each deviation, by how well its kind fits the symptom."""
     direction = next(
         (
-            math.copysign(1, d.observed - d.expected)
+            d.direction
             for d in found
             if (d.service_name, d.metric_type) == (symptom.service_name, symptom.metric_type)
         ),
@@ -137,7 +137,7 @@ def _weights(found: Sequence[Deviation], symptom: Symptom) -> dict[int, float]:
         if symptom.metric_type is not None and not item.silent:
             if item.metric_type != symptom.metric_type:
                 fit = _OTHER_METRIC
-            elif direction is not None and direction * (item.observed - item.expected) < 0:
+            elif direction is not None and direction * item.direction < 0:
                 fit = _OTHER_DIRECTION
         weights[id(item)] = fit * certainty(item)
     return weights

@@ -12,11 +12,21 @@ from liveops.detection.defaults import DEFAULT_RULES
 from liveops.detection.engine import observe
 from liveops.detection.rulebook import RuleBook
 from liveops.detection.state import new_service
+from schema.incidents import Detection
 from tests.aggregates import feed, quiet, rule, window
 
 BOOK = RuleBook(DEFAULT_RULES, ())
 LEVELS = st.floats(0.001, 1e9)
 SEEDS = st.integers(0, 2**32)
+
+
+def changes(found: list[Detection]) -> list[str]:
+    """States one after the other; how a firing alarm stands now is no change of it."""
+    return [
+        item.state
+        for before, item in zip([None, *found], found, strict=False)
+        if before is None or (before.id, before.state) != (item.id, item.state)
+    ]
 
 
 @given(seed=SEEDS, level=LEVELS)
@@ -33,8 +43,8 @@ def test_an_excursion_gives_one_alarm_and_its_end(
     state = new_service("svc")
     means = quiet(40, seed, level) + quiet(length, seed + 1, level * factor)
     found = feed(state, BOOK, means + quiet(6, seed + 2, level))
-    assert [item.state for item in found] == ["firing", "resolved"]
-    assert found[0].id == found[1].id
+    assert changes(found) == ["firing", "resolved"]
+    assert len({item.id for item in found}) == 1
 
 
 @given(seed=SEEDS, means=st.lists(st.floats(0, 1000), min_size=1, max_size=40))
@@ -61,6 +71,6 @@ def test_firing_and_resolved_alternate_and_repeats_say_nothing(means: list[float
     for number, mean in enumerate(means):
         found += observe(state, [window(number, mean)], book).detections
         assert observe(state, [window(number, mean)], book).detections == []
-    states = [item.state for item in found]
+    states = changes(found)
     assert states == ["firing", "resolved"] * (len(states) // 2) + ["firing"] * (len(states) % 2)
     assert len({item.id for item in found}) == (len(states) + 1) // 2

@@ -14,7 +14,12 @@ TagText = Annotated[str, Field(min_length=1, max_length=256, pattern=NO_NUL)]
 
 
 class RuleBody(BaseModel):
-    """A rule; `op` and `value` belong to threshold, `sensitivity` to zscore and forecast."""
+    """A rule; `op` and `value` belong to threshold, `sensitivity` to zscore and forecast.
+
+    A `no_data` rule watches services as a whole (`scope: service`), each metric type of
+    living services (`metric`), or each series it chooses (`series`, the default where it
+    names a metric or tags); `window` is the least absence that means something.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -34,6 +39,7 @@ class RuleBody(BaseModel):
     for_s: float = Field(default=0, ge=0, le=86_400)
     keep_firing_for_s: float = Field(default=0, ge=0, le=86_400)
     enabled: bool = True
+    scope: Literal["service", "metric", "series"] | None = None
 
     @model_validator(mode="after")
     def _fields_of_the_kind(self) -> Self:
@@ -44,7 +50,17 @@ class RuleBody(BaseModel):
             raise ValueError("op and value belong to threshold rules")
         if self.sensitivity is not None and self.kind not in ("zscore", "forecast"):
             raise ValueError("sensitivity belongs to zscore and forecast rules")
+        if self.kind == "no_data":
+            self._fields_of_absence()
+        elif self.scope is not None:
+            raise ValueError("scope belongs to no_data rules")
         return self
+
+    def _fields_of_absence(self) -> None:
+        if self.field != "mean":
+            raise ValueError("field does not belong to no_data rules")
+        if self.scope in ("service", "metric") and (self.metric != "*" or self.tags):
+            raise ValueError(f"metric and tags do not belong to scope {self.scope}")
 
 
 class SilenceBody(BaseModel):
@@ -100,6 +116,7 @@ class RuleAnswer(BaseModel):
     keep_firing_for_s: float
     enabled: bool
     version: int
+    scope: str | None
 
 
 class RulePage(BaseModel):

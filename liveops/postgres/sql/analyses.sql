@@ -21,15 +21,19 @@ FROM ai_analyses WHERE incident_id = $1 ORDER BY requested_at DESC, id LIMIT 1
 -- name: insert_pending
 -- A new job, with the deterministic ranking already in it.
 INSERT INTO ai_analyses (id, incident_id, status, root_cause_service, confidence,
-                         impacted_services, evidence, ranking, verdict, signature)
-VALUES ($1, $2, 'pending', $3, $4::float8::numeric, $5, $6, $7, $8, $9)
+                         impacted_services, evidence, ranking, verdict, signature, forced)
+VALUES ($1, $2, 'pending', $3, $4::float8::numeric, $5, $6, $7, $8, $9, $10)
+
+-- name: force
+-- A job that was asked for already is to be done anew.
+UPDATE ai_analyses SET forced = true WHERE id = $1 AND status = 'pending'
 
 -- name: claim
 -- Take the oldest due job; it comes back after the lease unless it is completed.
 UPDATE ai_analyses SET attempts = attempts + 1, not_before = now() + make_interval(secs => $1)
 WHERE id = (SELECT id FROM ai_analyses WHERE status = 'pending' AND not_before <= now()
             ORDER BY not_before FOR UPDATE SKIP LOCKED LIMIT 1)
-RETURNING id, incident_id, signature, attempts, requested_at
+RETURNING id, incident_id, signature, attempts, requested_at, forced
 
 -- name: reusable
 -- A model's recent analysis of an incident that looked the same.

@@ -6,6 +6,18 @@ SELECT id, definition, version FROM rules ORDER BY created_at, id
 -- A new rule; an existing id stays as it is.
 INSERT INTO rules (id, definition) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING RETURNING id
 
+-- name: rule
+-- One rule.
+SELECT id, definition, version FROM rules WHERE id = $1
+
+-- name: lock_rule
+-- The version of a rule, which stays until the transaction ends.
+SELECT version FROM rules WHERE id = $1 FOR UPDATE
+
+-- name: update_rule
+-- Another rule in the place of one.
+UPDATE rules SET definition = $2, version = $3 WHERE id = $1
+
 -- name: delete_rule
 -- Remove a rule.
 DELETE FROM rules WHERE id = $1 RETURNING id
@@ -42,5 +54,6 @@ ON CONFLICT (caller, callee, source) DO UPDATE SET last_seen = now()
 
 -- name: begin_defaults
 -- True once in the life of a database: the default rules are not there yet.
-INSERT INTO sink_offsets (sink, topic, partition, next_offset) VALUES ('default-rules', '', 0, 1)
+INSERT INTO sink_offsets (sink, topic, partition, next_offset)
+VALUES ('default-rules', $1, 0, 1)
 ON CONFLICT DO NOTHING RETURNING next_offset

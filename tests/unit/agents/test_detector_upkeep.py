@@ -18,7 +18,8 @@ from agents.incidents.upkeep import DetectorUpkeep
 from liveops.clock import FakeClock
 from liveops.kafka.chunks import Chunk
 from liveops.kafka.producer import Outgoing
-from schema.incidents import read_detection
+from schema.incidents import Mark, read_detection
+from schema.times import format_time
 from schema.topics import AGGREGATED, WINDOWS_OPEN
 from schema.windows import write_window
 from tests.aggregates import window
@@ -242,15 +243,28 @@ async def test_marks_tell_what_each_partition_was_judged_up_to() -> None:
             await asyncio.sleep(0)
     sending.cancel()
     # The service furthest on is at the start of its window; 7 s have passed since its record.
-    assert world.broker.sent[0] == (0, later.start_s + 7.0)
+    mark = Mark(0, format_time(later.start_s + 7.0), live=0, silent_s=7.0)
+    assert world.broker.sent[0] == mark
 
 
 async def test_before_everything_is_read_a_mark_stays_behind_the_records() -> None:
     world = World()
     await world.read(window(0, 1.0), window(5, 1.0))
     world.clock.advance(1e6)
-    assert world.agent.watermarks([0], None) == {0: float(window(5, 1.0).start_s)}
-    assert world.agent.watermarks([1], None) == {}
+    assert world.agent.marks([0], None) == [Mark(0, format_time(window(5, 1.0).start_s))]
+    assert world.agent.marks([1], None) == []
+
+
+async def test_marks_say_how_many_services_live_and_how_long_they_are_silent() -> None:
+    world = World()
+    for minute in range(12):
+        for name in ("a", "b") if minute < 8 else ("a",):
+            await world.read(window(minute, 1.0, service_name=name))
+    await world.read(window(11, 1.0, service_name="new"))
+    (mark,) = world.agent.marks([0], window(11, 1.0).broker_time_s + 30.0)
+    assert (mark.live, mark.silent_s) == (1, 30.0)
+    (before,) = world.agent.marks([0], None)
+    assert (before.live, before.silent_s) == (1, 0.0)
 
 
 async def test_no_marks_are_sent_without_an_assignment() -> None:

@@ -114,23 +114,35 @@ def reporting(minutes: int, behind_s: float = 0.0) -> Presence:
     presence = Presence()
     for second in range(0, minutes * 60, 5):
         at_s = BEGIN_S + second
-        item = window(second // 60, 1.0, final=False, broker_time_s=at_s + behind_s)
-        no_data.observe(presence, [item], at_s)
+        no_data.observe(presence, at_s + behind_s, at_s)
     return presence
+
+
+def is_silent(presence: Presence, now_s: float, since_s: float = 0.0) -> bool:
+    limit_s = no_data.silence_limit_s(presence)
+    return no_data.verdict(presence, now_s, since_s, limit_s).breach
 
 
 def test_silence_is_judged_by_the_usual_interval() -> None:
     presence = reporting(10)
     last_s = presence.broker_s
-    calm, silent = no_data.judge(presence, last_s + 30), no_data.judge(presence, last_s + 90)
-    assert calm is not None
-    assert silent is not None
-    assert (calm.breach, silent.breach) == (False, True)
-    since = no_data.judge(presence, last_s + 90, since_s=last_s + 60)
-    assert since is not None
-    assert not since.breach
+    assert not is_silent(presence, last_s + 30)
+    assert is_silent(presence, last_s + 90)
+    assert not is_silent(presence, last_s + 90, since_s=last_s + 60)
 
 
 def test_the_end_of_a_replay_or_of_a_short_visit_is_no_silence() -> None:
-    assert no_data.judge(reporting(10, behind_s=86_400), BEGIN_S + 10 * 86_400) is None
-    assert no_data.judge(reporting(3), BEGIN_S + 86_400) is None
+    assert no_data.is_known(reporting(10), no_data.LEARNING_S)
+    assert not no_data.is_known(reporting(10, behind_s=86_400), no_data.LEARNING_S)
+    assert not no_data.is_known(reporting(3), no_data.LEARNING_S)
+
+
+def test_a_slower_rhythm_is_learned_in_a_few_rounds() -> None:
+    presence = reporting(10)
+    at_s = presence.broker_s
+    missed = 0
+    for _ in range(6):
+        missed += is_silent(presence, at_s + 299)
+        at_s += 300
+        no_data.observe(presence, at_s, at_s)
+    assert missed == 1

@@ -24,7 +24,7 @@ ZSCORE = RuleBook([rule("zscore")], ())
 
 def test_a_threshold_fires_on_an_open_window_at_once() -> None:
     state = new_service("svc")
-    item = window(0, 500.0, final=False, count=1)
+    item = window(0, 500.0, final=False, count=3)
     (found,) = observe(state, [item], THRESHOLD, BEGIN_S + 3.0).detections
     assert (found.state, found.onset_s, found.at_s) == ("firing", BEGIN_S, BEGIN_S + 3.0)
     assert observe(state, [item], THRESHOLD, BEGIN_S + 4.0).detections == []
@@ -163,3 +163,32 @@ def test_a_fit_of_a_forgotten_series_is_dropped() -> None:
     assert accept_fit(state, requests[-1], [(100.0, 1.0)] * 15)
     assert not accept_fit(new_service("svc"), requests[-1], [(100.0, 1.0)])
     assert [d.detector for d in feed(state, book, [500.0], 20)] == ["forecast"]
+
+
+def test_a_firing_alarm_tells_how_it_stands_at_a_sane_pace() -> None:
+    state = new_service("svc")
+    book = RuleBook([rule("threshold", field="max")], ())
+    told = []
+    for second in range(1, 59):
+        item = window(0, min(143.6 + 20 * second, 330.0), final=False)
+        told += observe(state, [item], book, BEGIN_S + second).detections
+    assert [(d.value, d.peak, d.at_s - BEGIN_S) for d in told] == [
+        (163.6, 163.6, 1), (330.0, 330.0, 11),
+    ]  # fmt: skip
+    assert len({d.id for d in told}) == 1
+
+
+def test_the_peak_stays_when_the_value_comes_down() -> None:
+    state = new_service("svc")
+    told = feed(state, THRESHOLD, [500.0, 900.0, 300.0, 150.0])
+    assert [(d.value, d.peak) for d in told] == [
+        (500.0, 500.0), (900.0, 900.0), (300.0, 900.0), (150.0, 900.0),
+    ]  # fmt: skip
+    feed(state, THRESHOLD, [50.0, 50.0], 4)
+    (again,) = feed(state, THRESHOLD, [200.0], 6)
+    assert again.peak == 200.0
+
+
+def test_a_long_excursion_is_told_ever_more_rarely() -> None:
+    told = feed(new_service("svc"), THRESHOLD, [500.0 + n % 7 for n in range(1440)])
+    assert 10 < len(told) < 60

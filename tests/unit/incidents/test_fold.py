@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from msgspec.structs import replace
 
 from liveops.incidents.fold import (
     HOLD_AT_MOST_S,
     HOLD_S,
-    dismiss,
+    REFRESH_S,
+    STALE_S,
     fold,
+    heed,
     next_due_s,
     release,
 )
@@ -35,11 +39,14 @@ class Run:
         self.commands: list[Command] = []
         self.offset = 0
         self.now_s = NOW_S
+        self.feed_silent = False
 
     def take(self, *found: Detection) -> Run:
         for item in found:
             self.now_s = max(self.now_s, item.at_s)
-            source = Source("liveops.detections", 3, self.offset, self.now_s, self.now_s)
+            source = Source(
+                "liveops.detections", 3, self.offset, self.now_s, self.now_s, self.feed_silent
+            )
             self.commands += fold(self.groups, item, source, CALLS)
             self.offset += 1
         return self
@@ -62,7 +69,7 @@ def test_a_leaf_opens_at_once_and_explains_itself() -> None:
     run = Run().take(detection("db"))
     (command,) = run.commands
     assert command.kind == "open"
-    assert command.values["title"].startswith("db: latency_ms 500, above the usual 100")
+    assert command.values["title"].startswith("db: latency_ms rose to 500, usually 100")
     assert command.values["fingerprint"] == "db|latency_ms"
     assert command.values["offsets"] == {"liveops.detections": {"3": [0, 0]}}
     assert "far above" in command.values["description"]
@@ -141,7 +148,7 @@ def test_silence_makes_it_stale_and_never_resolves() -> None:
 def test_what_a_person_resolved_stays_resolved_for_the_same_excursion() -> None:
     first = detection("x")
     run = Run().take(first)
-    dismiss(run.groups, set(run.groups))
+    heed(run.groups, set(run.groups))
     count = len(run.commands)
     run.take(replace(first, score=99.0), resolved(first))
     assert len(run.commands) == count
@@ -184,3 +191,80 @@ def test_a_later_symptom_of_the_origin_is_the_same_incident() -> None:
     later = replace(detection("db", metric_type="cpu"), onset_s=NOW_S + 180, at_s=NOW_S + 200)
     run.take(later).wait(HOLD_S)
     assert run.opened == ["db"]
+
+
+def silent(service: str, **more: Any) -> Detection:
+    return detection(service, detector="no_data", metric_type="*", expected=1.0, value=61.0, **more)
+
+
+def test_all_services_silent_at_once_are_one_incident_about_the_feed() -> None:
+    run = Run()
+    run.feed_silent = True
+    run.take(silent("shop"), silent("db")).wait(HOLD_S).take(silent("pay"))
+    assert run.opened == ["liveops"]
+    told = run.commands[-1].values
+    assert told["affected_services"] == ["db", "pay", "shop"]
+    assert told["title"] == "No metrics arrive: all 3 services are silent"
+    run.feed_silent = False
+    run.take(*(resolved(silent(name)) for name in ("shop", "db", "pay")))
+    assert run.commands[-1].status == "resolved"
+
+
+def test_services_silent_while_others_report_are_their_own_matter() -> None:
+    run = Run().take(silent("x"), silent("y"))
+    assert run.opened == ["x", "y"]
+
+
+def test_another_fault_during_a_silent_feed_stays_out_of_it() -> None:
+    run = Run()
+    run.feed_silent = True
+    run.take(silent("x"), detection("y"), silent("y")).wait(HOLD_S)
+    assert sorted(run.opened) == ["liveops", "y"]
+    run.feed_silent = False
+    run.take(detection("x", BEGIN_S + 60))
+    assert sorted(run.opened) == ["liveops", "x", "y"]
+
+
+def test_a_group_without_data_for_a_day_ends_and_its_incident_stays_open() -> None:
+    for first in (detection("x"), silent("x")):
+        run = Run().take(first)
+        if first.detector != "no_data":
+            run.take(replace(first, state="no_data", at_s=first.at_s + 60))
+        run.wait(STALE_S - 60)
+        assert run.groups
+        run.wait(180)
+        assert run.groups == {}
+        assert (run.commands[-1].values, run.commands[-1].status) == ({"stale": True}, None)
+        run.take(detection("x", BEGIN_S + 30 * 86_400))
+        assert len({c.group.incident_id for c in run.commands}) == 2
+
+
+def test_a_fault_that_goes_on_for_days_stays_one_group() -> None:
+    run = Run().take(detection("x")).wait(3 * STALE_S)
+    assert len(run.groups) == 1
+    assert next_due_s(run.groups)[0] == float("inf")
+
+
+def test_what_is_reopened_after_a_dismissal_changes_again() -> None:
+    first = detection("x")
+    run = Run().take(first)
+    heed(run.groups, set(run.groups))
+    run.take(replace(first, value=700.0, at_s=first.at_s + 60))
+    assert len(run.commands) == 1
+    heed(run.groups, set())
+    run.take(replace(first, value=800.0, at_s=first.at_s + 120), resolved(first))
+    assert [c.status for c in run.commands[1:]] == [None, "resolved"]
+
+
+def test_how_a_detection_stands_is_told_at_a_sane_pace() -> None:
+    first = detection("x")
+    run = Run().take(first)
+    for second in range(1, 31):
+        run.take(
+            replace(first, value=500.0 + second, peak=500.0 + second, at_s=first.at_s + second)
+        )
+    assert len(run.commands) == 1 + 30 // int(REFRESH_S)
+    assert run.commands[-1].values["title"] == "x: latency_ms rose to 530, usually 100"
+    assert "at worst" not in run.commands[-1].values["description"]
+    run.take(replace(first, value=510.0, peak=530.0, at_s=first.at_s + 60))
+    assert "at worst 530, since 2" in run.commands[-1].values["description"]

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from liveops.rca.claims import Claim, Reply
-from liveops.rca.conclusion import by_code, by_model, signature
+from liveops.rca.conclusion import by_code, by_model, by_precedent, signature
 from liveops.rca.investigation import investigate
 from tests.unit.rca.stories import CHAIN, detection, during, history, incident
 
@@ -65,3 +65,25 @@ def test_the_signature_ignores_free_text(source: str) -> None:
 
 def test_incidents_without_detections_have_no_signature() -> None:
     assert signature(incident(), FOUND) == ""
+
+
+def test_a_precedent_lends_its_conclusion_and_no_facts() -> None:
+    other = incident(detection("front"), id="7d0ad6d2-7d5c-4d53-8f3c-94f0f0e3a002")
+    there = by_model("b", other, FOUND, words("mid"), ())
+    there.root_cause, there.analyzed_at_s = "mid lost its cache [E9][E2]", 1_700_000_000.0
+    there.evidence, there.ranking, there.cost_usd, there.tokens = [], [], 1.0, 900
+    got = by_precedent("a", STORY, FOUND, there)
+    assert (got.id, got.incident_id, got.root_cause_service) == ("a", STORY.id, "mid")
+    assert (got.source, got.cost_usd, got.tokens) == ("llm", 0.0, 0)
+    assert got.evidence == list(FOUND.evidence)
+    assert got.ranking == FOUND.ranking
+    assert f"Incident {other.id} looked the same" in got.technical_summary
+    assert got.technical_summary.endswith('says: "mid lost its cache"')
+    assert "mid" not in got.impacted_services
+    assert set(CITED.findall(got.technical_summary)) <= {item.id for item in FOUND.evidence}
+
+
+def test_a_precedent_of_a_stranger_names_nobody_here() -> None:
+    there = by_code("b", STORY, FOUND)
+    there.root_cause_service = "elsewhere"
+    assert by_precedent("a", STORY, FOUND, there).root_cause_service == "back"

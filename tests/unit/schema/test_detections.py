@@ -5,16 +5,25 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from schema.incidents import read_detection, write_mark
+from schema.incidents import Mark, read_detection, write_mark
 from tests.aggregates import detection
 
 
 def test_a_mark_is_told_apart_from_a_detection() -> None:
-    value = write_mark(3, 1_700_000_000.5)
+    mark = Mark(3, "2023-11-14T22:13:20.500000Z", live=7, silent_s=2.5)
+    value = write_mark(mark)
     assert msgspec.json.decode(value) == {
-        "mark": {"partition": 3, "watermark": "2023-11-14T22:13:20.500000Z"}
-    }
-    assert read_detection(value) == (3, 1_700_000_000.5)
+        "mark": {
+            "partition": 3, "watermark": "2023-11-14T22:13:20.500000Z", "live": 7, "silent_s": 2.5,
+        }
+    }  # fmt: skip
+    assert read_detection(value) == mark
+    assert mark.watermark_s == 1_700_000_000.5
+
+
+def test_a_mark_without_counts_is_one_of_the_former_version() -> None:
+    value = b'{"mark":{"partition":3,"watermark":"2023-11-14T22:13:20.500000Z"}}'
+    assert read_detection(value) == Mark(3, "2023-11-14T22:13:20.500000Z")
 
 
 def test_detections_read_as_before() -> None:
