@@ -59,6 +59,11 @@ class Detection(Struct, frozen=True):
     labels: dict[str, str] = {}
     peak: float | None = None
 
+    @property
+    def furthest(self) -> float:
+        """The value that was furthest out, as far as is known."""
+        return self.value if self.peak is None else self.peak
+
 
 class Mark(Struct, frozen=True):
     """A detector partition has judged everything up to `watermark` (RFC 3339, event time).
@@ -146,7 +151,7 @@ def public_detection(detection: Detection) -> dict[str, Any]:
         "tags": detection.tags,
         "window": detection.window,
         "value": detection.value,
-        "peak": detection.value if detection.peak is None else detection.peak,
+        "peak": detection.furthest,
         "expected": detection.expected,
         "lower": detection.lower,
         "upper": detection.upper,

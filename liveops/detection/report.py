@@ -143,7 +143,7 @@ def _news(alarm: Alarm, told: Detection, verdict: Verdict, at_s: float) -> bool:
     if told.detector == "no_data" or alarm.peak is None:
         return False
     passed_s, centre = at_s - told.at_s, _centre(verdict)
-    if told.peak is None or abs(alarm.peak - centre) > _WORSE * abs(told.peak - centre):
+    if abs(alarm.peak - centre) > _WORSE * abs(told.furthest - centre):
         return passed_s >= _WORSE_AFTER_S
     rarely_s = max(_AGAIN_AFTER_S, _SHARE_OF_EXCURSION * (at_s - told.onset_s))
     return verdict.value != told.value and passed_s >= rarely_s

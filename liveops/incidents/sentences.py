@@ -24,13 +24,8 @@ def kind_of(detection: Detection) -> Kind:
     if detection.detector == "no_data":
         return "silent_service" if detection.metric_type == WHOLE else "silent_metric"
     if detection.expected is not None:
-        return "above" if peak_of(detection) > detection.expected else "below"
+        return "above" if detection.furthest > detection.expected else "below"
     return "over_limit" if detection.upper is not None else "under_limit"
-
-
-def peak_of(detection: Detection) -> float:
-    """The value that was furthest out, as far as is known."""
-    return detection.value if detection.peak is None else detection.peak
 
 
 def limit_of(detection: Detection) -> float | None:
@@ -44,7 +39,7 @@ def title(detection: Detection) -> str:
     """What happened, without the service's name."""
     return TITLES[kind_of(detection)].format(
         metric=detection.metric_type,
-        peak=figure(peak_of(detection)),
+        peak=figure(detection.furthest),
         expected=figure(detection.expected),
         limit=figure(limit_of(detection)),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from liveops.incidents.bounds import rank
-from liveops.incidents.sentences import figure, peak_of, title
+from liveops.incidents.sentences import figure, title
 from liveops.incidents.state import Group
 from liveops.incidents.topology import Topology
 from schema.incidents import FEED, WHOLE, Detection, fingerprint_of, worst
@@ -87,7 +87,7 @@ def _line(detection: Detection) -> str:
         about = "" if detection.metric_type == WHOLE else f" {detection.metric_type}"
         return f"{detection.service_name}{about}: {detection.reason}, since {since}."
     said = detection.reason
-    if detection.peak not in (None, detection.value):
-        said += f", at worst {figure(peak_of(detection))}"
+    if detection.furthest != detection.value:
+        said += f", at worst {figure(detection.furthest)}"
     where = f"{detection.service_name} {detection.metric_type}"
     return f"{where} ({detection.detector}, {detection.window}): {said}, since {since}."
