@@ -7,11 +7,16 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.client import Client
 from tests.stack import TestStack, servers, stack
 
 __all__ = ["servers", "stack"]
+
+# How long an example takes says nothing on a shared machine.
+settings.register_profile("liveops", deadline=None)
+settings.load_profile("liveops")
 
 _ALLOWED = Path(__file__).with_name("allowed_skips.txt").read_text(encoding="utf-8").splitlines()
 _refused: list[str] = []

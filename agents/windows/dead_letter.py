@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
+from collections.abc import Sequence
 from time import monotonic
 from typing import Any
 
@@ -27,15 +29,29 @@ class LetterBudget:
         self._letters, self._bytes = _LETTERS_AT_ONCE, _BYTES_AT_ONCE
         self._filled_s = monotonic()
 
-    def allows(self, fault: Fault, value: bytes | None) -> bool:
-        """Whether this one is to be set aside; else it is only counted."""
-        faults = max(1, fault.more)
-        DEAD_LETTERS.labels(fault.reason).inc(faults)
+    def choose(
+        self, faults: Sequence[tuple[int, Fault]], records: Sequence[Any]
+    ) -> list[tuple[int, Fault]]:
+        """Those of the faults to be set aside, each told with the number of its record."""
         self._fill()
-        payload = fault.payload or value or b""
-        size = min(len(payload), MAX_PAYLOAD_BYTES) + _ENVELOPE_BYTES
+        seen: Counter[str] = Counter()
+        chosen: list[tuple[int, Fault]] = []
+        cut = 0
+        for at, fault in faults:
+            count = max(1, fault.more)
+            seen[fault.reason] += count
+            if self._takes(len(fault.payload or records[at].value or b"")):
+                chosen.append((at, fault))
+            else:
+                cut += count
+        for reason, count in seen.items():
+            DEAD_LETTERS.labels(reason).inc(count)
+        DEAD_LETTERS_CUT.inc(cut)
+        return chosen
+
+    def _takes(self, payload_bytes: int) -> bool:
+        size = min(payload_bytes, MAX_PAYLOAD_BYTES) + _ENVELOPE_BYTES
         if self._letters < 1.0 or self._bytes < size:
-            DEAD_LETTERS_CUT.inc(faults)
             return False
         self._letters -= 1.0
         self._bytes -= size

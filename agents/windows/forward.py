@@ -33,10 +33,10 @@ class ForOthers:
         """What the next records of the chunk hold; of bad input what the budget allows."""
         for home, records in found.forwards.items():
             self.forwards.setdefault(home, []).extend(records)
-        for at, fault in found.faults:
-            value = found.chunk.records[at].value
-            if budget.allows(fault, value):
-                self.faults.append((fault, found.place(at), value))
+        records = found.chunk.records
+        if found.faults:
+            for at, fault in budget.choose(found.faults, records):
+                self.faults.append((fault, found.place(at), records[at].value))
 
     def __bool__(self) -> bool:
         return bool(self.forwards or self.faults)

@@ -22,8 +22,22 @@ _decode_keyed = msgspec.json.Decoder(KeyedMetricIn).decode
 _skip = msgspec.json.Decoder(msgspec.Raw).decode
 
 
+#: What the fast reader says of text that is no JSON, whatever the type it was to be read as.
+_SURELY_MALFORMED = (
+    "JSON is malformed: invalid character",
+    "JSON is malformed: trailing characters",
+)
+
+
 class NotJson(ValueError):
     """The text is not JSON by its grammar."""
+
+
+def _refuse(name: str) -> NoReturn:
+    raise NotJson(f"{name} is not JSON")
+
+
+_parse = json.JSONDecoder(parse_constant=_refuse, parse_int=float).decode
 
 
 def read_item(
@@ -57,14 +71,14 @@ def _too_long(text: bytes) -> MetricFault:
 
 def refuse_malformed(error: Exception) -> None:
     """Raises NotJson where the fast reader is sure of it; of other errors it is not."""
-    if str(error).startswith("JSON is malformed: invalid character"):
+    if str(error).startswith(_SURELY_MALFORMED):
         raise NotJson(str(error)) from None
 
 
 def check_json(text: bytes) -> None:
     """Raises NotJson unless this is JSON by its grammar, or RecursionError."""
     try:
-        json.loads(text.decode(), parse_constant=_refuse, parse_int=float)
+        _parse(text.decode())
     except ValueError as error:
         raise NotJson(str(error)) from None
 
@@ -73,7 +87,8 @@ def _fault_of_json(text: bytes) -> MetricFault | None:
     """What hinders JSON from being read; raises NotJson when it is none."""
     try:
         _skip(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        refuse_malformed(error)
         try:
             check_json(text)
         except RecursionError:
@@ -92,7 +107,3 @@ def _check_end(text: bytes) -> None:
                 pass
         except NotAnArray as error:
             raise NotJson(str(error)) from None
-
-
-def _refuse(name: str) -> NoReturn:
-    raise NotJson(f"{name} is not JSON")
