@@ -31,12 +31,13 @@ class ForOthers:
 
     def add(self, found: Taken, budget: LetterBudget) -> None:
         """What the next records of the chunk hold; of bad input what the budget allows."""
-        for home, records in found.forwards.items():
-            self.forwards.setdefault(home, []).extend(records)
+        for home, forwards in found.forwards.items():
+            self.forwards.setdefault(home, []).extend(forwards)
+        if not found.faults:
+            return
         records = found.chunk.records
-        if found.faults:
-            for at, fault in budget.choose(found.faults, records):
-                self.faults.append((fault, found.place(at), records[at].value))
+        for at, fault in budget.choose(found.faults, records):
+            self.faults.append((fault, found.place(at), records[at].value))
 
     def __bool__(self) -> bool:
         return bool(self.forwards or self.faults)

@@ -77,13 +77,18 @@ class DecodedRecord:
 def decode_record(value: bytes, append_s: float, max_age_s: float) -> DecodedRecord:
     """Read one record that the broker took at `append_s` (epoch seconds); never raises."""
     decoded = DecodedRecord()
-    if not value.strip():
+    text = value.strip()
+    if not text:
         decoded.add_fault("empty", None, "the value is empty")
     elif len(value) > MAX_RECORD_BYTES:
         decoded.add_fault("too_large", None, f"over {MAX_RECORD_BYTES} bytes")
     else:
         try:
-            _read(value, append_s, max_age_s, decoded)
+            if text.startswith(b"{"):
+                _read(value, append_s, max_age_s, decoded)
+            else:
+                value.decode()
+                _take(read_item(value, append_s, max_age_s, with_id=True), None, value, decoded)
         except UnicodeDecodeError as error:
             decoded.add_fault("not_utf8", None, str(error))
         except (NotJson, NotAnArray, RecursionError) as error:
