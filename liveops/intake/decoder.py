@@ -16,7 +16,7 @@ from msgspec import UNSET
 from liveops.intake.batch_records import read_batch_records
 from liveops.intake.chunk import ChunkBuilder, Columns, DecodedChunk, Floats, in_bounds, only_ids
 from liveops.intake.series_table import UNKNOWN, SeriesTable
-from liveops.intake.shapes import UNREADABLE, Wire, decode_all, given_ids
+from liveops.intake.shapes import Wire, decode_all, given_ids
 from liveops.intake.slow_path import read_record
 from liveops.intake.source_position import positions_of
 from liveops.intake.times import seconds_of
@@ -52,10 +52,10 @@ class Decoder:
 
     def _read(self, base: int, records: Sequence[Any], builder: ChunkBuilder) -> None:
         """Some records of the chunk, of which the first is number `base`."""
-        all_wires = decode_all(records)
-        known = [at for at, wire in enumerate(all_wires) if wire is not UNREADABLE]
-        place = np.array(known, np.int64)
-        wires = all_wires if len(known) == len(records) else [all_wires[at] for at in known]
+        all_wires, known = decode_all(records)
+        wires, place = all_wires, np.arange(len(records))
+        if known is not None:
+            wires, place = [all_wires[at] for at in known], np.array(known, np.int64)
         append_s = builder.positions.append_s[base + place]
         columns = self._columns(wires, append_s)
         ids, odd_ids = given_ids(wires)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -47,17 +48,23 @@ decode_wire: Callable[[bytes], Wire] = msgspec.json.Decoder(Wire).decode
 _UNREADABLE = (TypeError, ValueError, OverflowError, RecursionError, msgspec.DecodeError)
 
 
+_id_of: Callable[[Wire | Item], str | None] = attrgetter("id")
+
 #: Stands for a record that is no metric at first sight.
 UNREADABLE = Wire("")
 
 
-def decode_all(records: Sequence[Any]) -> list[Wire]:
-    """Every record's value, UNREADABLE where it is not of the usual form or too large."""
+def decode_all(records: Sequence[Any]) -> tuple[list[Wire], list[int] | None]:
+    """Every record's value, UNREADABLE where it is not of the usual form or too large.
+
+    And the positions of those that can be read, None where all can.
+    """
     values = [record.value for record in records]
     with suppress(*_UNREADABLE):
         if max(map(len, values)) <= MAX_RECORD_BYTES:
-            return list(map(decode_wire, values))
-    return [_decode(value) for value in values]
+            return list(map(decode_wire, values)), None
+    wires = [_decode(value) for value in values]
+    return wires, [at for at, wire in enumerate(wires) if wire is not UNREADABLE]
 
 
 def _decode(value: bytes) -> Wire:
@@ -71,9 +78,12 @@ def given_ids(items: Sequence[Wire | Item]) -> tuple[dict[int, bytes], list[int]
     """The ids that came with these, as 16 bytes by position, and where one is oddly written."""
     found: dict[int, bytes] = {}
     odd: list[int] = []
-    for at, item in enumerate(items):
-        if item.id is not None:
-            identity = _id_bytes(item.id)
+    given = list(map(_id_of, items))
+    if given.count(None) == len(given):
+        return found, odd
+    for at, text in enumerate(given):
+        if text is not None:
+            identity = _id_bytes(text)
             if identity is None:
                 odd.append(at)
             else:
