@@ -184,6 +184,21 @@ class DetectAgent:
             if not watched.state.series and self.watched.get(service) is watched:
                 self.drop(service)
 
+    async def forget_deleted(self, service: str) -> bool:
+        """Forget a service that is no more and has not reported since; False when it lives."""
+        watched = self.watched[service]
+        if watched.state.presence.broker_s > self._config.deleted.get(service, 0.0):
+            return False
+        outcome = Outcome()
+        reason = "the service was deleted"
+        for key in list(watched.state.series):
+            forget_series(watched.state, key, reason, outcome)
+        forget_presence(watched.state, reason, outcome)
+        await self.publish(watched, outcome)
+        SERIES_FORGOTTEN.labels("deleted").inc(len(outcome.forgotten))
+        self.drop(service)
+        return True
+
     def drop(self, service: str) -> None:
         """Forget a service with what is stored of it."""
         watched = self.watched.pop(service)

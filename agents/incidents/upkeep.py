@@ -149,6 +149,8 @@ class DetectorUpkeep:
                 async with self._agent.lock:
                     if self._agent.watched.get(service) is not watched:
                         continue  # revoked, or forced out meanwhile
+                    if await self._agent.forget_deleted(service):
+                        continue
                     outcome = judge_absence(watched.state, now_s, self._agent.book, self._since_s)
                     await self._agent.publish(watched, outcome)
             except Exception:

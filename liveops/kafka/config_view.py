@@ -44,6 +44,8 @@ class ConfigView:
         self.rules: dict[str, Rule] = {}
         self.silences: dict[str, Silence] = {}
         self.topology: list[Edge] = []
+        #: Services that are no more, by when that was said (epoch seconds).
+        self.deleted: dict[str, float] = {}
         self.revoked: dict[str, float] = {}
         self._ready = asyncio.Event()
         self._current_at_s = float("-inf")
@@ -136,6 +138,8 @@ class ConfigView:
             _put(self.rules, key.removeprefix(keys.RULE), value, Rule)
         elif key.startswith(keys.SILENCE):
             _put(self.silences, key.removeprefix(keys.SILENCE), value, Silence, _check_times)
+        elif key.startswith(keys.DELETED):
+            _put(self.deleted, key.removeprefix(keys.DELETED), value, float)
         elif key.startswith(keys.REVOKED):
             _put(self.revoked, key.removeprefix(keys.REVOKED), value, float)
         elif key == keys.TOPOLOGY_DECLARED:

@@ -10,7 +10,7 @@ from liveops.errors import Unavailable
 from liveops.outbox import enqueue
 from liveops.postgres.database import Database
 from liveops.postgres.queries import load
-from schema.config import REVOKED, SILENCE
+from schema.config import DELETED, REVOKED, SILENCE
 from schema.topics import CONFIG
 
 log = structlog.get_logger(__name__)
@@ -44,5 +44,7 @@ async def sweep(database: Database) -> None:
         await con.execute(queries["forget_edges"], MAX_LEARNED_EDGES)
         for row in await con.fetch(queries["forget_revoked"]):
             await enqueue(con, CONFIG, REVOKED + row["jti"], None)
+        for row in await con.fetch(queries["forget_deleted"]):
+            await enqueue(con, CONFIG, DELETED + row["service_name"], None)
         for row in await con.fetch(queries["forget_silences"]):
             await enqueue(con, CONFIG, SILENCE + str(row["id"]), None)

@@ -6,6 +6,11 @@ DELETE FROM refresh_tokens WHERE expires_at < now()
 -- Revocations of access tokens that have expired by themselves.
 DELETE FROM revoked_tokens WHERE expires_at < now() RETURNING jti
 
+-- name: forget_deleted
+-- Services of which nothing is remembered any more.
+DELETE FROM deleted_services WHERE deleted_at < now() - interval '30 days'
+RETURNING service_name
+
 -- name: forget_silences
 -- Silences that ended over a day ago.
 DELETE FROM silences WHERE (definition ->> 'ends_at')::timestamptz < now() - interval '1 day'

@@ -85,8 +85,13 @@ class World:
     def __init__(self) -> None:
         self.table, self.database, self.clock = Table(), Database(), FakeClock()
         self.acked: list[int] = []
+        self.deleted: dict[str, float] = {}
         config = SimpleNamespace(
-            rules={}, silences={}, subscribe=lambda _: None, wait_ready=self._ready
+            rules={},
+            silences={},
+            deleted=self.deleted,
+            subscribe=lambda _: None,
+            wait_ready=self._ready,
         )
         self.agent = DetectAgent(
             cast(Any, self.table), cast(Any, None), cast(Any, config), partitions=1
@@ -275,3 +280,21 @@ async def test_no_marks_are_sent_without_an_assignment() -> None:
         await asyncio.sleep(0)
     sending.cancel()
     assert world.broker.sent == []
+
+
+async def test_a_deleted_service_is_no_more_until_it_reports_again() -> None:
+    world = World()
+    last = [window(minute, 1.0) for minute in range(10)][-1]
+    for minute in range(10):
+        await world.read(window(minute, 1.0))
+    world.deleted["svc"] = last.broker_time_s - 1
+    world.clock.advance(last.broker_time_s + 5 - world.clock.now_s())
+    await world.upkeep.look_for_absence()
+    assert list(world.agent.watched) == ["svc"]
+    world.deleted["svc"] = last.broker_time_s + 3
+    await world.upkeep.look_for_absence()
+    assert world.agent.watched == {}
+    assert await world.stored() == []
+    await world.read(window(11, 1.0))
+    await world.upkeep.look_for_absence()
+    assert list(world.agent.watched) == ["svc"]
