@@ -29,7 +29,8 @@ Password = Annotated[
 ]
 
 
-def _with_database(settings: Any, call: Callable[[Any], Awaitable[T]]) -> T:
+def with_database(settings: Any, call: Callable[[Any], Awaitable[T]]) -> T:
+    """What `call` gives with a database of its own."""
     from liveops.postgres.database import Database
 
     async def run() -> T:
@@ -60,7 +61,7 @@ def add(name: str, password: Password, role: Roles = None, data_dir: DataDir = N
     async def call(database: Any) -> None:
         await add_user(database, name, await hash_password(password), roles)
 
-    _with_database(settings_for(data_dir), call)
+    with_database(settings_for(data_dir), call)
     typer.echo(f"added {name} ({', '.join(roles)})")
 
 
@@ -71,7 +72,7 @@ def listing(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
     from liveops.postgres.users import all_users
 
-    found = _with_database(settings_for(data_dir), all_users)
+    found = with_database(settings_for(data_dir), all_users)
     if as_json:
         typer.echo(json.dumps([user.public() for user in found]))
         return
@@ -92,7 +93,7 @@ def passwd(name: str, password: Password, data_dir: DataDir = None) -> None:
     async def call(database: Any) -> None:
         await change_user(database, name, password_hash=await hash_password(password))
 
-    _with_database(settings_for(data_dir), call)
+    with_database(settings_for(data_dir), call)
     typer.echo(f"password of {name} changed")
 
 
@@ -101,7 +102,7 @@ def disable(name: str, data_dir: DataDir = None) -> None:
     """Disable a user; ends their sessions."""
     from liveops.postgres.users import change_user
 
-    _with_database(settings_for(data_dir), lambda db: change_user(db, name, disabled=True))
+    with_database(settings_for(data_dir), lambda db: change_user(db, name, disabled=True))
     typer.echo(f"{name} is disabled")
 
 
@@ -132,7 +133,7 @@ def _user_token(settings: Any, name: str, ttl_s: int | None) -> str:
     from liveops.postgres.users import fetch_user
     from liveops.security.tokens import user_token
 
-    user = _with_database(settings, lambda db: fetch_user(db, name))
+    user = with_database(settings, lambda db: fetch_user(db, name))
     if user is None or user.disabled:
         raise NotFound(f"no enabled user {name}")
     secret = required(settings, "jwt_secret")
@@ -146,7 +147,7 @@ def _ingest_token(settings: Any, name: str, services: list[str], ttl_s: int | No
 
     token_id, now_s = str(uuid4()), time.time()
     expires_at_s = now_s + ttl_s if ttl_s else None
-    _with_database(
+    with_database(
         settings,
         lambda db: add_ingest_token(db, token_id, name, services, "command line", expires_at_s),
     )

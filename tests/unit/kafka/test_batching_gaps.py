@@ -15,7 +15,6 @@ from tests.unit.kafka.batching_doubles import (
 __all__ = ["consumer"]
 
 
-
 async def read(consumer: Any, *spans: tuple[int, int]) -> list[tuple[int, int]]:
     """What of these fetches of one partition reaches the agent."""
     consumer._thread.highwater = Mock(return_value=0)
