@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from liveops.incidents.bounds import rank
@@ -82,7 +83,7 @@ def _description(members: list[Detection], service: str, others: list[str], drop
 
 def _line(detection: Detection) -> str:
     """One detection: where, what it says, how far out it was, since when."""
-    since = format_time(detection.onset_s)
+    since = format_time(math.floor(detection.onset_s))
     if detection.detector == "no_data":
         about = "" if detection.metric_type == WHOLE else f" {detection.metric_type}"
         return f"{detection.service_name}{about}: {detection.reason}, since {since}."

@@ -32,6 +32,7 @@ MAX_AUTOMATIC_EVENTS = 500
 _FIXED = frozenset({"id", "detected_at_s", "source", "version", "event_to_detected_ms"})
 #: Fields whose old and new values stand in the timeline.
 _TOLD = ("status", "severity", "title", "description", "assignee", "affected_services", "stale")
+_WORDS = frozenset({"title", "description"})
 
 
 async def create_incident(con: Any, incident: Incident, actor: str) -> bool:
@@ -74,7 +75,7 @@ async def change_incident(
     values |= _status_times(old, values.get("status"), now_s)
     new = structs.replace(old, version=old.version + 1, **values)
     await con.execute(load("incidents")["update"], *_changed_columns(new))
-    told = {name: [getattr(old, name), values[name]] for name in _TOLD if name in values}
+    told = {name: [getattr(old, name), values[name]] for name in _told_by(actor) if name in values}
     if told:
         await add_event(con, incident_id, "updated", actor, told)
         if actor == CORRELATOR:
@@ -83,6 +84,11 @@ async def change_incident(
             )
     await enqueue(con, INCIDENTS_UPDATED, incident_id, incident_event(new))
     return new
+
+
+def _told_by(actor: str) -> tuple[str, ...]:
+    """Words that follow the detections are no event; those that a person writes are."""
+    return tuple(name for name in _TOLD if actor != CORRELATOR or name not in _WORDS)
 
 
 def _status_times(old: Incident, status: str | None, now_s: float) -> dict[str, Any]:

@@ -6,6 +6,7 @@ text from outside (tags, titles, reasons) never enters them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -37,6 +38,11 @@ def collect(
         Evidence(f"E{number}", text, kind, ref)
         for number, (text, kind, ref) in enumerate(facts[:MAX_EVIDENCE], start=1)
     ]
+
+
+def second(time_s: float) -> str:
+    """The second an event fell into: fractions tell a reader nothing."""
+    return format_time(math.floor(time_s))
 
 
 def services_of(item: Evidence) -> set[str]:
@@ -74,7 +80,7 @@ def _deviation(item: Deviation) -> _Fact:
         "expected": item.expected,
         "limit": item.limit,
         "strength": round(item.strength, 2),
-        "onset": None if item.onset_s is None else format_time(item.onset_s),
+        "onset": None if item.onset_s is None else second(item.onset_s),
     }
     kind = _kind(item)
     base = item.limit if kind == "limit" else item.expected
@@ -91,7 +97,7 @@ def _deviation(item: Deviation) -> _Fact:
     if kind == "limit" and item.expected is not None:
         text += f"; usually it is {figure(item.expected)}"
     if item.onset_s is not None:
-        text += f", since {format_time(item.onset_s)}"
+        text += f", since {second(item.onset_s)}"
     if item.silent and item.observed is not None:
         text += f" (last value {figure(item.observed)})"
     return text, "silence" if item.silent else "metric", ref
@@ -138,7 +144,7 @@ def _detection(item: Detection) -> _Fact:
         "metric_type": item.metric_type,
         "detection_id": item.id,
         "detector": item.detector,
-        "onset": format_time(item.onset_s),
+        "onset": second(item.onset_s),
     }
     about = item.service_name
     if item.metric_type != WHOLE:
@@ -150,5 +156,5 @@ def _detection(item: Detection) -> _Fact:
         limit=figure(limit_of(item)),
         window=item.window,
     )
-    text = f"the {item.detector} detector saw {about} {seen}, since {format_time(item.onset_s)}"
+    text = f"the {item.detector} detector saw {about} {seen}, since {second(item.onset_s)}"
     return text, "detection", ref

@@ -12,7 +12,13 @@ import pytest
 
 from liveops.errors import IllegalChange, LiveOpsError, NotFound, StaleVersion
 from liveops.postgres.database import Database
-from liveops.postgres.incidents import change_incident, create_incident, fetch_incident, timeline
+from liveops.postgres.incidents import (
+    CORRELATOR,
+    change_incident,
+    create_incident,
+    fetch_incident,
+    timeline,
+)
 from liveops.postgres.migrate import migrate
 from schema.incidents import STATUSES, TRANSITIONS, Incident, Status
 from tests.stack import TestServers
@@ -132,12 +138,24 @@ async def test_a_flapping_incident_has_a_timeline_of_bounded_length(
     await change(database, incident.id, {"title": "a person's"})
     for number in range(10):
 
-        def retitle(_: Incident, title: str = f"t{number}") -> dict[str, Any]:
-            return {"title": title}
+        def spread(_: Incident, service: str = f"s{number}") -> dict[str, Any]:
+            return {"affected_services": [service]}
 
         async with database.transaction() as con:
-            await change_incident(con, incident.id, "correlator", NOW_S, retitle)
+            await change_incident(con, incident.id, CORRELATOR, NOW_S, spread)
     lines = await timeline(database, incident.id)
     assert [line["kind"] for line in lines] == ["created"] + ["updated"] * 5
-    assert lines[1]["actor"] != "correlator"
-    assert [line["data"]["title"][1] for line in lines[2:]] == ["t6", "t7", "t8", "t9"]
+    assert lines[1]["actor"] != CORRELATOR
+    last = [line["data"]["affected_services"][1] for line in lines[2:]]
+    assert last == [["s6"], ["s7"], ["s8"], ["s9"]]
+
+
+async def test_words_that_follow_the_detections_are_no_line_of_the_timeline(
+    database: Database,
+) -> None:
+    incident = await stored(database)
+    words = {"title": "worse", "description": "far worse"}
+    async with database.transaction() as con:
+        new = await change_incident(con, incident.id, CORRELATOR, NOW_S, lambda _: words)
+    assert (new.title, new.version) == ("worse", 2)
+    assert [line["kind"] for line in await timeline(database, incident.id)] == ["created"]
