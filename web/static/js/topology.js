@@ -2,6 +2,7 @@
 
 import { get } from "./api.js";
 import { h, put, s } from "./dom.js";
+import { serviceHref } from "./format.js";
 
 const MAX_NODES = 24;
 const BOX = { width: 148, height: 30, gapX: 44, gapY: 12, pad: 8 };
@@ -100,7 +101,7 @@ function picture(edges, places, core, cause) {
 function box(name, x, y, core, cause) {
   const kind = name === cause ? "cause" : core.has(name) ? "affected" : "neighbour";
   const short = name.length > MAX_CHARS ? `${name.slice(0, MAX_CHARS - 1)}…` : name;
-  return s("a", { href: `#/services/${encodeURIComponent(name)}`, class: `box ${kind}`, "aria-label": `${name}, ${kind}` }, s("title", null, name),
+  return s("a", { href: serviceHref(name), class: `box ${kind}`, "aria-label": `${name}, ${kind}` }, s("title", null, name),
     s("rect", { x, y, width: BOX.width, height: BOX.height, rx: 6 }),
     s("text", { x: x + BOX.width / 2, y: y + BOX.height / 2, "text-anchor": "middle", "dominant-baseline": "central" }, short));
 }
