@@ -11,11 +11,10 @@ from liveops.errors import Unavailable
 from liveops.postgres.history import read_services, read_unresolved
 from liveops.redis import keys
 from schema.incidents import Severity, worst
-from schema.metrics import is_service_name
 from schema.times import format_time
 from web.models.metrics import ServiceList
 from web.paging import PAGE, page_of
-from web.query_params import invalid
+from web.query_params import services_of
 from web.routing import Access, Query, Route, list_response
 
 #: Services seen within this time are listed.
@@ -28,9 +27,7 @@ def routes(deps: Deps) -> list[Route]:
     """The services route."""
 
     async def get(request: web.Request) -> web.StreamResponse:
-        names = list(dict.fromkeys(request.query.getall("service", [])))
-        if not all(map(is_service_name, names)):
-            raise invalid("service", "not a valid name")
+        names = services_of(request, needed=False)
         now_s = deps.clock.now_s()
         found, degraded = await _services(deps, names, now_s)
         unresolved = await read_unresolved(deps.database) if found else {}
@@ -52,7 +49,7 @@ def routes(deps: Deps) -> list[Route]:
             "Services with their health, metric types and when they were last seen",
             response_model=ServiceList,
             query=(
-                Query("service", "Only this service; several may be given", repeated=True),
+                Query("service", "Only this service; up to 100 may be given", repeated=True),
                 *PAGE,
             ),
         )
@@ -60,11 +57,11 @@ def routes(deps: Deps) -> list[Route]:
 
 
 async def _services(
-    deps: Deps, names: list[str], now_s: float
+    deps: Deps, names: tuple[str, ...], now_s: float
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """The services of these names (all when there are none), and what did not answer."""
     since_s = now_s - SEEN_WITHIN_S
-    stored = await read_services(deps.database, since_s, names or None)
+    stored = await read_services(deps.database, since_s, list(names) or None)
     services = {service["service_name"]: service for service in stored}
     try:
         async with deps.cache.guard() as client:

@@ -111,7 +111,7 @@ export class Chart {
     ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
     ctx.lineWidth = devicePixelRatio;
     for (const mark of this.#shown.marks ?? []) {
-      const x = plot.valToPos(mark.at, "x", true);
+      const x = Math.round(plot.valToPos(mark.at, "x", true)) + 0.5; // sharp
       if (x < bbox.left || x > bbox.left + bbox.width) continue;
       ctx.beginPath();
       ctx.moveTo(x, bbox.top);
