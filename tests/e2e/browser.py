@@ -139,6 +139,6 @@ async def visit(
     page.on("pageerror", lambda error: seen.complaints.append(str(error)))
     try:
         yield seen
-        assert seen.complaints == []
+        assert seen.complaints == [], seen.complaints
     finally:
         await context.close()

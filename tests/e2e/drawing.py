@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from playwright.async_api import Page
 
+#: Chromium's advice to who reads pixels.
+READS = ("willReadFrequently",)
 #: Pixels of a colour of the style sheet between two places (0 to 1) of the time axis.
 _INK = """
 ([name, from, to]) => {

@@ -14,7 +14,7 @@ from tests.client import Client, eventually
 from tests.e2e import seed
 from tests.e2e.browser import IN_BROWSER, visit
 from tests.e2e.conftest import Product
-from tests.e2e.drawing import ink, shade
+from tests.e2e.drawing import READS, ink, shade
 
 pytestmark = IN_BROWSER
 _HOUR_MIN = 60
@@ -41,7 +41,7 @@ async def test_an_outage_is_a_hole_that_is_shaded_and_leads_to_its_incident(
     silence = seed.silence(service, fell_s, state="resolved", at_s=time.time() - 17 * 60)
     title = f"{service}: no data"
     incident_id = await seed.incident(stack, service, title=title, detections=[silence])
-    async with visit(browser, stack) as here:
+    async with visit(browser, stack, expected=READS) as here:
         page = here.page
         await here.sign_in("engineer")
         await here.open(f"/services/{service}?metric=latency_ms&range=1h")
@@ -70,7 +70,7 @@ async def test_a_sparkline_has_the_hole_too_and_a_value_alone_is_a_dot(
     values = {minute: 50.0 + minute for minute in (*range(2, 9), *range(18, 28))}
     await seed.minutes(engineer, holed, "latency_ms", values)
     await seed.minutes(engineer, alone, "latency_ms", {1: 41.5})
-    async with visit(browser, stack) as here:
+    async with visit(browser, stack, expected=READS) as here:
         page = here.page
         await here.sign_in("engineer")
         await page.get_by_label("Filter services").fill(tail)
@@ -143,7 +143,7 @@ async def test_the_live_chart_holds_the_minutes_it_claims(
         return len((await engineer.get(path))["items"]) == 300
 
     await eventually(archived, "the archive of all values")
-    async with visit(browser, stack) as here:
+    async with visit(browser, stack, expected=READS) as here:
         await here.sign_in("engineer")
         await here.open(f"/services/{service}?metric=a_ms")
         await expect(here.page.get_by_text("Raw values, last 5m")).to_be_visible()
@@ -160,7 +160,7 @@ async def test_figures_name_their_tags_and_let_one_choose(
     stack, service = product.stack, f"tagged-{uuid4().hex[:8]}"
     await seed.minutes(engineer, service, "latency_ms", {1: 20.0}, tags={"host": "a"})
     await seed.minutes(engineer, service, "latency_ms", {1: 90.0}, tags={"host": "b"})
-    async with visit(browser, stack) as here:
+    async with visit(browser, stack, expected=READS) as here:
         page = here.page
         await here.sign_in("engineer")
         await here.open(f"/services/{service}?metric=latency_ms")

@@ -179,7 +179,7 @@ async def test_a_live_chart_draws_values_as_they_arrive(product: Product, browse
         await engineer.send(story.sample(story.back, 41.0, time.time()))
         await here.sign_in("engineer")
         await here.page.get_by_role("link", name=story.back).click()
-        await expect(here.page.locator(".page-head .link-state")).to_have_text("Live")
+        await here.is_live()
         await expect(here.page.get_by_role("combobox", name="Metric")).to_have_value(story.metric)
         await here.page.locator(".chart canvas").wait_for()
         chart = here.page.locator(".chart")

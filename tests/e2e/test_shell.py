@@ -15,13 +15,21 @@ from tests.e2e.browser import IN_BROWSER, visit
 from tests.e2e.conftest import Product
 
 pytestmark = IN_BROWSER
-_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+#: What is wider than the window, if the page can be scrolled sideways.
+_WIDE = """
+() => {
+  const { scrollWidth, clientWidth } = document.documentElement;
+  const wide = [...document.querySelectorAll("body *")].filter(
+    (node) => node.getBoundingClientRect().right > clientWidth);
+  return scrollWidth > clientWidth ? wide.map((node) => node.outerHTML.slice(0, 120)) : [];
+}
+"""
 #: Whether any text of an element is drawn outside of the nearest card, row or page.
 _SPILLS = """
 () => [...document.querySelectorAll("main *")].filter((node) => {
   const around = node.closest(".card, .incident-row, main").getBoundingClientRect();
   const box = node.getBoundingClientRect();
-  return box.width && !node.closest("svg, .scroll-x, select")
+  return box.width && !node.closest("svg, .scroll-x, option")
     && (box.right > around.right + 1 || box.left < around.left - 1);
 }).map((node) => node.outerHTML.slice(0, 120))
 """
@@ -81,7 +89,8 @@ async def test_the_keyboard_reaches_the_content_and_the_focus_is_seen(
         await here.sign_in("engineer")
         await here.open("/incidents")
         await page.get_by_role("heading", name="Incidents").wait_for()
-        await page.evaluate("document.activeElement.blur()")
+        await page.reload()
+        await page.get_by_role("heading", name="Incidents").wait_for()
         await page.keyboard.press("Tab")
         skip = page.get_by_role("link", name="Skip to content")
         await expect(skip).to_be_focused()
@@ -152,5 +161,7 @@ async def test_long_names_stay_in_their_place(
                 await page.get_by_text(service[:20]).first.wait_for()
                 if "/services/" in path:
                     await page.locator(".figures dd").first.wait_for()
-                assert await page.evaluate(_WIDE) == 0, (path, width)
+                if "/incidents/" in path:
+                    await page.locator(".chart canvas").wait_for()
                 assert await page.evaluate(_SPILLS) == [], (path, width)
+                assert await page.evaluate(_WIDE) == [], (path, width)

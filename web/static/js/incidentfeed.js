@@ -28,8 +28,11 @@ class IncidentFeed extends EventTarget {
   #socket = null;
   #timers = [];
   #soon = null;
-  /** Greatest time of detection seen; null before the first answer. */
-  #newest = null;
+  /** Ids ever seen, and the greatest time of detection that was history. */
+  #known = new Set();
+  #history = 0;
+  /** Where the first answer has come from already: what it holds is history, not news. */
+  #settled = new Set();
 
   start() {
     this.#source = new Source("incidents", "incidents", FRESH_MS);
@@ -50,7 +53,9 @@ class IncidentFeed extends EventTarget {
     this.#source?.close();
     this.items.clear();
     this.unresolved = null;
-    this.#newest = null;
+    this.#known.clear();
+    this.#settled.clear();
+    this.#history = 0;
   }
 
   /** Ask anew, and let pages do the same. */
@@ -61,7 +66,7 @@ class IncidentFeed extends EventTarget {
 
   async #load() {
     const page = await get("/api/incidents", { status: UNRESOLVED, limit: NEWEST }).catch(() => null);
-    if (page) this.take(page.items);
+    if (page) this.take(page.items, "list");
   }
 
   async #count() {
@@ -81,7 +86,7 @@ class IncidentFeed extends EventTarget {
 
   #hear(message) {
     if (message.type === "dropped") this.refresh();
-    if (message.incidents) this.take(message.incidents);
+    if (message.incidents) this.take(message.incidents, "socket");
   }
 
   #turn(state) {
@@ -89,21 +94,22 @@ class IncidentFeed extends EventTarget {
     if (state === "live") this.refresh(); // what happened while it was down
   }
 
-  /** Merge incidents; older versions of known ones are ignored. */
-  take(incidents) {
+  /** Merge incidents; older versions of known ones are ignored. `origin`: who asked. */
+  take(incidents, origin = "page") {
     const fresh = [];
-    const newest = this.#newest;
+    const isHistory = origin === "page" ? this.#settled.size < 2 : !this.#settled.has(origin);
     const changed = incidents.filter((incident) => {
       const old = this.items.get(incident.id);
       if (old && old.version >= incident.version) return false;
       const at = Date.parse(incident.detected_at);
-      // Older pages and the first answer are history, not news.
-      if (!old && newest !== null && at > newest) fresh.push(incident);
-      this.#newest = Math.max(this.#newest ?? 0, at);
+      if (isHistory) this.#history = Math.max(this.#history, at);
+      // News may come out of order; older pages hold no news.
+      else if (!this.#known.has(incident.id) && at > this.#history) fresh.push(incident);
+      this.#known.add(incident.id);
       this.items.set(incident.id, incident);
       return true;
     });
-    this.#newest ??= 0;
+    if (origin !== "page") this.#settled.add(origin);
     this.#forgetOldest();
     if (!changed.length) return;
     this.#countSoon();
