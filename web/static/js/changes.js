@@ -10,7 +10,7 @@ export function told({ kind, data, actor }) {
   if (kind === "comment") return { headline: "Comment", lines: [], prose: data.text };
   if (kind === "analysis") return { headline: "Analysis", lines: [conclusion(data)].filter(Boolean), prose: null };
   if (kind !== "updated") return { headline: kind, lines: [], prose: null };
-  const lines = Object.entries(data).flatMap(([name, pair]) => (Array.isArray(pair) && !isSame(...pair) ? change(name, ...pair) : []));
+  const lines = Object.entries(data).flatMap(([name, pair]) => (isTold(name, pair, actor) ? change(name, ...pair) : []));
   if (data.status && !isSame(...data.status)) return { headline: `Status: ${data.status[1]}`, lines, prose: null };
   if (!lines.length) return null;
   // One change needs no headline above it.
@@ -20,6 +20,12 @@ export function told({ kind, data, actor }) {
 /** Whether an event is one of the many that the correlator makes while an incident goes on. */
 export function isAutomatic({ kind, data, actor }) {
   return kind === "updated" && actor === "correlator" && !data.status;
+}
+
+/** The correlator words title and description anew whenever a value moves: that is no event. */
+function isTold(name, pair, actor) {
+  if (!Array.isArray(pair) || isSame(...pair)) return false;
+  return actor !== "correlator" || (name !== "title" && name !== "description");
 }
 
 function change(name, before, after) {

@@ -116,7 +116,7 @@ class IncidentPage {
       h("div", { class: "incident-head" }, h("div", { class: "row wrap badges" }, view.severity, view.status, view.stale, view.age), view.title, view.description, steps.node),
       h("div", { class: "columns" },
         h("div", { class: "stack wide" }, analysis.node, signal.node, topology.node, analysis.proof, detections.node),
-        h("aside", { class: "stack wide", "aria-label": "Facts and timeline" }, h("section", { class: "card", "aria-label": "Facts" }, view.facts), timeline.node)));
+        h("aside", { class: "stack wide", "aria-label": "Facts and timeline" }, h("section", { class: "card", "aria-label": "Facts" }, view.facts, incidents.source.node), timeline.node)));
   }
 
   #explained(found) {

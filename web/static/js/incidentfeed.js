@@ -24,7 +24,8 @@ class IncidentFeed extends EventTarget {
   items = new Map();
   /** {total, by_status, by_severity} of unresolved incidents; null before the first answer. */
   unresolved = null;
-  #source = null;
+  /** How old what is known of incidents is; null before the start. */
+  source = null;
   #socket = null;
   #timers = [];
   #soon = null;
@@ -35,7 +36,7 @@ class IncidentFeed extends EventTarget {
   #settled = new Set();
 
   start() {
-    this.#source = new Source("incidents", "incidents", FRESH_MS);
+    this.source = new Source("incidents", "incidents", FRESH_MS);
     this.#socket = new LiveSocket("/api/incidents/live", {
       onMessage: (message) => this.#hear(message),
       onState: (state) => this.#turn(state),
@@ -50,7 +51,7 @@ class IncidentFeed extends EventTarget {
     clearTimeout(this.#soon);
     this.#soon = null;
     this.#socket?.close();
-    this.#source?.close();
+    this.source?.close();
     this.items.clear();
     this.unresolved = null;
     this.#known.clear();
@@ -73,7 +74,7 @@ class IncidentFeed extends EventTarget {
     const found = await get("/api/incidents/summary", { status: UNRESOLVED }).catch(() => null);
     if (!found) return;
     this.unresolved = found;
-    this.#source.heard();
+    this.source.heard();
     this.dispatchEvent(new Event("count"));
   }
 
@@ -90,7 +91,7 @@ class IncidentFeed extends EventTarget {
   }
 
   #turn(state) {
-    this.#source.followed(state);
+    this.source.followed(state);
     if (state === "live") this.refresh(); // what happened while it was down
   }
 

@@ -2,10 +2,11 @@
 // the server.
 
 import { get } from "./api.js";
+import { Source } from "./freshness.js";
 import { incidents, newestFirst } from "./incidentfeed.js";
 
 const PAGE = 100;
-const COUNT_SOON_MS = 400;
+const FRESH_MS = 25_000;
 
 /**
  * Incidents that match `filters` ({status: [...], severity, service, q}). `follow`: how many
@@ -18,15 +19,18 @@ export class IncidentQuery {
   error = null;
   /** True when there are no rows behind those that are here. */
   isComplete = false;
+  /** How old the list is. */
+  source = new Source("incidents", "incidents", FRESH_MS);
   #filters;
   #target;
   #onChange;
   #rows = new Map();
   #turn = 0;
-  #soon = null;
   #left = false;
   #onNews = ({ detail }) => this.#apply(detail.changed);
   #onRefresh = () => this.load();
+  /** The feed counts soon after news, and every few seconds: then so do we. */
+  #onCount = () => this.#count();
 
   constructor(filters, follow, onChange) {
     this.#filters = filters;
@@ -34,14 +38,16 @@ export class IncidentQuery {
     this.#onChange = onChange;
     incidents.addEventListener("change", this.#onNews);
     incidents.addEventListener("refresh", this.#onRefresh);
+    incidents.addEventListener("count", this.#onCount);
     this.load();
   }
 
   close() {
     this.#left = true;
-    clearTimeout(this.#soon);
+    this.source.close();
     incidents.removeEventListener("change", this.#onNews);
     incidents.removeEventListener("refresh", this.#onRefresh);
+    incidents.removeEventListener("count", this.#onCount);
   }
 
   /** Newest first. */
@@ -68,6 +74,7 @@ export class IncidentQuery {
       this.isComplete = cursor === null;
       this.summary = summary;
       this.error = null;
+      this.source.heard();
       incidents.take([...rows.values()]);
     } catch (error) {
       if (this.#left || turn !== this.#turn) return;
@@ -93,17 +100,16 @@ export class IncidentQuery {
       else if (!this.#rows.delete(item.id)) continue;
       touched = true;
     }
-    if (!touched || this.summary === null) return;
-    this.#soon ??= setTimeout(() => this.#count(), COUNT_SOON_MS);
-    this.#onChange();
+    if (touched && this.summary !== null) this.#onChange();
   }
 
   async #count() {
-    this.#soon = null;
+    if (this.summary === null) return;
     const turn = this.#turn;
     const summary = await get("/api/incidents/summary", this.#filters).catch(() => null);
     if (!summary || this.#left || turn !== this.#turn) return;
     this.summary = summary;
+    this.source.heard();
     if (this.isComplete && summary.total !== this.#rows.size) this.load();
     else this.#onChange();
   }

@@ -27,11 +27,12 @@ export function incidentsPage(root, asked) {
     h("button", { type: "button", dataset: { key }, onclick: () => choose(key) }, label)));
   const only = h("button", { type: "button", onclick: everywhere });
   const summary = h("p", { class: "muted", role: "status" });
+  const fresh = h("span");
   const note = h("div");
   const list = h("ul", { class: "incident-list", "aria-label": "Incidents" });
   const more = h("button", { type: "button", onclick: older, hidden: true }, "Older incidents");
   put(root, h("div", { class: "page-head" }, h("h1", null, "Incidents"), segments),
-    h("div", { class: "row wrap filters" }, search, severity, only), summary, note, list, h("p", null, more));
+    h("div", { class: "row wrap filters" }, search, severity, only), h("div", { class: "row wrap" }, summary, fresh), note, list, h("p", null, more));
 
   function choose(key) {
     status = key;
@@ -70,6 +71,7 @@ export function incidentsPage(root, asked) {
     text(summary, "Loading…");
     list.classList.add("asking");
     query = new IncidentQuery({ ...wanted, status: ASKED[status] }, FOLLOW[status], render);
+    put(fresh, query.source.node);
   }
 
   function render() {

@@ -42,6 +42,7 @@ class ServicePage {
     this.#build(root);
     // Unresolved ones are asked for by themselves: newer ones that are over must not hide them.
     this.#active = new IncidentQuery({ service: name, status: UNRESOLVED }, ROWS, () => this.#showIncidents());
+    put(this.#view.fresh, this.#active.source.node);
     this.#past = new IncidentQuery({ service: name, status: ["resolved"] }, ROWS, () => this.#showIncidents());
     incidents.addEventListener("count", this.#onCount);
     this.#timer = setInterval(() => this.#load(), REFRESH_MS);
@@ -67,13 +68,14 @@ class ServicePage {
     view.chart = h("section", { class: "card stack", "aria-label": "Chart" },
       h("div", { class: "row wrap" }, h("label", { class: "row", for: "metric" }, h("span", { class: "muted" }, "Metric"), view.metric), this.#chart.source.node, view.ranges), this.#chart.node);
     view.incidents = h("ul", { class: "incident-list", "aria-label": "Incidents of this service" });
+    view.fresh = h("span");
     view.count = h("p", { class: "muted", role: "status" });
     put(root,
       h("nav", { class: "crumbs", "aria-label": "Breadcrumb" }, h("a", { href: "#/services" }, "Services"), " / "),
       h("div", { class: "page-head" }, h("h1", null, this.#name), h("div", { class: "row" }, view.health, view.seen)),
       view.note, view.chart,
-      h("section", { "aria-labelledby": "service-incidents" }, h("h2", { id: "service-incidents" }, "Incidents"), view.count, view.incidents,
-        h("p", null, h("a", { href: `#/incidents?${new URLSearchParams({ status: "all", service: this.#name })}` }, "All incidents of this service"))));
+      h("section", { "aria-labelledby": "service-incidents" }, h("h2", { id: "service-incidents" }, "Incidents"), h("div", { class: "row wrap" }, view.count, view.fresh), view.incidents,
+        view.all = h("p", { hidden: true }, h("a", { href: `#/incidents?${new URLSearchParams({ status: "all", service: this.#name })}` }, "All incidents of this service"))));
     this.#press();
   }
 
@@ -143,6 +145,7 @@ class ServicePage {
     keyed(this.#view.incidents, rows, (item) => item.id, incidentRow);
     if (active.summary && past.summary) {
       const [open, over] = [active.summary.total, past.summary.total];
+      this.#view.all.hidden = open + over <= rows.length;
       text(this.#view.count, open + over ? `${counted(open, "unresolved incident")}, ${over} resolved` : "No incidents of this service.");
     }
   }

@@ -1,4 +1,4 @@
-// All services: worst first, each as a card; the sparklines in sight come with one request.
+// All services: worst first, each as a card; their sparklines come with one request.
 
 import { all, get } from "./api.js";
 import { failure, h, keyed, put, text } from "./dom.js";
@@ -62,9 +62,10 @@ export function servicesPage(root) {
     }
   }
 
-  /** Ask for the windows of the cards in sight: one request, unless names are very long. */
+  /** Ask for the windows of all cards, of very many those in sight: one request, unless names are long. */
   async function draw() {
-    const seen = views().filter(([, view]) => inSight(view.node));
+    const known = views();
+    const seen = known.length <= MOST.services ? known : known.filter(([, view]) => inSight(view.node));
     for (const part of portions(seen)) {
       const answer = left ? null : await get("/api/metrics/aggregated", windowsOf(part)).catch(() => null);
       if (!answer || left) return;

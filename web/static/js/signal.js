@@ -43,7 +43,7 @@ export class SignalChart {
   show(incident) {
     const before = this.#incident;
     this.#incident = incident;
-    const found = firsts(incident.detections);
+    const found = firsts(incident);
     this.node.hidden = found.length === 0;
     if (!found.length) return this.#source.close(); // a page without a chart does not wait for one
     if (this.#choice.options.length !== found.length) {
@@ -53,7 +53,8 @@ export class SignalChart {
   }
 
   async #draw() {
-    const seen = firsts(this.#incident?.detections ?? [])[Number(this.#choice.value) || 0];
+    if (!this.#incident) return;
+    const seen = firsts(this.#incident)[Number(this.#choice.value) || 0];
     if (!seen) return;
     const [from, to] = this.#span(seen);
     const window = to - from > 3 * 3_600_000 ? "5m" : "1m";
@@ -98,10 +99,10 @@ function caption(window, metric, isBounded, isSilent, isEmpty) {
   return parts.join("; ");
 }
 
-/** The first detection of each series. */
-function firsts(detections) {
+/** The first detection of each series, those of the likely origin before others. */
+function firsts({ detections, service_name: origin }) {
   const found = new Map();
-  for (const one of detections) {
+  for (const one of [...detections].sort((a, b) => (b.service_name === origin) - (a.service_name === origin))) {
     const key = `${one.service_name} ${one.metric_type} ${JSON.stringify(one.tags)}`;
     if (!found.has(key)) found.set(key, one);
   }

@@ -4,14 +4,17 @@ import { all, isEngineer } from "./api.js";
 import { isAutomatic, told } from "./changes.js";
 import { commentForm } from "./comment.js";
 import { failure, h, keyed, put, text } from "./dom.js";
+import { Source } from "./freshness.js";
 import { moment, momentWithZone } from "./times.js";
 
 const REFRESH_MS = 10_000;
+const FRESH_MS = 25_000;
 /** So many of the automatic changes stay in sight, the newest. */
 const IN_SIGHT = 4;
 
 export class Timeline {
   node;
+  #source = new Source("incidents", "timelines", FRESH_MS);
   #path;
   #list = h("ol", { class: "timeline" });
   #note = h("div");
@@ -24,7 +27,7 @@ export class Timeline {
   constructor(incidentId) {
     this.#path = `/api/incidents/${incidentId}/timeline`;
     this.node = h("section", { class: "card stack", "aria-labelledby": "timeline-title" },
-      h("div", { class: "row wrap" }, h("h2", { id: "timeline-title" }, "Timeline"), this.#fold), this.#note, this.#list,
+      h("div", { class: "row wrap" }, h("h2", { id: "timeline-title" }, "Timeline"), this.#fold, this.#source.node), this.#note, this.#list,
       isEngineer() ? commentForm(incidentId, () => this.load()) : null);
     this.#timer = setInterval(() => this.load(), REFRESH_MS);
     this.load();
@@ -35,6 +38,7 @@ export class Timeline {
     try {
       const found = await all(this.#path);
       if (this.#left) return;
+      this.#source.heard();
       this.#events = found.map((event) => ({ event, words: told(event) })).filter(({ words }) => words !== null);
       put(this.#note);
       this.#show();
@@ -46,6 +50,7 @@ export class Timeline {
   close() {
     this.#left = true;
     clearInterval(this.#timer);
+    this.#source.close();
   }
 
   #turn() {

@@ -13,7 +13,8 @@ export function zone(when = new Date()) {
 
 /** "Europe/Berlin (CET)". */
 export function zoneInWords() {
-  return `${Intl.DateTimeFormat().resolvedOptions().timeZone} (${zone()})`;
+  const [name, short] = [Intl.DateTimeFormat().resolvedOptions().timeZone, zone()];
+  return name === short ? name : `${name} (${short})`;
 }
 
 /** Clock time, with the day when it is not today, with the year when it is not this one. */
