@@ -154,6 +154,28 @@ async def test_the_live_chart_holds_the_minutes_it_claims(
         await eventually(whole, "the line of the first minutes")
 
 
+async def test_the_live_chart_has_a_hole_where_values_stayed_out(
+    product: Product, browser: Browser, engineer: Client
+) -> None:
+    stack, service = product.stack, f"gappy-{uuid4().hex[:8]}"
+    now_s = time.time()
+    named = {"service_name": service, "metric_type": "latency_ms"}
+    ages = [age for age in range(2, 290, 4) if not 100 < age < 200]
+    await engineer.send(
+        *(named | {"value": 50 + age % 7, "timestamp": now_s - age} for age in reversed(ages))
+    )
+    async with visit(browser, stack, expected=READS) as here:
+        await here.sign_in("engineer")
+        await here.open(f"/services/{service}?metric=latency_ms")
+        await drawn(here.page, "latency_ms: ")
+
+        async def broken() -> bool:
+            first, last = await ink(here.page, 0.1, 0.3), await ink(here.page, 0.75, 0.85)
+            return first > 0 and last > 0 and await ink(here.page, 0.4, 0.6) == 0
+
+        await eventually(broken, "two lines with a hole between")
+
+
 async def test_figures_name_their_tags_and_let_one_choose(
     product: Product, browser: Browser, engineer: Client
 ) -> None:

@@ -8,10 +8,11 @@ from uuid import uuid4
 
 from playwright.async_api import Browser, expect
 
-from tests.client import Client
+from tests.client import Client, eventually
 from tests.e2e import seed
 from tests.e2e.browser import IN_BROWSER, visit
 from tests.e2e.conftest import Product
+from tests.e2e.drawing import READS, ink, shade
 
 pytestmark = IN_BROWSER
 
@@ -25,13 +26,20 @@ async def test_a_no_data_incident_speaks_of_silence_and_asks_for_no_star(
     silence = seed.silence(service, time.time() - 12 * 60, value=95.0)
     title = f"{service}: no data"
     incident_id = await seed.incident(stack, service, title=title, detections=[silence])
-    async with visit(browser, stack) as here:
+    async with visit(browser, stack, expected=READS) as here:
         page = here.page
         await here.sign_in("engineer")
         await here.open(f"/incidents/{incident_id}")
         await expect(page.locator(".chart")).to_have_attribute(
             "aria-label", re.compile("latency_ms mean: 112 ms")
         )
+
+
+        async def shaded() -> bool:
+            # Half an hour before it fell silent, and the twelve minutes since.
+            return await ink(page, 0.3, 0.6) > 0 and await shade(page, 0.8, 0.95) > 0.9
+
+        await eventually(shaded, "the shade of the silent minutes")
         row = page.locator(".detections li")
         await expect(row).to_contain_text("silent for 1m 35s")
         await expect(row).to_contain_text(f"{service} all metrics")
@@ -44,12 +52,14 @@ async def test_detections_tell_what_is_now_and_since_when_with_units(
 ) -> None:
     stack, service = product.stack, f"grown-{uuid4().hex[:8]}"
     big = seed.detection(service, metric_type="heap_bytes", value=6.045e8, upper=2.0e8)
-    incident_id = await seed.incident(stack, service, detections=[seed.detection(service), big])
+    grown = seed.detection(service, peak=330.0)
+    incident_id = await seed.incident(stack, service, detections=[grown, big])
     async with visit(browser, stack) as here:
         await here.sign_in("manager")
         await here.open(f"/incidents/{incident_id}")
         rows = here.page.locator(".detections li")
-        await expect(rows.nth(0)).to_contain_text("143.6 ms")
+        await expect(rows.nth(0)).to_contain_text("now 143.6 ms")
+        await expect(rows.nth(0)).to_contain_text("peak 330 ms")
         await expect(rows.nth(0)).to_contain_text("limit 100 ms")
         await expect(rows.nth(0)).to_contain_text("since ")
         await expect(rows.nth(1)).to_contain_text("576.5 MB")

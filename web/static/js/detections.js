@@ -2,7 +2,6 @@
 
 import { h, put } from "./dom.js";
 import { labels, metricName } from "./format.js";
-import { isSilence } from "./outages.js";
 import { duration, moment } from "./times.js";
 import { number, quantity } from "./units.js";
 
@@ -46,7 +45,7 @@ function excursion(one) {
   const range = one.lower !== null && one.upper !== null ? ` (${write(one.lower)} to ${write(one.upper)})` : "";
   const limit = one.expected === null ? one.upper ?? one.lower : null;
   return [
-    h("span", { class: "value" }, `${isSilence(one) ? "last " : isPeakTold ? "now " : ""}${write(one.value)}`),
+    h("span", { class: "value" }, `${one.state !== "firing" ? "last " : isPeakTold ? "now " : ""}${write(one.value)}`),
     isPeakTold ? h("span", { class: "peak" }, `peak ${write(one.peak)}`) : null,
     one.expected === null ? null : h("span", { class: "muted" }, `expected ${write(one.expected)}${range}`),
     limit === null ? null : h("span", { class: "muted" }, `limit ${write(limit)}`),

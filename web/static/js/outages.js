@@ -1,7 +1,7 @@
 // When a service or a metric of it was silent, as its no-data incidents tell.
 
 import { h, put } from "./dom.js";
-import { incidentHref } from "./format.js";
+import { incidentHref, labels } from "./format.js";
 import { moment } from "./times.js";
 
 /** Whether a detection is about a metric; "*" is about all of its service. */
@@ -15,18 +15,22 @@ export function isSilence(detection) {
 }
 
 /**
- * Silent stretches {from, to, incident, isOver} in epoch seconds, of the metric shown by
- * `times` (of its points): from the last data before the alarm to the first after it, or until now.
+ * Silent stretches {from, to, isOver, tags, isWhole, incident} in epoch seconds, of the metric
+ * shown as `lines` ({label, points}): from the last data before the alarm to the first after
+ * it, or until now. `isWhole`: nothing else of the metric was there either.
  */
-export function stretches(incidents, service, metricType, times) {
+export function stretches(incidents, service, metricType, lines) {
   const now = Date.now() / 1000;
   return incidents.flatMap((incident) => incident.detections
     .filter((one) => isSilence(one) && concerns(one, service, metricType))
     .map((one) => {
       const from = Date.parse(one.detector === "no_data" ? one.onset : one.at) / 1000;
-      const again = times.find((time) => time > from + 1);
+      const tags = labels(one.tags);
+      const own = tags ? lines.filter((line) => line.label === tags) : lines;
+      const later = own.flatMap((line) => line.points.map(([time]) => time)).filter((time) => time > from + 1);
       const end = one.state === "resolved" ? Date.parse(one.at) / 1000 : now;
-      return { from, to: Math.max(from, Math.min(again ?? end, end)), incident, isOver: one.state === "resolved" };
+      const to = Math.max(from, Math.min(end, ...later));
+      return { from, to, isOver: to < now, tags, isWhole: !tags || lines.length < 2, incident };
     }));
 }
 
@@ -43,7 +47,7 @@ export class OutageList {
 
   show(found, from, to) {
     const visible = found.filter((one) => one.to >= from && one.from <= to);
-    const rows = visible.map((one) => [`No data ${moment(one.from * 1000)} – ${one.isOver ? moment(one.to * 1000) : "now"}: `, one.incident]);
+    const rows = visible.map((one) => [`No data${one.tags ? ` of ${one.tags}` : ""} ${moment(one.from * 1000)} – ${one.isOver ? moment(one.to * 1000) : "now"}: `, one.incident]);
     const whole = JSON.stringify(rows.map(([words, incident]) => [words, incident.id, incident.title]));
     if (whole === this.#shown) return; // leaves the focus alone
     this.#shown = whole;

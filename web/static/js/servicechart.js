@@ -135,14 +135,13 @@ export class ServiceChart {
 
   #draw(lines, limits, band, from, to) {
     const { times, columns } = aligned(lines.map((line) => line.points), limits);
-    const known = lines.flatMap((line) => line.points.map(([time]) => time)).sort((a, b) => a - b);
-    const silent = stretches(this.#incidents, this.#service, this.#metric, known);
+    const silent = stretches(this.#incidents, this.#service, this.#metric, lines);
     this.#outages.show(silent, from, to);
     this.#chart.show({
       times, band, from, to,
       lines: lines.map((line, index) => ({ label: line.label, values: columns[index] })),
       marks: marks(this.#incidents, this.#service, this.#metric),
-      stretches: silent,
+      stretches: silent.filter((one) => one.isWhole),
       write: (value) => quantity(value, this.#metric),
     });
   }

@@ -73,7 +73,7 @@ export class SignalChart {
     const { times, columns } = aligned([points], [1.5 * STEP_S[answer.window]]);
     const isBounded = !isSilence(seen) && seen.lower !== null && seen.upper !== null;
     const band = isBounded ? { upper: times.map(() => seen.upper), lower: times.map(() => seen.lower), labels: ["expected up to", "expected from"] } : null;
-    const silent = stretches([this.#incident], seen.service_name, shown, points.map(([time]) => time));
+    const silent = stretches([this.#incident], seen.service_name, shown, [{ label: labels(series?.tags), points }]);
     this.#chart.show({
       times, band, from, to,
       lines: [{ label: `${shown ?? "no metric"} mean`, values: columns[0] }],
