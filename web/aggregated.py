@@ -40,9 +40,15 @@ def routes(deps: Deps) -> list[Route]:
             "again with `to` = the earliest start that came",
             response_model=AggregatedAnswer,
             query=(
-                Query("service", "Service name; may be repeated, up to 100", required=True),
-                Query("metric", "Metric type; may be repeated, up to 100; all unless given"),
-                Query("fields", "Figures to give, comma separated or repeated; all unless given"),
+                Query(
+                    "service", "Service name; up to 100 may be given", required=True, repeated=True
+                ),
+                Query("metric", "Metric type, up to 100; all unless given", repeated=True),
+                Query(
+                    "fields",
+                    "Figures to give, comma separated or repeated; all unless given",
+                    repeated=True,
+                ),
                 Query("window", "1m, 5m or 15m"),
                 Query("from", "First window start, RFC 3339 (inclusive)"),
                 Query("to", "Last window start, RFC 3339 (exclusive)"),

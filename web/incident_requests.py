@@ -16,16 +16,17 @@ from web.routing import Query
 
 #: Fields of a PATCH that null clears; null elsewhere is invalid.
 _CLEARABLE = frozenset({"assignee"})
-#: Parameters of the list.
+#: Which incidents are meant, in the list and in its summary.
 FILTERS = (
-    Query("status", "open, acknowledged or resolved"),
-    Query("severity", "critical, high, medium or low"),
+    Query("status", "open, acknowledged or resolved; several may be given", repeated=True),
+    Query("severity", "critical, high, medium or low; several may be given", repeated=True),
     Query("service", "Main or affected service"),
     Query("from", "Detected at or after, RFC 3339"),
     Query("to", "Detected before, RFC 3339"),
-    Query("q", "Text in title or description"),
-    *PAGE,
+    Query("q", "Text in title, description or names of services, in any case"),
 )
+#: Parameters of the list.
+LISTED = (*FILTERS, *PAGE)
 
 
 def patch_values(body: IncidentPatch) -> dict[str, Any]:
@@ -41,20 +42,23 @@ def patch_values(body: IncidentPatch) -> dict[str, Any]:
 
 def filter_of(request: web.Request) -> IncidentFilter:
     """Which incidents are asked for; raises InvalidInput, BadCursor."""
-    status, severity = request.query.get("status"), request.query.get("severity")
-    if status is not None and status not in STATUSES:
-        raise invalid("status", f"one of {', '.join(STATUSES)}")
-    if severity is not None and severity not in SEVERITIES:
-        raise invalid("severity", f"one of {', '.join(SEVERITIES)}")
     text = request.query.get("q")
     if text is not None and ("\x00" in text or len(text) > 200):
         raise invalid("q", "at most 200 characters, no NUL")
     return IncidentFilter(
-        status,
-        severity,
+        _chosen(request, "status", STATUSES),
+        _chosen(request, "severity", SEVERITIES),
         service_of(request, needed=False),
         time_of(request, "from", 0.0) if "from" in request.query else None,
         time_of(request, "to", 0.0) if "to" in request.query else None,
         text,
         decode_place(request),
     )
+
+
+def _chosen(request: web.Request, name: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """The values of a parameter that may be given several times."""
+    values = tuple(dict.fromkeys(request.query.getall(name, [])))
+    if not set(values) <= set(known):
+        raise invalid(name, f"one of {', '.join(known)}")
+    return values

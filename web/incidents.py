@@ -11,11 +11,11 @@ from liveops.deps import Deps
 from liveops.postgres import incidents as store
 from liveops.postgres.incidents import IncidentFilter
 from liveops.redis.fanout import Fanout
-from schema.incidents import Incident, fingerprint_of, public_incident
+from schema.incidents import SEVERITIES, STATUSES, Incident, fingerprint_of, public_incident
 from web.bodies import read_model
 from web.followed import route
 from web.ids import id_of
-from web.incident_requests import FILTERS, filter_of, patch_values
+from web.incident_requests import FILTERS, LISTED, filter_of, patch_values
 from web.models.incidents import (
     CommentBody,
     EventAnswer,
@@ -24,6 +24,7 @@ from web.models.incidents import (
     IncidentBody,
     IncidentPage,
     IncidentPatch,
+    IncidentSummary,
 )
 from web.paging import PAGE, encode_place, limit_of, page_of
 from web.routing import Access, Route, json_response, list_response
@@ -45,6 +46,15 @@ def routes(deps: Deps) -> list[Route]:
             Access.READ,
             "Incidents, newest first",
             response_model=IncidentPage,
+            query=LISTED,
+        ),
+        Route(
+            "GET",
+            path + "/summary",
+            handlers.summary,
+            Access.READ,
+            "How many incidents there are, with the filters of the list",
+            response_model=IncidentSummary,
             query=FILTERS,
         ),
         Route(
@@ -114,6 +124,17 @@ class IncidentHandlers:
         page, more = found[:limit], len(found) > limit
         cursor = encode_place(page[-1].detected_at_s, page[-1].id) if more else None
         return await list_response(page, public_incident, next_cursor=cursor)
+
+    async def summary(self, request: web.Request) -> web.StreamResponse:
+        """GET /api/incidents/summary."""
+        by_status: dict[str, int] = dict.fromkeys(STATUSES, 0)
+        by_severity: dict[str, int] = dict.fromkeys(SEVERITIES, 0)
+        counts = await store.count_incidents(self._deps.database, filter_of(request))
+        for status, severity, count in counts:
+            by_status[status] += count
+            by_severity[severity] += count
+        total = sum(by_status.values())
+        return json_response({"total": total, "by_status": by_status, "by_severity": by_severity})
 
     async def read(self, request: web.Request) -> web.StreamResponse:
         """GET /api/incidents/{id}."""

@@ -53,7 +53,7 @@ def routes(deps: Deps, fanout: Fanout) -> list[Route]:
             "WebSocket of metrics: a snapshot, then what arrives; "
             '`{"type":"dropped","count":n}` tells how many were left out, by a slow client '
             "or a feed with more than it shows",
-            query=(Query("service", "Only this service; may be given several times"),),
+            query=(Query("service", "Only this service; up to 200 may be given", repeated=True),),
             websocket=True,
         )
     ]

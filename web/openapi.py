@@ -11,7 +11,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from liveops import __version__
-from web.routing import Access, Route
+from web.routing import Access, Query, Route
 
 _REF = "#/components/schemas/{model}"
 _PROBLEM = {
@@ -115,17 +115,19 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         for name in re.findall(r"\{(\w+)", route.path)
     ]
     for place, parameters in (("query", route.query), ("header", route.headers)):
-        for parameter in parameters:
-            found.append(
-                {
-                    "name": parameter.name,
-                    "in": place,
-                    "required": parameter.required,
-                    "description": parameter.description,
-                    "schema": {"type": "string"},
-                }
-            )
+        found += [_parameter(parameter, place) for parameter in parameters]
     return found
+
+
+def _parameter(parameter: Query, place: str) -> dict[str, Any]:
+    text = {"type": "string"}
+    return {
+        "name": parameter.name,
+        "in": place,
+        "required": parameter.required,
+        "description": parameter.description,
+        "schema": {"type": "array", "items": text} if parameter.repeated else text,
+    }
 
 
 def _content(model: type[BaseModel] | None, schemas: dict[str, Any]) -> dict[str, Any]:

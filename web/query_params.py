@@ -34,10 +34,10 @@ def metric_of(request: web.Request, *, needed: bool = False) -> str | None:
 MAX_REPEATED = 100
 
 
-def services_of(request: web.Request) -> tuple[str, ...]:
-    """The `service` parameter, repeated where several are asked for; at least one."""
+def services_of(request: web.Request, *, needed: bool = True) -> tuple[str, ...]:
+    """The `service` parameter, repeated where several are asked for; at least one if needed."""
     names = _names(request, "service", is_service_name)
-    if not names:
+    if needed and not names:
         raise invalid("service", "is required")
     return names
 

@@ -27,6 +27,7 @@ class Query:
     name: str
     description: str
     required: bool = False
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,14 @@ from aiohttp import web
 
 from liveops.deps import Deps
 from liveops.errors import Unavailable
-from liveops.postgres.history import read_services
+from liveops.postgres.history import read_services, read_unresolved
 from liveops.redis import keys
-from schema.incidents import worst
+from schema.incidents import Severity, worst
 from schema.times import format_time
 from web.models.metrics import ServiceList
 from web.paging import PAGE, page_of
-from web.routing import Access, Route, list_response
+from web.query_params import services_of
+from web.routing import Access, Query, Route, list_response
 
 #: Services seen within this time are listed.
 SEEN_WITHIN_S = 86_400.0
@@ -26,22 +27,17 @@ def routes(deps: Deps) -> list[Route]:
     """The services route."""
 
     async def get(request: web.Request) -> web.StreamResponse:
+        names = services_of(request, needed=False)
         now_s = deps.clock.now_s()
-        services = {
-            service["service_name"]: service
-            for service in await read_services(deps.database, now_s - SEEN_WITHIN_S)
-        }
-        degraded: list[str] = []
-        try:
-            await _add_live(deps, services, now_s)
-        except Unavailable:
-            degraded.append("redis")
-        page, cursor = page_of(
-            request, services.values(), lambda service: [service["service_name"]]
-        )
+        found, degraded = await _services(deps, names, now_s)
+        unresolved = await read_unresolved(deps.database) if found else {}
+        page, cursor = page_of(request, found, lambda service: [service["service_name"]])
         more: dict[str, Any] = {"degraded": degraded} if degraded else {}
         return await list_response(
-            page, lambda service: _public(service, now_s), next_cursor=cursor, **more
+            page,
+            lambda service: _public(service, unresolved.get(service["service_name"], {}), now_s),
+            next_cursor=cursor,
+            **more,
         )
 
     return [
@@ -52,27 +48,42 @@ def routes(deps: Deps) -> list[Route]:
             Access.READ,
             "Services with their health, metric types and when they were last seen",
             response_model=ServiceList,
-            query=PAGE,
+            query=(
+                Query("service", "Only this service; up to 100 may be given", repeated=True),
+                *PAGE,
+            ),
         )
     ]
 
 
-async def _add_live(deps: Deps, services: dict[str, dict[str, Any]], now_s: float) -> None:
-    """Newest event times from Redis; services too young for a closed window appear too."""
-    async with deps.cache.guard() as client:
-        pairs = await client.zrangebyscore(
-            keys.SERVICES, now_s - SEEN_WITHIN_S, "+inf", withscores=True
-        )
+async def _services(
+    deps: Deps, names: tuple[str, ...], now_s: float
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The services of these names (all when there are none), and what did not answer."""
+    since_s = now_s - SEEN_WITHIN_S
+    stored = await read_services(deps.database, since_s, list(names) or None)
+    services = {service["service_name"]: service for service in stored}
+    try:
+        async with deps.cache.guard() as client:
+            pairs = await client.zrangebyscore(keys.SERVICES, since_s, "+inf", withscores=True)
+    except Unavailable:
+        return stored, ["redis"]
     for name, seen_s in pairs:
-        blank = {"service_name": name, "last_seen_s": 0.0, "metric_types": [], "severities": []}
+        if names and name not in names:
+            continue
+        # Services too young for a closed window appear too.
+        blank = {"service_name": name, "last_seen_s": 0.0, "metric_types": []}
         service = services.setdefault(name, blank)
         service["last_seen_s"] = max(service["last_seen_s"], seen_s)
+    return list(services.values()), []
 
 
-def _public(service: dict[str, Any], now_s: float) -> dict[str, Any]:
-    severities = service["severities"]
-    if severities:
-        health = "critical" if worst(severities) in ("critical", "high") else "degraded"
+def _public(
+    service: dict[str, Any], unresolved: dict[Severity, int], now_s: float
+) -> dict[str, Any]:
+    severity = worst(list(unresolved)) if unresolved else None
+    if severity is not None:
+        health = "critical" if severity in ("critical", "high") else "degraded"
     elif now_s - service["last_seen_s"] > SILENT_AFTER_S:
         health = "silent"
     else:
@@ -80,7 +91,8 @@ def _public(service: dict[str, Any], now_s: float) -> dict[str, Any]:
     return {
         "service_name": service["service_name"],
         "health": health,
-        "open_incidents": len(severities),
+        "severity": severity,
+        "open_incidents": sum(unresolved.values()),
         "metric_types": service["metric_types"],
         "last_seen": format_time(service["last_seen_s"]),
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 from liveops.postgres.database import Database
 from liveops.postgres.queries import load
+from schema.incidents import Severity
 from schema.metrics import Metric
 from schema.times import to_datetime
 
@@ -81,20 +82,30 @@ async def read_raw(database: Database, query: RawQuery) -> list[Metric]:
     ]
 
 
-async def read_services(database: Database, since_s: float) -> list[dict[str, Any]]:
-    """Services seen since a time: name, last_seen_s, metric_types, worst open severity."""
+async def read_services(
+    database: Database, since_s: float, names: list[str] | None = None
+) -> list[dict[str, Any]]:
+    """Services seen since a time, of these names if given: name, last_seen_s, metric_types.
+
+    Raises Unavailable.
+    """
     async with database.connection() as con:
-        rows = await con.fetch(load("history")["services"], to_datetime(since_s))
-        troubles = await con.fetch(load("history")["active_incidents"])
-    worst: dict[str, list[str]] = {}
-    for trouble in troubles:
-        worst.setdefault(trouble["service_name"], []).append(trouble["severity"])
+        rows = await con.fetch(load("history")["services"], to_datetime(since_s), names)
     return [
         {
             "service_name": row["service_name"],
             "last_seen_s": row["last_seen"].timestamp(),
             "metric_types": row["metric_types"],
-            "severities": worst.pop(row["service_name"], []),
         }
         for row in rows
     ]
+
+
+async def read_unresolved(database: Database) -> dict[str, dict[Severity, int]]:
+    """How many unresolved incidents of which severity each service has; raises Unavailable."""
+    async with database.connection() as con:
+        rows = await con.fetch(load("history")["unresolved"])
+    found: dict[str, dict[Severity, int]] = {}
+    for row in rows:
+        found.setdefault(row["service_name"], {})[row["severity"]] = row["count"]
+    return found

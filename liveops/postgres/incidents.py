@@ -123,10 +123,13 @@ async def fetch_incident(database: Database, incident_id: str) -> Incident:
 
 @dataclass(frozen=True, slots=True)
 class IncidentFilter:
-    """Which incidents a list holds; `before` is the cursor (detected_at_s, id)."""
+    """Which incidents are meant; empty statuses or severities are any.
 
-    status: str | None = None
-    severity: str | None = None
+    `before` is the cursor of a list (detected_at_s, id).
+    """
+
+    statuses: tuple[str, ...] = ()
+    severities: tuple[str, ...] = ()
     service: str | None = None
     from_s: float | None = None
     to_s: float | None = None
@@ -140,17 +143,31 @@ async def list_incidents(database: Database, which: IncidentFilter, limit: int) 
     async with database.connection() as con:
         rows = await con.fetch(
             load("incidents")["list"],
-            which.status,
-            which.severity,
-            which.service,
-            _moment(which.from_s),
-            _moment(which.to_s),
-            which.text,
+            *_conditions(which),
             _moment(before_s),
             before_id,
             limit,
         )
     return await in_slices(_incident, rows)
+
+
+async def count_incidents(database: Database, which: IncidentFilter) -> list[tuple[str, str, int]]:
+    """How many there are by status and severity; raises Unavailable."""
+    async with database.connection() as con:
+        rows = await con.fetch(load("incidents")["summary"], *_conditions(which))
+    return [(row["status"], row["severity"], row["count"]) for row in rows]
+
+
+def _conditions(which: IncidentFilter) -> tuple[Any, ...]:
+    """The parameters that list and summary have in common."""
+    return (
+        list(which.statuses) or None,
+        list(which.severities) or None,
+        which.service,
+        _moment(which.from_s),
+        _moment(which.to_s),
+        which.text,
+    )
 
 
 async def timeline(database: Database, incident_id: str) -> list[dict[str, Any]]:

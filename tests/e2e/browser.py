@@ -6,9 +6,18 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, WebSocket, async_playwright, expect
+from playwright.async_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    WebSocket,
+    async_playwright,
+    expect,
+)
 
 from tests.client import eventually
 from tests.stack import TestStack
@@ -24,6 +33,8 @@ _ARGUMENTS = (
 )
 #: Chromium logs every 404; this one means "no analysis was asked for yet".
 _EXPECTED = ("/api/analysis/",)
+#: Every test of these files shares one browser, and so one event loop.
+IN_BROWSER = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 LOOK_MS = 60_000.0
 
 
@@ -57,6 +68,10 @@ class Visit:
     page: Page
     complaints: list[str] = field(default_factory=list)
     frames: list[str] = field(default_factory=list)
+    #: Addresses that were asked for.
+    asked: list[str] = field(default_factory=list)
+    #: Parts of complaints that belong to the test.
+    expected: tuple[str, ...] = ()
 
     async def sign_in(self, name: str) -> None:
         """Through the form; returns when the services are shown."""
@@ -87,28 +102,43 @@ class Visit:
         """Keep what a WebSocket brings."""
         socket.on("framereceived", lambda frame: self.frames.append(str(frame)))
 
+    def saw(self, request: Request) -> None:
+        """Keep what was asked for."""
+        self.asked.append(request.url)
+
     def heard(self, message: ConsoleMessage) -> None:
         """Keep errors and warnings of the console."""
         where = str(message.location.get("url", ""))
         is_expected = "404" in message.text and any(part in where for part in _EXPECTED)
+        is_expected |= any(part in f"{message.text} {where}" for part in self.expected)
         if message.type in ("error", "warning") and not is_expected:
             self.complaints.append(f"{message.text} ({where})")
 
 
 @asynccontextmanager
 async def visit(
-    browser: Browser, stack: TestStack, *, width: int = 1280, height: int = 860
+    browser: Browser,
+    stack: TestStack,
+    *,
+    width: int = 1280,
+    height: int = 860,
+    expected: tuple[str, ...] = (),
+    **options: Any,
 ) -> AsyncIterator[Visit]:
-    """A fresh browser profile; at the end the console must have been silent."""
-    context = await browser.new_context(viewport={"width": width, "height": height})
+    """A fresh browser profile; at the end the console must have been silent.
+
+    `expected`: parts of complaints that are no fault; `options` are Playwright's.
+    """
+    context = await browser.new_context(viewport={"width": width, "height": height}, **options)
     context.set_default_timeout(LOOK_MS)
     page = await context.new_page()
-    seen = Visit(stack, page)
+    seen = Visit(stack, page, expected=expected)
+    page.on("request", lambda request: seen.saw(request))
     page.on("console", lambda message: seen.heard(message))
     page.on("websocket", lambda socket: seen.follow(socket))
     page.on("pageerror", lambda error: seen.complaints.append(str(error)))
     try:
         yield seen
-        assert seen.complaints == []
+        assert seen.complaints == [], seen.complaints
     finally:
         await context.close()

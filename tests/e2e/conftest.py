@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
 
-from tests.e2e.browser import chromium_path
+from tests.client import Client
+from tests.e2e.browser import chromium, chromium_path
 from tests.llm_server import LlmServer, llm_server
 from tests.stack import TestStack, running_stack, sweep
 
@@ -50,3 +53,17 @@ def product() -> Iterator[Product]:
         running_stack(openai_api_key="sk-e2e", openai_base_url=llm.url) as stack,
     ):
         yield Product(stack, llm)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """One browser for all tests; each visit has a profile of its own."""
+    async with chromium() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def engineer(product: Product) -> AsyncIterator[Client]:
+    """An ENGINEER who calls the product's workers without a browser."""
+    async with Client.signed_in(product.stack, "engineer") as client:
+        yield client

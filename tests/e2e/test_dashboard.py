@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from schema.times import format_time
 from tests.client import Client, eventually
-from tests.e2e.browser import LOOK_MS, chromium, visit
+from tests.e2e.browser import IN_BROWSER, LOOK_MS, visit
 from tests.e2e.conftest import Product
 
-pytestmark = pytest.mark.e2e
+pytestmark = IN_BROWSER
 
 _HISTORY_MIN = 20
 _USUAL, _BREACH, _LIMIT = 100.0, 900.0, 500.0
@@ -41,12 +39,6 @@ class Story:
             "value": value,
             "timestamp": format_time(at_s),
         }
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
-        yield running
 
 
 async def told(engineer: Client) -> Story:
@@ -187,7 +179,7 @@ async def test_a_live_chart_draws_values_as_they_arrive(product: Product, browse
         await engineer.send(story.sample(story.back, 41.0, time.time()))
         await here.sign_in("engineer")
         await here.page.get_by_role("link", name=story.back).click()
-        await expect(here.page.locator(".page-head .link-state")).to_have_text("Live")
+        await here.is_live()
         await expect(here.page.get_by_role("combobox", name="Metric")).to_have_value(story.metric)
         await here.page.locator(".chart canvas").wait_for()
         chart = here.page.locator(".chart")

@@ -112,6 +112,14 @@ class IncidentPage(BaseModel):
     next_cursor: str | None
 
 
+class IncidentSummary(BaseModel):
+    """How many incidents there are; every status and severity is named."""
+
+    total: int
+    by_status: dict[Literal["open", "acknowledged", "resolved"], int]
+    by_severity: dict[Severity, int]
+
+
 class EventAnswer(BaseModel):
     """One line of a timeline; `data` depends on the kind."""
 

@@ -98,10 +98,11 @@ class AggregatedAnswer(BaseModel):
 
 
 class Service(BaseModel):
-    """A service that reports metrics."""
+    """A service that reports metrics; `severity` is the gravest of its unresolved incidents."""
 
     service_name: str
     health: Literal["ok", "degraded", "critical", "silent"]
+    severity: Literal["critical", "high", "medium", "low"] | None
     open_incidents: int
     metric_types: list[str]
     last_seen: datetime

@@ -20,14 +20,18 @@ ORDER BY "timestamp" DESC, id DESC
 LIMIT $7
 
 -- name: services
--- Every service with closed windows of late, with its newest one and its metric types.
+-- Services with closed windows of late, with their newest one and their metric types.
 SELECT service_name, max("end") AS last_seen,
        array_agg(DISTINCT metric_type ORDER BY metric_type) AS metric_types
 FROM metric_windows
-WHERE "window" = '1m' AND start >= $1
+WHERE "window" = '1m' AND start >= $1 AND ($2::text[] IS NULL OR service_name = ANY($2))
 GROUP BY service_name ORDER BY service_name
 
--- name: active_incidents
--- Services of incidents that are not resolved, with the severity.
-SELECT unnest(array_append(affected_services, service_name)) AS service_name, severity, status
-FROM incidents WHERE status <> 'resolved'
+-- name: unresolved
+-- Unresolved incidents by service and severity; each counts once for each of its services.
+SELECT named.service_name, incidents.severity, count(*) AS count
+FROM incidents CROSS JOIN LATERAL (
+    SELECT DISTINCT unnest(array_append(affected_services, incidents.service_name))
+        AS service_name) AS named
+WHERE status <> 'resolved'
+GROUP BY named.service_name, incidents.severity

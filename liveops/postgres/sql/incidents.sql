@@ -24,15 +24,28 @@ WHERE id = $1
 -- name: list
 -- Newest first, filtered, after a cursor.
 SELECT * FROM incidents
-WHERE ($1::text IS NULL OR status = $1)
-  AND ($2::text IS NULL OR severity = $2)
+WHERE ($1::text[] IS NULL OR status = ANY($1))
+  AND ($2::text[] IS NULL OR severity = ANY($2))
   AND ($3::text IS NULL OR service_name = $3 OR $3 = ANY(affected_services))
   AND ($4::timestamptz IS NULL OR detected_at >= $4)
   AND ($5::timestamptz IS NULL OR detected_at < $5)
-  AND ($6::text IS NULL OR position(lower($6) IN lower(title || ' ' || description)) > 0)
+  AND ($6::text IS NULL OR position(lower($6) IN lower(concat_ws(' ', title, description,
+       service_name, array_to_string(affected_services, ' ')))) > 0)
   AND ($7::timestamptz IS NULL OR (detected_at, id) < ($7, $8::uuid))
 ORDER BY detected_at DESC, id DESC
 LIMIT $9
+
+-- name: summary
+-- How many there are by status and severity; the filters of the list.
+SELECT status, severity, count(*) AS count FROM incidents
+WHERE ($1::text[] IS NULL OR status = ANY($1))
+  AND ($2::text[] IS NULL OR severity = ANY($2))
+  AND ($3::text IS NULL OR service_name = $3 OR $3 = ANY(affected_services))
+  AND ($4::timestamptz IS NULL OR detected_at >= $4)
+  AND ($5::timestamptz IS NULL OR detected_at < $5)
+  AND ($6::text IS NULL OR position(lower($6) IN lower(concat_ws(' ', title, description,
+       service_name, array_to_string(affected_services, ' ')))) > 0)
+GROUP BY status, severity
 
 -- name: add_event
 -- A line of the timeline.

@@ -3,10 +3,15 @@
 import { isEngineer, post } from "./api.js";
 import { citation, cited } from "./citations.js";
 import { failure, h, put } from "./dom.js";
-import { analyses } from "./feeds.js";
-import { moment, percent } from "./format.js";
+import { analyses } from "./analysisfeed.js";
+import { Source } from "./freshness.js";
+import { metricName, percent, serviceHref } from "./format.js";
+import { moment } from "./times.js";
 
 const PENDING_MS = 5_000;
+/** Asking now and then tells that the worker is there, besides. */
+const REFRESH_MS = 15_000;
+const FRESH_MS = 35_000;
 
 export class AnalysisView {
   node = h("div", { class: "stack wide" });
@@ -17,11 +22,12 @@ export class AnalysisView {
   #shown = "";
   #left = false;
   #isPending = false;
+  #source = new Source("analysis", "analyses", FRESH_MS);
   /** The socket normally brings the end; asking now and then bears the loss of a message. */
-  #timer = setInterval(() => this.#isPending && this.load(), PENDING_MS);
+  #timers = [setInterval(() => this.#isPending && this.load(), PENDING_MS), setInterval(() => this.load(), REFRESH_MS)];
   #onChange = (event) => event.detail.incident_id === this.#incidentId && this.#show(event.detail);
   #reload = () => this.load();
-  #onState = () => analyses.state === "live" && this.load();
+  #onState = () => this.#turn();
 
   /** `onCompleted(analysis)` is called with each analysis shown. */
   constructor(incidentId, onCompleted) {
@@ -30,12 +36,14 @@ export class AnalysisView {
     analyses.addEventListener("change", this.#onChange);
     analyses.addEventListener("poll", this.#reload);
     analyses.addEventListener("state", this.#onState);
+    this.#source.followed(analyses.state);
     this.load();
   }
 
   close() {
     this.#left = true;
-    clearInterval(this.#timer);
+    this.#timers.forEach(clearInterval);
+    this.#source.close();
     analyses.removeEventListener("change", this.#onChange);
     analyses.removeEventListener("poll", this.#reload);
     analyses.removeEventListener("state", this.#onState);
@@ -45,17 +53,23 @@ export class AnalysisView {
     try {
       const found = await analyses.load(this.#incidentId);
       if (this.#left) return;
+      this.#source.heard();
       if (found === null) this.#none();
     } catch (error) {
-      if (!this.#left && !this.#shown) put(this.node, failure(error));
+      if (!this.#left && !this.#shown) put(this.node, card("Analysis", "analysis", this.#source.node, failure(error)));
     }
+  }
+
+  #turn() {
+    this.#source.followed(analyses.state);
+    if (analyses.state === "live") this.load();
   }
 
   #none() {
     this.#isPending = true; // a new incident's analysis comes within a second
     if (this.#shown === "none") return;
     this.#shown = "none";
-    put(this.node, card("Analysis", "analysis", h("p", { class: "muted" }, "No analysis has been asked for yet."), this.#again("Analyse")));
+    put(this.node, card("Analysis", "analysis", this.#source.node, h("p", { class: "muted" }, "No analysis has been asked for yet."), this.#again("Analyse")));
   }
 
   #show(found) {
@@ -72,7 +86,7 @@ export class AnalysisView {
     const technical = summary("Technical summary", "technical-summary", found.technical_summary);
     const executive = summary("Executive summary", "executive-summary", found.executive_summary);
     return card("Analysis", "analysis",
-      verdict(found),
+      this.#source.node, verdict(found),
       found.root_cause ? h("p", { class: "root-cause", id: "root-cause" }, cited(found.root_cause)) : null,
       isEngineer() ? [technical, executive] : [executive, technical],
       actions(found), this.#foot(found));
@@ -108,8 +122,10 @@ export class AnalysisView {
   }
 }
 
-function card(title, id, ...children) {
-  return h("section", { class: "card stack", "aria-labelledby": `${id}-title` }, h("h2", { id: `${id}-title` }, title), children);
+/** `fresh`: a node that tells how old the panel is, or null. */
+function card(title, id, fresh, ...children) {
+  return h("section", { class: "card stack", "aria-labelledby": `${id}-title` },
+    h("div", { class: "row wrap" }, h("h2", { id: `${id}-title` }, title), fresh), children);
 }
 
 function verdict(found) {
@@ -120,7 +136,7 @@ function verdict(found) {
   const service = found.root_cause_service;
   if (found.verdict !== "cause_found" || !service) return h("p", { class: "verdict" }, h("strong", null, "Inconclusive"), h("span", { class: "muted" }, `confidence ${percent(found.confidence)}`));
   return h("p", { class: "verdict" }, h("span", { class: "muted" }, "Root cause"),
-    h("a", { class: "cause", href: `#/services/${encodeURIComponent(service)}` }, service), bar(found.confidence, `confidence ${percent(found.confidence)}`));
+    h("a", { class: "cause", href: serviceHref(service) }, service), bar(found.confidence, `confidence ${percent(found.confidence)}`));
 }
 
 function summary(title, id, text) {
@@ -142,15 +158,15 @@ function bar(share, label) {
 function ranking(found) {
   if (!found.ranking.length) return null;
   const rows = found.ranking.slice(0, 10).map((item) => h("li", null,
-    h("div", { class: "row wrap" }, h("a", { href: `#/services/${encodeURIComponent(item.service_name)}` }, item.service_name),
-      h("span", { class: "muted small" }, item.metric_type), bar(item.score, item.score.toFixed(2))),
+    h("div", { class: "row wrap" }, h("a", { href: serviceHref(item.service_name) }, item.service_name),
+      h("span", { class: "muted small" }, metricName(item.metric_type)), bar(item.score, item.score.toFixed(2))),
     h("div", { class: "cites" }, item.evidence.slice(0, 8).map(citation))));
-  return card("Candidates", "ranking", h("ol", { class: "ranking" }, rows));
+  return card("Candidates", "ranking", null, h("ol", { class: "ranking" }, rows));
 }
 
 function evidence(found) {
   if (!found.evidence.length) return null;
   const rows = found.evidence.map((item) => h("li", { id: `evidence-${item.id}`, tabindex: "-1" },
     h("span", { class: "cite plain" }, item.id), h("span", null, item.text), h("span", { class: "muted small" }, item.kind)));
-  return card("Evidence", "evidence", h("ol", { class: "evidence" }, rows));
+  return card("Evidence", "evidence", null, h("ol", { class: "evidence" }, rows));
 }

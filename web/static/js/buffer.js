@@ -3,7 +3,7 @@
 import { labels } from "./format.js";
 
 const KEEP_S = 600;
-const KEEP_POINTS = 3_000;
+const KEEP_POINTS = 5_000;
 
 export class LiveBuffer {
   /** metric type → label of tags → [[epoch seconds, value]] in order of time. */

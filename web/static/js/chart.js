@@ -1,16 +1,19 @@
-// uPlot in the colours of the page: lines over time, a band, marks of detections.
+// uPlot in the colours of the page: lines with their gaps, a band, marks, shaded stretches.
 
 /* global uPlot */
 import { colour, h } from "./dom.js";
-import { moment, number } from "./format.js";
+import { lone } from "./gaps.js";
+import { moment, ticks, zone } from "./times.js";
+import { number } from "./units.js";
 
 const LINES = ["line-1", "line-2", "line-3", "line-4", "line-5", "line-6"];
 const HEIGHT = 280;
 
 /**
- * A chart in `node`. `show({times, lines, band, marks, from, to})`: times in epoch seconds; a
- * line is {label, values}; band is {lower, upper}: two arrays over the same times;
- * marks are {at, label}: vertical lines; from and to fix the x axis.
+ * A chart in `node`. `show({times, lines, band, marks, stretches, from, to, write})`: times in
+ * epoch seconds; a line is {label, values}; band is {lower, upper, labels} over the same
+ * times; marks are {at}: vertical lines; stretches are {from, to}: shaded; from and to fix
+ * the x axis; `write(value)` gives a value its unit.
  */
 export class Chart {
   node = h("div", { class: "chart", role: "img" });
@@ -37,7 +40,7 @@ export class Chart {
     if (shown.band) data.push(shown.band.upper, shown.band.lower);
     if (this.#plot) this.#plot.setData(data);
     else this.#plot = new uPlot(this.#options(shown), data, this.node);
-    this.node.setAttribute("aria-label", `${this.#label}. ${newest(shown.lines)}`);
+    this.node.setAttribute("aria-label", `${this.#label}. ${newest(shown)}`);
   }
 
   close() {
@@ -56,23 +59,49 @@ export class Chart {
     if (this.#plot && width && width !== this.#plot.width) this.#plot.setSize({ width, height: HEIGHT });
   }
 
+  #write = (value) => (value === null || value === undefined ? "–" : (this.#shown.write ?? number)(value));
+
   #options(shown) {
     const axis = { stroke: colour("muted"), grid: { stroke: colour("grid"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
-    const series = [{ value: (_, at) => (at === null ? "–" : moment(at * 1000)) }, ...shown.lines.map((line, index) => lineSeries(line, index, shown.lines.length))];
+    const time = { label: `Time (${zone()})`, value: (_, at) => (at === null ? "–" : moment(at * 1000)) };
+    const series = [time, ...shown.lines.map((line, index) => this.#line(line, index, shown.lines.length))];
     const options = {
       width: this.node.clientWidth || 600,
       height: HEIGHT,
       cursor: { points: { size: 7 }, drag: { x: false, y: false } },
       scales: { x: { range: (_, low, high) => [this.#shown.from ?? low, this.#shown.to ?? high] }, y: { range: padded } },
-      axes: [{ ...axis, size: 32, space: 84, values: (_, splits) => splits.map(clock) }, { ...axis, size: 62, values: (_, splits) => splits.map(number) }],
+      axes: [{ ...axis, size: 32, space: 84, values: (_, splits) => ticks(splits) }, { ...axis, size: 72, values: (_, splits) => splits.map(this.#write) }],
       series,
-      hooks: { draw: [(plot) => this.#mark(plot)] },
+      hooks: { drawAxes: [(plot) => this.#shade(plot)], draw: [(plot) => this.#mark(plot)] },
     };
     if (shown.band) {
-      series.push(edge(shown.band.labels?.[0] ?? "upper"), edge(shown.band.labels?.[1] ?? "lower"));
+      series.push(this.#edge(shown.band.labels[0]), this.#edge(shown.band.labels[1]));
       options.bands = [{ series: [series.length - 2, series.length - 1], fill: colour("band") }];
     }
     return options;
+  }
+
+  #line(line, index, count) {
+    const stroke = colour(LINES[index % LINES.length]);
+    const fill = count === 1 ? colour("area") : undefined;
+    const dots = { show: () => false, filter: (plot, place) => lone(plot.data[place]), size: 7, fill: stroke };
+    return { label: line.label, stroke, fill, width: 1.75, spanGaps: false, points: dots, value: (_, value) => this.#write(value) };
+  }
+
+  #edge(label) {
+    return { label, stroke: colour("edge"), width: 1, dash: [3, 3], spanGaps: false, points: { show: false }, value: (_, value) => this.#write(value) };
+  }
+
+  #shade(plot) {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.fillStyle = colour("silent");
+    for (const { from, to } of this.#shown.stretches ?? []) {
+      const left = Math.max(bbox.left, plot.valToPos(from, "x", true));
+      const right = Math.min(bbox.left + bbox.width, plot.valToPos(to, "x", true));
+      if (right > left) ctx.fillRect(left, bbox.top, right - left, bbox.height);
+    }
+    ctx.restore();
   }
 
   #mark(plot) {
@@ -82,7 +111,7 @@ export class Chart {
     ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
     ctx.lineWidth = devicePixelRatio;
     for (const mark of this.#shown.marks ?? []) {
-      const x = plot.valToPos(mark.at, "x", true);
+      const x = Math.round(plot.valToPos(mark.at, "x", true)) + 0.5; // sharp
       if (x < bbox.left || x > bbox.left + bbox.width) continue;
       ctx.beginPath();
       ctx.moveTo(x, bbox.top);
@@ -94,19 +123,9 @@ export class Chart {
 }
 
 /** The last value of each line, for those who do not see the lines. */
-function newest(lines) {
-  const last = lines.map((line) => [line.label, line.values.findLast((value) => value !== null)]);
-  return last.map(([label, value]) => `${label}: ${number(value)}`).join(", ");
-}
-
-function lineSeries(line, index, count) {
-  const stroke = colour(LINES[index % LINES.length]);
-  const fill = count === 1 ? colour("area") : undefined;
-  return { label: line.label, stroke, fill, width: 1.75, spanGaps: true, points: { show: false }, value: (_, value) => number(value) };
-}
-
-function edge(label) {
-  return { label, stroke: colour("edge"), width: 1, dash: [3, 3], spanGaps: true, points: { show: false }, value: (_, value) => number(value) };
+function newest({ lines, write = number }) {
+  const last = lines.map((line) => [line.label, line.values.findLast((value) => value !== null && value !== undefined)]);
+  return last.map(([label, value]) => `${label}: ${value === undefined ? "no value" : write(value)}`).join(", ");
 }
 
 function padded(_, low, high) {
@@ -114,21 +133,4 @@ function padded(_, low, high) {
   const room = (high - low || Math.abs(high) || 1) * 0.12;
   // Do not show negative numbers where there are none.
   return [low >= 0 ? Math.max(0, low - room) : low - room, high + room];
-}
-
-function clock(at) {
-  const when = new Date(at * 1000);
-  const pad = (value) => String(value).padStart(2, "0");
-  const time = `${pad(when.getHours())}:${pad(when.getMinutes())}`;
-  return when.getSeconds() ? `${time}:${pad(when.getSeconds())}` : time;
-}
-
-/** Series of points over different times as columns over their union. */
-export function aligned(series) {
-  const times = [...new Set(series.flatMap((points) => points.map(([time]) => time)))].sort((a, b) => a - b);
-  const columns = series.map((points) => {
-    const values = new Map(points);
-    return times.map((time) => values.get(time) ?? null);
-  });
-  return { times, columns };
 }

@@ -64,14 +64,6 @@ export function colour(name) {
   return found;
 }
 
-/** A short message at the edge of the page, announced to screen readers. */
-export function toast(message, kind = "info", href = null) {
-  const content = href ? h("a", { href }, message) : message;
-  const node = h("div", { class: `toast ${kind}` }, content);
-  document.getElementById("toasts").append(node);
-  setTimeout(() => node.remove(), 8000);
-}
-
 /** What a page shows when a call failed. */
 export function failure(error) {
   return h("p", { class: "notice error", role: "alert" }, error.message);

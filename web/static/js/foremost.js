@@ -1,10 +1,10 @@
 // Which metric of a service to show first.
 
-import { incidents } from "./feeds.js";
+import { incidents, newestFirst } from "./incidentfeed.js";
 
 /** The metric of an open detection, else a latency, else the first by name. */
 export function foremost(types, service) {
-  const firing = incidents.list().filter((incident) => incident.status !== "resolved").flatMap((incident) => incident.detections);
+  const firing = newestFirst(incidents.items.values()).filter((incident) => incident.status !== "resolved").flatMap((incident) => incident.detections);
   const alarmed = firing.find((one) => one.service_name === service && types.includes(one.metric_type));
   if (alarmed) return alarmed.metric_type;
   const names = [...types].sort();

@@ -1,7 +1,8 @@
 // An incident as a row of a list.
 
 import { h, text } from "./dom.js";
-import { ago, duration, moment } from "./format.js";
+import { incidentHref } from "./format.js";
+import { ago, duration, moment, momentWithZone } from "./times.js";
 
 export const STATUS_WORDS = { open: "Open", acknowledged: "Acknowledged", resolved: "Resolved" };
 
@@ -12,7 +13,7 @@ export function incidentRow(first) {
   const services = h("span", { class: "muted services" });
   const status = h("span", { class: "status" });
   const when = h("time", { class: "muted when" });
-  const link = h("a", { class: "incident-row", href: `#/incidents/${encodeURIComponent(first.id)}` },
+  const link = h("a", { class: "incident-row", href: incidentHref(first.id) },
     severity, h("span", { class: "what" }, title, services), status, when);
   return {
     node: h("li", null, link),
@@ -27,7 +28,7 @@ export function incidentRow(first) {
       text(status, (STATUS_WORDS[incident.status] ?? incident.status) + (incident.stale ? " · stale" : ""));
       text(when, ended(incident));
       when.dateTime = incident.detected_at;
-      when.title = moment(incident.detected_at);
+      when.title = momentWithZone(incident.detected_at);
     },
   };
 }

@@ -1,6 +1,7 @@
 // One WebSocket that stays up: reconnects with back-off, and polls while it is down.
 
-import { address, freshToken, refresh } from "./api.js";
+import { freshToken, refresh } from "./api.js";
+import { address, answered, ownerOf } from "./workers.js";
 
 const EXPIRED = 4401;
 const FIRST_WAIT_MS = 500;
@@ -11,7 +12,7 @@ const OPEN_WITHIN_MS = 10_000;
 
 /**
  * Follow `path`. `onMessage(message)` gets each decoded message, `onState("live"|"polling")`
- * each change, `poll()` is called every 5 s while the socket is down.
+ * each change, `poll()` is called at once and every 5 s while the socket is down.
  */
 export class LiveSocket {
   #path;
@@ -41,7 +42,7 @@ export class LiveSocket {
     try {
       token = await freshToken();
     } catch {
-      return this.#down(); // the auth service does not answer: try again later
+      return this.#down(); // the auth worker does not answer: try again later
     }
     if (this.#closed || !token) return;
     const socket = new WebSocket(address(this.#path, { ws: true }), ["bearer", token]);
@@ -66,13 +67,15 @@ export class LiveSocket {
     this.#waitMs = FIRST_WAIT_MS;
     clearInterval(this.#poller);
     this.#poller = null;
-    this.#handlers.onState?.("live");
+    answered(ownerOf(this.#path));
+    this.#handlers.onState("live");
   }
 
   #down() {
     if (this.#closed) return;
-    this.#handlers.onState?.("polling");
-    if (this.#poller === null && this.#handlers.poll) {
+    this.#handlers.onState("polling");
+    if (this.#poller === null) {
+      this.#handlers.poll();
       this.#poller = setInterval(() => this.#handlers.poll(), POLL_MS);
     }
     // Jitter keeps many browsers from coming back in the same instant.

@@ -1,22 +1,27 @@
-// Entry: session, routes, top bar.
+// Entry: session and routes.
 
-import { loadConfig, me, resume, session, signOut } from "./api.js";
-import { failure, h, put, text, toast } from "./dom.js";
-import { analyses, incidents } from "./feeds.js";
+import { analyses } from "./analysisfeed.js";
+import { me, resume, session, signOut } from "./api.js";
+import { failure, h, put, text } from "./dom.js";
+import { dropDrafts, hasDrafts } from "./drafts.js";
+import { incidentHref } from "./format.js";
 import { incidentPage } from "./incident.js";
+import { incidents } from "./incidentfeed.js";
 import { incidentsPage } from "./incidents.js";
 import { servicePage } from "./service.js";
 import { servicesPage } from "./services.js";
 import { signInPage } from "./signin.js";
+import { zoneInWords } from "./times.js";
+import { clearToasts, toast } from "./toasts.js";
+import { retitle, startBar } from "./topbar.js";
+import { loadConfig } from "./workers.js";
 
 const main = document.getElementById("main");
 const topbar = document.getElementById("topbar");
-const linkState = document.getElementById("link-state");
-const themeToggle = document.getElementById("theme-toggle");
-const STATES = { live: "Live", polling: "Polling", offline: "Offline", connecting: "Connecting" };
-const THEMES = ["auto", "light", "dark"];
 
 let leave = () => null;
+/** Why the sign-in page is shown; null when nobody was signed in. */
+let reason = null;
 
 /** "#/incidents/ID?x=1" → {parts: ["incidents", "ID"], query}. */
 function route() {
@@ -33,11 +38,10 @@ function route() {
 
 function show() {
   leave();
-  leave = () => null;
-  topbar.hidden = me() === null;
+  document.body.dataset.session = me() === null ? "out" : "in";
   if (me() === null) {
-    document.title = "Sign in · LiveOps AI";
-    leave = signInPage(main);
+    retitle("Sign in");
+    leave = signInPage(main, reason);
     return;
   }
   const { parts, query } = route();
@@ -46,34 +50,31 @@ function show() {
     if (link.dataset.nav === page) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (page === "services") leave = name ? servicePage(main, name, query) : servicesPage(main);
-  else if (page === "incidents") leave = name ? incidentPage(main, name) : incidentsPage(main, query);
-  else put(main, h("p", { class: "notice" }, "There is no such page. ", h("a", { href: "#/services" }, "Services")));
-  countOpen();
+  leave = open(page, name, query);
+}
+
+function open(page, name, query) {
+  if (page === "services") {
+    retitle(name ?? "Services");
+    return name ? servicePage(main, name, query) : servicesPage(main);
+  }
+  if (page === "incidents") {
+    retitle(name ? "Incident" : "Incidents");
+    return name ? incidentPage(main, name) : incidentsPage(main, query);
+  }
+  retitle("No such page");
+  put(main, h("h1", null, "There is no such page"), h("p", null, h("a", { href: "#/services" }, "Services")));
+  return () => null;
 }
 
 function navigate() {
-  if (location.hash === "#main") return;
   show();
   window.scrollTo(0, 0);
   main.focus({ preventScroll: true });
 }
 
-function countOpen() {
-  const open = incidents.active();
-  const badge = document.getElementById("open-count");
-  badge.hidden = open === 0;
-  text(badge, String(open));
-  badge.setAttribute("aria-label", `${open} not resolved`);
-  document.title = document.title.replace(/^(\(\d+\) )?/, open ? `(${open}) ` : "");
-}
-
-function showLink() {
-  linkState.dataset.state = incidents.state;
-  text(linkState, STATES[incidents.state]);
-}
-
 function enter() {
+  reason = null;
   const { username, roles } = me();
   text(document.getElementById("who"), `${username} · ${roles.map((role) => role.toLowerCase()).join(", ")}`);
   incidents.start();
@@ -81,51 +82,40 @@ function enter() {
   show();
 }
 
-function exit() {
+function exit({ detail }) {
   incidents.stop();
   analyses.stop();
+  clearToasts();
+  if (detail.byUser) dropDrafts();
+  reason = detail.byUser ? null : `Your session has ended: it has expired or was ended elsewhere. Sign in to go on where you were.${hasDrafts() ? " What you had written is kept." : ""}`;
   show();
 }
 
-function showTheme() {
-  const theme = document.documentElement.dataset.theme ?? "auto";
-  text(themeToggle, `Theme: ${theme}`);
-}
-
-function turnTheme() {
-  const now = document.documentElement.dataset.theme ?? "auto";
-  const next = THEMES[(THEMES.indexOf(now) + 1) % THEMES.length];
-  if (next === "auto") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = next;
-  try {
-    localStorage.setItem("liveops.theme", next);
-  } catch {
-    // Without storage the choice lasts as long as the page.
-  }
-  showTheme();
-  dispatchEvent(new Event("themechange"));
-}
-
 incidents.addEventListener("change", ({ detail }) => {
-  countOpen();
-  for (const incident of detail.fresh) toast(`New ${incident.severity} incident: ${incident.title}`, incident.severity, `#/incidents/${incident.id}`);
+  for (const incident of detail.fresh) toast(`New ${incident.severity} incident: ${incident.title}`, incident.severity, incidentHref(incident.id));
 });
-incidents.addEventListener("state", showLink);
 session.addEventListener("signed-in", enter);
 session.addEventListener("signed-out", exit);
 addEventListener("hashchange", navigate);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => dispatchEvent(new Event("themechange")));
-themeToggle.addEventListener("click", turnTheme);
 document.getElementById("sign-out").addEventListener("click", signOut);
+// The hash names the page, so the link moves the focus by itself.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
 
 async function begin() {
-  showTheme();
-  showLink();
+  text(document.getElementById("zone"), `Times are in ${zoneInWords()}`);
+  startBar();
+  await connect();
+}
+
+async function connect() {
   try {
     await loadConfig();
     if (!(await resume())) show();
   } catch (error) {
-    put(main, failure(error), h("p", null, h("button", { type: "button", onclick: begin }, "Try again")));
+    put(main, failure(error), h("p", null, h("button", { type: "button", onclick: connect }, "Try again")));
   }
 }
 

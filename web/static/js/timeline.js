@@ -1,24 +1,34 @@
-// What happened to an incident, and the box to add a remark.
+// What happened to an incident, with the many automatic changes folded.
 
-import { get, isEngineer, post } from "./api.js";
-import { failure, h, keyed, put } from "./dom.js";
-import { moment, percent } from "./format.js";
+import { all, isEngineer } from "./api.js";
+import { isAutomatic, told } from "./changes.js";
+import { commentForm } from "./comment.js";
+import { failure, h, keyed, put, text } from "./dom.js";
+import { Source } from "./freshness.js";
+import { moment, momentWithZone } from "./times.js";
 
 const REFRESH_MS = 10_000;
-const NAMES = { affected_services: "affected services", stale: "stale" };
+const FRESH_MS = 25_000;
+/** So many of the automatic changes stay in sight, the newest. */
+const IN_SIGHT = 4;
 
 export class Timeline {
   node;
+  #source = new Source("incidents", "timelines", FRESH_MS);
   #path;
   #list = h("ol", { class: "timeline" });
   #note = h("div");
+  #fold = h("button", { type: "button", class: "ghost fold", "aria-expanded": "false", hidden: true, onclick: () => this.#turn() });
+  #events = [];
+  #isOpen = false;
   #timer;
   #left = false;
 
   constructor(incidentId) {
-    this.#path = `/api/incidents/${incidentId}`;
+    this.#path = `/api/incidents/${incidentId}/timeline`;
     this.node = h("section", { class: "card stack", "aria-labelledby": "timeline-title" },
-      h("h2", { id: "timeline-title" }, "Timeline"), this.#note, this.#list, isEngineer() ? this.#form() : null);
+      h("div", { class: "row wrap" }, h("h2", { id: "timeline-title" }, "Timeline"), this.#fold, this.#source.node), this.#note, this.#list,
+      isEngineer() ? commentForm(incidentId, () => this.load()) : null);
     this.#timer = setInterval(() => this.load(), REFRESH_MS);
     this.load();
   }
@@ -26,69 +36,42 @@ export class Timeline {
   /** Read it anew. */
   async load() {
     try {
-      const found = await get(`${this.#path}/timeline`);
+      const found = await all(this.#path);
       if (this.#left) return;
+      this.#source.heard();
+      this.#events = found.map((event) => ({ event, words: told(event) })).filter(({ words }) => words !== null);
       put(this.#note);
-      keyed(this.#list, found.items, (event) => event.id, (event) => ({ node: line(event), update: () => null }));
+      this.#show();
     } catch (error) {
-      if (!this.#left) put(this.#note, failure(error));
+      if (!this.#left && error.status !== 0) put(this.#note, failure(error));
     }
   }
 
   close() {
     this.#left = true;
     clearInterval(this.#timer);
+    this.#source.close();
   }
 
-  #form() {
-    const box = h("textarea", { id: "comment", rows: 2, maxlength: 20000, required: true, placeholder: "Add a comment" });
-    const button = h("button", { type: "submit" }, "Comment");
-    const submit = async (event) => {
-      event.preventDefault();
-      button.disabled = true;
-      try {
-        await post(`${this.#path}/comments`, { text: box.value });
-        box.value = "";
-        await this.load();
-      } catch (error) {
-        put(this.#note, failure(error));
-      } finally {
-        button.disabled = false;
-      }
-    };
-    return h("form", { class: "stack", onsubmit: submit }, h("label", { class: "hidden", for: "comment" }, "Comment"), box, h("div", null, button));
+  #turn() {
+    this.#isOpen = !this.#isOpen;
+    this.#show();
+  }
+
+  #show() {
+    const automatic = this.#events.filter(({ event }) => isAutomatic(event));
+    const folded = new Set(automatic.slice(0, -IN_SIGHT));
+    this.#fold.hidden = folded.size === 0;
+    this.#fold.setAttribute("aria-expanded", String(this.#isOpen));
+    text(this.#fold, this.#isOpen ? "Fold automatic changes" : `Show ${folded.size} more automatic changes`);
+    const shown = this.#isOpen ? this.#events : this.#events.filter((one) => !folded.has(one));
+    keyed(this.#list, shown, ({ event }) => event.id, (one) => ({ node: line(one), update: () => null }));
   }
 }
 
-function line(event) {
+function line({ event, words: { headline, lines, prose } }) {
+  const bullets = lines.length ? h("ul", { class: "plain small" }, lines.map((one) => h("li", null, one))) : null;
   return h("li", { dataset: { kind: event.kind } },
-    h("div", { class: "row" }, h("strong", null, headline(event)), h("time", { class: "muted small", datetime: event.at }, moment(event.at))),
-    detail(event), h("span", { class: "muted small" }, event.actor));
-}
-
-function headline({ kind, data }) {
-  if (kind === "created") return data.source === "manual" ? "Opened by hand" : "Detected";
-  if (kind === "updated") return data.status ? `Status: ${data.status[1]}` : "Changed";
-  if (kind === "comment") return "Comment";
-  if (kind === "analysis") return "Analysis";
-  return kind;
-}
-
-function detail({ kind, data }) {
-  if (kind === "comment") return h("p", { class: "prose" }, data.text);
-  if (kind === "updated") return changes(data);
-  if (kind !== "analysis") return data.title ? h("p", null, data.title) : null;
-  const words = [data.verdict?.replace("_", " "), data.root_cause_service, Number.isFinite(data.confidence) && percent(data.confidence), data.source];
-  return h("p", null, words.filter(Boolean).join(" · "));
-}
-
-function changes(data) {
-  const rows = Object.entries(data).filter(([name, pair]) => name !== "status" && Array.isArray(pair));
-  if (!rows.length) return null;
-  return h("ul", { class: "plain small" }, rows.map(([name, [before, after]]) => h("li", null, `${NAMES[name] ?? name}: ${shown(before)} → ${shown(after)}`)));
-}
-
-function shown(value) {
-  if (value === null || value === "") return "none";
-  return Array.isArray(value) ? value.join(", ") || "none" : String(value);
+    h("div", { class: "row" }, h("strong", null, headline), h("time", { class: "muted small", datetime: event.at, title: momentWithZone(event.at) }, moment(event.at))),
+    bullets, prose === null ? null : h("p", { class: "prose" }, prose), h("span", { class: "muted small" }, event.actor));
 }

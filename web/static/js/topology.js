@@ -2,8 +2,12 @@
 
 import { get } from "./api.js";
 import { h, put, s } from "./dom.js";
+import { serviceHref } from "./format.js";
+import { Source } from "./freshness.js";
 
 const MAX_NODES = 24;
+const REFRESH_MS = 30_000;
+const FRESH_MS = 75_000;
 const BOX = { width: 148, height: 30, gapX: 44, gapY: 12, pad: 8 };
 const MAX_CHARS = 19;
 
@@ -13,15 +17,26 @@ export class TopologyStrip {
   #left = false;
   #marks = { affected: [], cause: null };
 
+  #source = new Source("metrics", "dependencies", FRESH_MS);
+  #timer = setInterval(() => this.#load(), REFRESH_MS);
+
   constructor() {
-    get("/api/topology").then((found) => {
-      this.#edges = found.edges;
-      this.#draw();
-    }).catch(() => null); // the strip is an extra: without topology it stays hidden
+    this.#load();
   }
 
   close() {
     this.#left = true;
+    clearInterval(this.#timer);
+    this.#source.close();
+  }
+
+  async #load() {
+    const found = await get("/api/topology").catch(() => null); // an extra: without it the strip stays hidden
+    if (!found || this.#left) return;
+    this.#source.heard();
+    const isNew = JSON.stringify(found.edges) !== JSON.stringify(this.#edges);
+    this.#edges = found.edges;
+    if (isNew) this.#draw();
   }
 
   /** Which services to colour. */
@@ -39,7 +54,7 @@ export class TopologyStrip {
     this.node.hidden = edges.length === 0;
     if (!edges.length) return;
     const places = layout(edges, core);
-    put(this.node, h("h2", { id: "topology-title" }, "Dependencies"), h("div", { class: "scroll-x", tabindex: "0", role: "group", "aria-label": "Call graph" }, picture(edges, places, core, cause)),
+    put(this.node, h("div", { class: "row wrap" }, h("h2", { id: "topology-title" }, "Dependencies"), this.#source.node), h("div", { class: "scroll-x", tabindex: "0", role: "group", "aria-label": "Call graph" }, picture(edges, places, core, cause)),
       h("p", { class: "muted small legend" }, h("span", { class: "key cause" }), "cause", h("span", { class: "key affected" }), "affected", h("span", { class: "key" }), "neighbour; callers left, what they call right"));
   }
 }
@@ -100,7 +115,7 @@ function picture(edges, places, core, cause) {
 function box(name, x, y, core, cause) {
   const kind = name === cause ? "cause" : core.has(name) ? "affected" : "neighbour";
   const short = name.length > MAX_CHARS ? `${name.slice(0, MAX_CHARS - 1)}…` : name;
-  return s("a", { href: `#/services/${encodeURIComponent(name)}`, class: `box ${kind}`, "aria-label": `${name}, ${kind}` }, s("title", null, name),
+  return s("a", { href: serviceHref(name), class: `box ${kind}`, "aria-label": `${name}, ${kind}` }, s("title", null, name),
     s("rect", { x, y, width: BOX.width, height: BOX.height, rx: 6 }),
     s("text", { x: x + BOX.width / 2, y: y + BOX.height / 2, "text-anchor": "middle", "dominant-baseline": "central" }, short));
 }
