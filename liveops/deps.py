@@ -31,6 +31,7 @@ class Deps:
     async def start(self) -> None:
         """Start what runs in the background."""
         await self.database.start()
+        await self.cache.start()
         await self.config.start()
 
     async def stop(self) -> None:

@@ -18,7 +18,7 @@ import structlog
 
 from liveops.errors import Unavailable
 from liveops.kafka.producer import Producer
-from liveops.metrics import OUTBOX_REFUSED
+from liveops.metrics.stores import OUTBOX_REFUSED, OUTBOX_WAITING
 from liveops.postgres.database import TROUBLE, Database, set_codecs
 from liveops.postgres.queries import load
 from liveops.runtime.background import BackgroundTask
@@ -90,6 +90,7 @@ class OutboxRelay:
                 await con.add_listener("outbox", lambda *_: self._wake.set())
                 while not await con.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
                     self._refused = 0  # whoever relays says so
+                    OUTBOX_WAITING.set(0)
                     await asyncio.sleep(_POLL_S)
                 await self._relay_on(con)
             finally:
@@ -112,6 +113,7 @@ class OutboxRelay:
     async def _send_batch(self, con: asyncpg.Connection[Any]) -> int:
         """Send what waits; events of one key one after the other, keys side by side."""
         rows = await con.fetch(load("outbox")["unsent"])
+        OUTBOX_WAITING.set(len(rows))
         by_key: dict[str, list[Any]] = {}
         for row in rows:
             by_key.setdefault(row["key"], []).append(row)

@@ -1,8 +1,9 @@
 """Settings: `faust.cfg` (INI, section `[liveops]`) < environment < command line.
 
 Names are the same everywhere: `broker_url` in the file is `LIVEOPS_BROKER_URL`
-in the environment. Unknown names and malformed values stop the start with one
-line that names the setting.
+in the environment, or `LIVEOPS_BROKER_URL_FILE` the path of a file that holds
+the value, as secrets are mounted. Unknown names and malformed values stop the
+start with one line that names the setting.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from liveops.errors import SettingsError
 PREFIX = "LIVEOPS_"
 #: Variables of other products that we honour under their own names.
 FOREIGN = {"OPENAI_API_KEY": "openai_api_key", "OPENAI_BASE_URL": "openai_base_url"}
+#: At the end of a variable's name: it names a file, and the file holds the value.
+FILE_SUFFIX = "_FILE"
 #: Read by the settings module itself, not settings.
 CONFIG_FILE_VARIABLE = "LIVEOPS_CONFIG"
 #: Read by the commands that send, not settings.
@@ -143,8 +146,30 @@ def _read_file(path: Path) -> dict[str, Any]:
 def _read_environment(env: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in env.items():
-        if name.startswith(PREFIX) and name not in _OF_COMMANDS and value != "":
-            values[name.removeprefix(PREFIX).lower()] = value
-        elif name in FOREIGN and value != "":
-            values[FOREIGN[name]] = value
+        plain = name.removesuffix(FILE_SUFFIX)
+        setting = _setting_of(plain)
+        if setting is None or value == "" or name in _OF_COMMANDS:
+            continue
+        if plain != name:
+            if env.get(plain):
+                raise SettingsError(f"{plain} and {name} are both set")
+            value = _read_value(name, Path(value))
+        if value != "":
+            values[setting] = value
     return values
+
+
+def _setting_of(variable: str) -> str | None:
+    if variable.startswith(PREFIX):
+        return variable.removeprefix(PREFIX).lower()
+    return FOREIGN.get(variable)
+
+
+def _read_value(name: str, path: Path) -> str:
+    """What the file holds, without the line's end; an empty file sets nothing."""
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise SettingsError(f"{name}: cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{name}: {path} is not text") from None

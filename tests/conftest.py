@@ -10,9 +10,10 @@ import pytest
 from hypothesis import settings
 
 from tests.client import Client
+from tests.product import product
 from tests.stack import TestStack, servers, stack
 
-__all__ = ["servers", "stack"]
+__all__ = ["product", "servers", "stack"]
 
 # How long an example takes says nothing on a shared machine.
 settings.register_profile("liveops", deadline=None)

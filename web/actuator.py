@@ -7,19 +7,25 @@ import platform
 from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
-from prometheus_client import generate_latest
+from prometheus_client import exposition, openmetrics
+from prometheus_client.core import CollectorRegistry
 
 from liveops.build import build_info
-from liveops.metrics import COMPONENT_UP, REGISTRY
+from liveops.metrics.worker import COMPONENT_UP
+from web.negotiation import prefers_openmetrics
 from web.routing import Access, Route, json_response
 
 #: Whether a component is up; a text says why it is not.
 Check = Callable[[], bool | str | Awaitable[bool]]
 _CHECK_DEADLINE_S = 3.0
+_as_openmetrics: Callable[[CollectorRegistry], bytes] = openmetrics.exposition.generate_latest
 
 
 def routes(
-    checks: Mapping[str, Check], needed: tuple[str, ...], alive: Callable[[], bool]
+    checks: Mapping[str, Check],
+    needed: tuple[str, ...],
+    alive: Callable[[], bool],
+    registry: CollectorRegistry,
 ) -> list[Route]:
     """The actuator; readiness needs the components named in `needed`."""
 
@@ -32,9 +38,12 @@ def routes(
         return json_response({"status": "DOWN"}, 503)
 
     async def metrics(request: web.Request) -> web.StreamResponse:
-        body = generate_latest(REGISTRY)
-        headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
-        return web.Response(body=body, headers=headers)
+        if prefers_openmetrics(",".join(request.headers.getall("Accept", []))):
+            encode, kind = _as_openmetrics, openmetrics.exposition.CONTENT_TYPE_LATEST
+        else:
+            encode, kind = exposition.generate_latest, exposition.CONTENT_TYPE_PLAIN_0_0_4
+        headers = {"Content-Type": kind, "Vary": "Accept"}
+        return web.Response(body=encode(registry), headers=headers)
 
     async def info(request: web.Request) -> web.StreamResponse:
         return json_response(build_info() | {"python": platform.python_version()})
@@ -43,18 +52,21 @@ def routes(
         Route("GET", "/actuator/health", health, Access.PUBLIC, "Health of all components"),
         Route("GET", "/actuator/health/liveness", liveness, Access.PUBLIC, "Whether to restart"),
         Route("GET", "/actuator/health/readiness", health, Access.PUBLIC, "Whether to send work"),
-        Route("GET", "/actuator/metrics", metrics, Access.PUBLIC, "Prometheus metrics"),
+        Route(
+            "GET",
+            "/actuator/metrics",
+            metrics,
+            Access.PUBLIC,
+            "Prometheus metrics, as text or, where `Accept` prefers it, as OpenMetrics",
+        ),
         Route("GET", "/actuator/info", info, Access.PUBLIC, "Version and build"),
     ]
 
 
 async def _health(checks: Mapping[str, Check], needed: tuple[str, ...]) -> web.Response:
-    names = list(checks)
-    answers = await asyncio.gather(*(_ask(checks[name]) for name in names))
-    reasons = {n: text for n, text in zip(names, answers, strict=True) if isinstance(text, str)}
-    states = {name: up is True for name, up in zip(names, answers, strict=True)}
-    for name, up in states.items():
-        COMPONENT_UP.labels(name).set(up)
+    answers = await _answers(checks)
+    reasons = {name: text for name, text in answers.items() if isinstance(text, str)}
+    states = {name: up is True for name, up in answers.items()}
     ready = all(states[name] for name in needed)
     document = {
         "status": "UP" if ready else "DOWN",
@@ -67,10 +79,18 @@ async def _health(checks: Mapping[str, Check], needed: tuple[str, ...]) -> web.R
     return json_response(document, 200 if ready else 503)
 
 
-async def all_up(checks: Mapping[str, Check]) -> bool:
-    """Whether all of these components are up."""
-    answers = await asyncio.gather(*(_ask(check) for check in checks.values()))
-    return all(answer is True for answer in answers)
+async def look(checks: Mapping[str, Check], wanted: tuple[str, ...]) -> bool:
+    """Look at all components, show them as metrics; whether those wanted are up."""
+    answers = await _answers(checks)
+    return all(answers[name] is True for name in wanted)
+
+
+async def _answers(checks: Mapping[str, Check]) -> dict[str, bool | str]:
+    found = await asyncio.gather(*map(_ask, checks.values()))
+    answers = dict(zip(checks, found, strict=True))
+    for name, answer in answers.items():
+        COMPONENT_UP.labels(name).set(answer is True)
+    return answers
 
 
 async def _ask(check: Check) -> bool | str:

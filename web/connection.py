@@ -17,7 +17,7 @@ from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.streams import StreamReader
 
-from liveops.metrics import HTTP_REQUESTS
+from liveops.metrics.http import REQUEST_SECONDS
 from web.problems import Problem, render
 
 log = structlog.get_logger(__name__)
@@ -181,7 +181,7 @@ def _problem_of_parser(error: HttpProcessingError, status: int) -> Problem:
 
 def _answer(problem: Problem) -> web.Response:
     request_id = str(uuid4())
-    HTTP_REQUESTS.labels("OTHER", "unknown", problem.status).inc()
+    REQUEST_SECONDS.labels("OTHER", "unknown", problem.status).observe(0)
     log.debug("broken request", status=problem.status, detail=str(problem), request_id=request_id)
     response = render(problem, request_id)
     response.headers["X-Request-ID"] = request_id

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from liveops.metrics.http import WEBSOCKETS
 from liveops.redis.fanout import Fanout
 from web.routing import Access, Route
 from web.websocket import Channel, serve
@@ -16,6 +17,8 @@ Snapshot = Callable[[], Awaitable[dict[str, Any]]]
 
 def route(path: str, stream: str, fanout: Fanout, snapshot: Snapshot) -> Route:
     """A WebSocket at `path`: first a snapshot, then each message of the channel."""
+
+    WEBSOCKETS.labels(stream)
 
     async def get(request: web.Request) -> web.StreamResponse:
         async def run(channel: Channel) -> None:

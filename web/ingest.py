@@ -16,7 +16,7 @@ from msgspec import structs
 from liveops.deps import Deps
 from liveops.errors import InvalidInput, Issue, LiveOpsError, Unavailable
 from liveops.kafka.ingest import publish
-from liveops.metrics import METRICS_ACCEPTED
+from liveops.metrics.windows import METRICS_ACCEPTED
 from liveops.postgres import idempotency
 from liveops.security.principal import Principal
 from liveops.slices import Slices

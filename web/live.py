@@ -9,6 +9,7 @@ from aiohttp import web
 
 from liveops.deps import Deps
 from liveops.errors import Unavailable
+from liveops.metrics.http import WEBSOCKETS
 from liveops.redis import keys
 from liveops.redis.fanout import Fanout
 from web.query_params import invalid
@@ -21,6 +22,7 @@ MAX_SERVICES = 200
 
 def routes(deps: Deps, fanout: Fanout) -> list[Route]:
     """The live route; `fanout` follows the channel the window worker publishes on."""
+    WEBSOCKETS.labels("metrics")
 
     async def get(request: web.Request) -> web.StreamResponse:
         wanted = _services(request)

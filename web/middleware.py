@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -12,10 +12,11 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from liveops.metrics import HTTP_REQUESTS, HTTP_SECONDS
+from liveops.metrics.http import REQUEST_SECONDS
 from liveops.settings import Settings
 from web.connection import check_expectation, end_if_unread
 from web.problems import problem_of, render
+from web.routing import Route
 
 log = structlog.get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -41,18 +42,29 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
         except Exception as error:
             response = render(problem_of(error), request_id)
         end_if_unread(request, response)
-        _count(request, response.status, time.perf_counter() - began_s)
+        _count(request, response, time.perf_counter() - began_s)
     return response
 
 
-def _count(request: web.Request, status: int, elapsed_s: float) -> None:
+def _count(request: web.Request, response: web.StreamResponse, elapsed_s: float) -> None:
+    if isinstance(response, web.WebSocketResponse):
+        return
     resource = request.match_info.route.resource
     route = resource.canonical if resource is not None else "unknown"
     # A method is the client's text: a label for each would grow without bound.
     method = request.method if request.method in _METHODS else "OTHER"
-    HTTP_REQUESTS.labels(method, route, status).inc()
-    HTTP_SECONDS.labels(method, route).observe(elapsed_s)
-    log.debug("request", method=method, route=route, status=status, took_ms=elapsed_s * 1000)
+    REQUEST_SECONDS.labels(method, route, response.status).observe(elapsed_s)
+    log.debug(
+        "request", method=method, route=route, status=response.status, took_ms=elapsed_s * 1000
+    )
+
+
+def expect(routes: Iterable[Route]) -> None:
+    """Make the series of the routes at 0, as answered well and as failed."""
+    for route in routes:
+        if not route.websocket:
+            REQUEST_SECONDS.labels(route.method, route.path, route.status)
+        REQUEST_SECONDS.labels(route.method, route.path, 500)
 
 
 def allowed_origins(settings: Settings) -> frozenset[str]:

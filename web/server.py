@@ -9,6 +9,9 @@ from aiohttp import web
 from faust.types.web import Web
 
 from liveops.deps import Deps
+from liveops.metrics.group import preset
+from liveops.metrics.worker import COMPONENT_UP
+from liveops.metrics.workers import registry_of
 from liveops.runtime.app import LiveOpsApp
 from liveops.runtime.background import BackgroundTask
 from liveops.runtime.lag import LagWatch, loop_lag
@@ -16,7 +19,7 @@ from web import actuator, openapi, websocket
 from web.actuator import Check
 from web.authentication import guarded
 from web.connection import HANDLER_ARGS, serve_on
-from web.middleware import cors, error_middleware, stamp
+from web.middleware import cors, error_middleware, expect, stamp
 from web.routing import Route
 
 
@@ -30,11 +33,13 @@ def install(
     needed: tuple[str, ...] = (),
 ) -> None:
     """Serve `routes` and what every worker has; Faust's own pages are dropped."""
-    wanted = {name: checks[name] for name in needed if name != "stream"}
-    watch = LagWatch(app, deps.settings, deps.clock, partial(actuator.all_up, wanted))
+    wanted = tuple(name for name in needed if name != "stream")
+    watch = LagWatch(app, deps.settings, deps.clock, partial(actuator.look, checks, wanted))
     app.background += [BackgroundTask(watch.run, "lag"), BackgroundTask(loop_lag, "loop-lag")]
-    whole = [*routes, *actuator.routes(checks, needed, watch.alive)]
+    whole = [*routes, *actuator.routes(checks, needed, watch.alive, registry_of(service))]
     whole += openapi.routes(service, whole)
+    preset(COMPONENT_UP, checks)
+    expect(whole)
 
     def on_webserver_init(faust_web: Web) -> None:
         server: web.Application = faust_web.web_app  # type: ignore[attr-defined] # of its aiohttp driver

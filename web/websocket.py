@@ -14,7 +14,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from liveops.errors import Unavailable
 from liveops.kafka.config_view import ConfigView
-from liveops.metrics import WEBSOCKETS
+from liveops.metrics.http import WEBSOCKETS
 from liveops.security.principal import Principal
 from web.authentication import BEARER_PROTOCOL, is_revoked
 from web.problems import Problem

@@ -12,7 +12,12 @@ from agents.analysis.investigate import Case, Investigator
 from liveops.clock import Clock
 from liveops.errors import LiveOpsError, NotFound, Unavailable
 from liveops.llm.client import LlmClient
-from liveops.metrics import ANALYSES
+from liveops.metrics.analysis import (
+    ANALYSES,
+    ANALYSES_FAILED,
+    ANALYSIS_SECONDS,
+    LLM_CACHE_HITS,
+)
 from liveops.postgres import analyses
 from liveops.postgres.analyses import Job
 from liveops.postgres.database import Database
@@ -118,6 +123,7 @@ class AnalysisJobs:
             )
         if there is None:
             return None
+        LLM_CACHE_HITS.inc()
         return by_precedent(job.id, case.incident, case.found, there)
 
     async def _asked(self, job: Job, case: Case) -> Analysis | None:
@@ -147,7 +153,11 @@ class AnalysisJobs:
         analysis.latency_ms = round((analysis.analyzed_at_s - job.requested_at_s) * 1000, 1)
         if not await analyses.complete(self._database, analysis):
             return
-        ANALYSES.labels(analysis.source).inc()
+        if analysis.status == "failed":
+            ANALYSES_FAILED.inc()
+        else:
+            ANALYSES.labels(analysis.source).inc()
+            ANALYSIS_SECONDS.observe(analysis.latency_ms / 1000)
         await announce(self._cache, analysis)
 
 

@@ -18,7 +18,7 @@ from agents.archive.writer import SINK
 from liveops.kafka.offsets import Log
 from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Outgoing, Producer
-from liveops.metrics import WINDOWS_EMITTED
+from liveops.metrics.archive import WINDOWS_RECOMPUTED
 from liveops.postgres import archive, backfill
 from liveops.postgres.archive import Connection
 from liveops.postgres.backfill import Dirty
@@ -98,5 +98,5 @@ class BackfillAgent:
             records = [Outgoing(service, write_window(w)) for w in changed]
             home = partition_of(service, self._partitions)
             await self._producer.send_in_order(AGGREGATED, home, records)
-            WINDOWS_EMITTED.labels("closed").inc(len(changed))
+            WINDOWS_RECOMPUTED.inc(len(changed))
             log.info("windows recomputed", service=service, windows=len(changed))

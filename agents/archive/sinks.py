@@ -11,7 +11,8 @@ import structlog
 
 from agents.archive.rows import DAY_S, RawRows, RowReader
 from liveops.clock import Clock
-from liveops.metrics import ARCHIVE_EXPIRED, BAD_INTERNAL_RECORDS
+from liveops.metrics.archive import ARCHIVE_EXPIRED
+from liveops.metrics.worker import BAD_INTERNAL_RECORDS
 from liveops.postgres import archive
 from liveops.postgres.archive import Connection
 from liveops.postgres.backfill import Dirty, add_dirty
@@ -100,6 +101,7 @@ class WindowSink:
 
     def __init__(self, days: Days) -> None:
         self._days = days
+        self._unreadable = BAD_INTERNAL_RECORDS.labels(AGGREGATED)
 
     async def prepare(self, partition: int, records: Sequence[Any]) -> list[Aggregate]:
         """Decode."""
@@ -108,7 +110,7 @@ class WindowSink:
             try:
                 found.append(read_window(record.value or b"null"))
             except ValueError:
-                BAD_INTERNAL_RECORDS.labels(AGGREGATED).inc()
+                self._unreadable.inc()
                 log.warning("unreadable aggregate skipped", offset=record.offset)
             if index % _SLICE == _SLICE - 1:
                 await asyncio.sleep(0)
@@ -131,6 +133,9 @@ class DirtySink:
 
     table = "dirty_minutes"
 
+    def __init__(self) -> None:
+        self._unreadable = BAD_INTERNAL_RECORDS.labels(WINDOWS_DIRTY)
+
     async def prepare(self, partition: int, records: Sequence[Any]) -> list[Dirty]:
         """Decode."""
         found: list[Dirty] = []
@@ -138,7 +143,7 @@ class DirtySink:
             try:
                 found += read_dirty(record.value)
             except (ValueError, KeyError, TypeError, AttributeError):
-                BAD_INTERNAL_RECORDS.labels(WINDOWS_DIRTY).inc()
+                self._unreadable.inc()
                 log.warning("unreadable dirty record skipped", offset=record.offset)
         return found
 

@@ -8,6 +8,7 @@ skipped, and Kafka's is acknowledged after the commit.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -18,7 +19,7 @@ from tenacity import RetryCallState
 
 from liveops.errors import LiveOpsError
 from liveops.kafka.chunks import chunk_of
-from liveops.metrics import ARCHIVED_ROWS
+from liveops.metrics.archive import ARCHIVE_DELAY_SECONDS, ARCHIVE_STORE_SECONDS, ARCHIVED_ROWS
 from liveops.postgres import archive
 from liveops.postgres.archive import Connection
 from liveops.postgres.database import Database
@@ -194,19 +195,27 @@ class PartitionWriter:
 
     async def _store(self, batch: list[_Waiting]) -> None:
         async with self._turns:
-            await self._sink.make_room([item.prepared for item in batch])
-            async with self._database.transaction() as con:
-                stored = await archive.next_offset(con, SINK, self.topic, self.partition)
-                if self._stored is not None and stored < self._stored:
-                    raise WentBack(self._went_back(stored))
-                parts = [await self._part_from(item, stored) for item in batch if item.end > stored]
-                rows = await self._sink.store(con, parts) if parts else 0
-                if parts:
-                    await archive.advance_offset(
-                        con, SINK, self.topic, self.partition, stored, batch[-1].end
-                    )
-            self._stored = max(stored, batch[-1].end)
+            with ARCHIVE_STORE_SECONDS.labels(self._sink.table).time():
+                rows = await self._write(batch)
+        age_s = time.time() - batch[0].records[0].timestamp / 1000
+        ARCHIVE_DELAY_SECONDS.labels(self._sink.table).observe(max(0.0, age_s))
         ARCHIVED_ROWS.labels(self._sink.table).inc(rows)
+
+    async def _write(self, batch: list[_Waiting]) -> int:
+        """One transaction; how many rows it wrote."""
+        await self._sink.make_room([item.prepared for item in batch])
+        async with self._database.transaction() as con:
+            stored = await archive.next_offset(con, SINK, self.topic, self.partition)
+            if self._stored is not None and stored < self._stored:
+                raise WentBack(self._went_back(stored))
+            parts = [await self._part_from(item, stored) for item in batch if item.end > stored]
+            rows = await self._sink.store(con, parts) if parts else 0
+            if parts:
+                await archive.advance_offset(
+                    con, SINK, self.topic, self.partition, stored, batch[-1].end
+                )
+        self._stored = max(stored, batch[-1].end)
+        return rows
 
     async def _part_from(self, item: _Waiting, stored: int) -> Any:
         """The chunk without the records that are stored."""

@@ -22,7 +22,9 @@ from liveops.incidents.fold import fold, heed, next_due_s, release
 from liveops.incidents.state import Command, Source
 from liveops.incidents.topology import Topology
 from liveops.kafka.config_view import ConfigView
-from liveops.metrics import BAD_INTERNAL_RECORDS, EVENT_TO_DETECTED_SECONDS
+from liveops.metrics.detection import EVENT_TO_DETECTED_SECONDS
+from liveops.metrics.group import preset
+from liveops.metrics.worker import BAD_INTERNAL_RECORDS
 from liveops.postgres import correlation as store
 from liveops.postgres.database import Database
 from liveops.runtime.retry import retrying
@@ -56,6 +58,7 @@ class CorrelateAgent:
         self._partition = partition
         self._owns = owns
         self._partitions = partitions
+        preset(BAD_INTERNAL_RECORDS, (DETECTIONS, store.GROUPS))
         self.begin()
 
     def begin(self) -> None:

@@ -24,18 +24,15 @@ from liveops.detection.forgetting import excess_of, forget_presence, forget_seri
 from liveops.detection.no_data import live_count, reached_s, silent_s
 from liveops.detection.report import Outcome
 from liveops.detection.rulebook import RuleBook
-from liveops.detection.state import Presence, new_service
+from liveops.detection.state import Presence, ServiceDetectors, new_service
 from liveops.forecasting.fitter import Fitter
 from liveops.kafka.chunks import Record, chunk_of
 from liveops.kafka.config_view import ConfigView
 from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Producer
-from liveops.metrics import (
-    BAD_INTERNAL_RECORDS,
-    DETECTIONS,
-    SERIES_FORGOTTEN,
-    SERIES_WATCHED,
-)
+from liveops.metrics.detection import DETECTIONS, EVALUATION_SECONDS, SERIES_FORGOTTEN
+from liveops.metrics.group import preset
+from liveops.metrics.worker import BAD_INTERNAL_RECORDS
 from liveops.runtime.retry import retrying
 from schema import topics
 from schema.incidents import Detection, Mark
@@ -87,6 +84,7 @@ class DetectAgent:
         self.home = partition_of(DETECTIONS_KEY, partitions)
         self.book = RuleBook((), ())
         config.subscribe(self._read_rules)
+        preset(BAD_INTERNAL_RECORDS, (topics.AGGREGATED, topics.WINDOWS_OPEN))
 
     def _read_rules(self) -> None:
         self.book = RuleBook(self._config.rules.values(), self._config.silences.values())
@@ -119,7 +117,8 @@ class DetectAgent:
         if self._applied(watched, topic, record.offset, items):
             return
         watched.offsets[topic] = record.offset
-        outcome = observe(watched.state, items, self.book, reached_s)
+        with EVALUATION_SECONDS.time():
+            outcome = observe(watched.state, items, self.book, reached_s)
         await self.publish(watched, outcome)
         SERIES_FORGOTTEN.labels("silent").inc(len(outcome.forgotten))
         if outcome.created:
@@ -206,7 +205,6 @@ class DetectAgent:
 
     def _count(self, service: str, change: int) -> None:
         self._series_count[partition_of(service, self._partitions)] += change
-        SERIES_WATCHED.set(self._series_count.total())
 
     async def _send(self, detection: Detection) -> None:
         value = msgspec.json.encode(detection)
@@ -242,6 +240,10 @@ class DetectAgent:
                 silent = 0.0 if now_s is None else silent_s(presences, now_s)
                 found.append(Mark(number, format_time(time_s), live_count(presences), silent))
         return found
+
+    def watched_states(self) -> list[ServiceDetectors]:
+        """What is remembered of each service now; they go on changing."""
+        return [watched.state for watched in self.watched.values()]
 
     def load(self, assigned: set[int]) -> None:
         """Rebuild memory from the recovered table; nothing older survives."""

@@ -17,7 +17,7 @@ from liveops.detection.report import Outcome
 from liveops.errors import Unavailable
 from liveops.kafka.producer import Outgoing, Producer
 from liveops.kafka.progress import read_to_end, unacknowledged
-from liveops.metrics import SERIES_FORGOTTEN
+from liveops.metrics.detection import SERIES_FORGOTTEN
 from liveops.postgres.database import Database
 from liveops.postgres.topology import learn_edges
 from liveops.runtime.exit_codes import LOST_STATE

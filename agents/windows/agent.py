@@ -26,7 +26,7 @@ from liveops.intake.source_position import place_of, positions_of
 from liveops.kafka.chunks import chunk_of
 from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Producer
-from liveops.metrics import RECORDS_READ, TOMBSTONES
+from liveops.metrics.windows import RECORDS_READ, TOMBSTONES
 from liveops.runtime.exit_codes import LOST_STATE
 from liveops.windows.state import WindowLimits
 from schema.topics import RAW

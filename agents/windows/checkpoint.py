@@ -20,7 +20,7 @@ from agents.windows.partition_windows import PartitionWindows
 from liveops.clock import Clock
 from liveops.errors import Unavailable
 from liveops.kafka.producer import Outgoing, Producer
-from liveops.metrics import CHECKPOINT_SECONDS, WINDOWS_EMITTED
+from liveops.metrics.windows import CHECKPOINT_SECONDS, WINDOWS_EMITTED
 from liveops.runtime.exit_codes import LOST_STATE
 from liveops.windows.state import ServiceWindows
 from schema.topics import AGGREGATED

@@ -12,7 +12,7 @@ import orjson
 
 from liveops.intake.faults import Fault, Place
 from liveops.kafka.producer import Outgoing
-from liveops.metrics import DEAD_LETTERS, DEAD_LETTERS_CUT
+from liveops.metrics.windows import DEAD_LETTERS, DEAD_LETTERS_CUT
 
 MAX_PAYLOAD_BYTES = 65_536
 #: Letters and their bytes a second, of one worker, and how many may come at once.

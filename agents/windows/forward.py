@@ -12,7 +12,7 @@ from agents.windows.taken import Taken
 from liveops.errors import Unavailable
 from liveops.intake.faults import Fault, Place
 from liveops.kafka.producer import Outgoing, Producer
-from liveops.metrics import FORWARDED
+from liveops.metrics.windows import FORWARDED
 from schema.topics import DEADLETTER, RAW_KEYED
 
 #: Chunks that may be read on while what they hold for others is still being sent.

@@ -21,7 +21,7 @@ from liveops.clock import Clock
 from liveops.errors import Unavailable
 from liveops.kafka.producer import Outgoing, Producer
 from liveops.kafka.progress import holds_lease, read_to_end, unacknowledged
-from liveops.metrics import EMISSION_DELAY_SECONDS, WATERMARK_DELAY_SECONDS, WINDOWS_EMITTED
+from liveops.metrics.windows import EMISSION_DELAY_SECONDS, WATERMARK_DELAY_SECONDS, WINDOWS_EMITTED
 from liveops.runtime.exit_codes import LOST_STATE
 from schema.topics import RAW, RAW_KEYED, WINDOWS_OPEN
 

@@ -17,7 +17,7 @@ from liveops.intake.decoder import Decoder
 from liveops.intake.source_position import mark_header
 from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Outgoing
-from liveops.metrics import (
+from liveops.metrics.windows import (
     DUPLICATES_SKIPPED,
     METRICS_FOLDED,
     METRICS_LATE,

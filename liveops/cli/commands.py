@@ -42,11 +42,21 @@ def worker(
 
 @app.command("migrate")
 def migrate(data_dir: DataDir = None) -> None:
-    """Bring the database schema up to date; repeating it changes nothing."""
-    from liveops.postgres.migrate import migrate as apply
+    """Bring the database schema up to date; repeating it changes nothing.
 
-    applied = asyncio.run(apply(required(settings_for(data_dir), "database_url")))
+    With LIVEOPS_ADMIN_PASSWORD set, the user `admin` is added if there is none.
+    """
+    from liveops.postgres.migrate import migrate as apply
+    from liveops.security.bootstrap import ensure_users
+
+    settings = settings_for(data_dir)
+    dsn = required(settings, "database_url")
+    applied = asyncio.run(apply(dsn))
     typer.echo("\n".join(f"applied {name}" for name in applied) or "schema is up to date")
+    if settings.admin_password:
+        first = {"admin": {"password": settings.admin_password}}
+        for name in asyncio.run(ensure_users(dsn, first)):
+            typer.echo(f"added {name}")
 
 
 @app.command("topics")

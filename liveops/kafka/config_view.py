@@ -14,7 +14,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from liveops.clock import Clock, SystemClock
-from liveops.metrics import BAD_INTERNAL_RECORDS
+from liveops.metrics.worker import BAD_INTERNAL_RECORDS
 from liveops.runtime.background import BackgroundTask
 from liveops.settings import Settings
 from schema import config as keys
@@ -50,6 +50,7 @@ class ConfigView:
         self._ready = asyncio.Event()
         self._current_at_s = float("-inf")
         self._listeners: list[Callable[[], None]] = []
+        self._unreadable = BAD_INTERNAL_RECORDS.labels(CONFIG)
         self._task = BackgroundTask(self._follow, "config-view", self._clock)
 
     @property
@@ -124,7 +125,7 @@ class ConfigView:
         try:
             self.apply((record.key or b"").decode(), record.value)
         except Exception as error:
-            BAD_INTERNAL_RECORDS.labels(CONFIG).inc()
+            self._unreadable.inc()
             log.warning(
                 "unreadable configuration record",
                 offset=record.offset,

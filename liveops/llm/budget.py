@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from liveops.clock import Clock
 
 _HOUR_S = 3600.0
+#: What is limited, by the names of SpendingLimits.
+LIMITS = ("calls", "tokens", "usd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +32,20 @@ class Budget:
     @property
     def allows(self) -> bool:
         """Whether every limit still has room."""
+        return all(self.left(limit) > 0 for limit in LIMITS)
+
+    def left(self, limit: str) -> float:
+        """What is left of one of LIMITS, from 1 to 0."""
         now_s = self._clock.monotonic_s()
         while self._spent and self._spent[0][0] <= now_s - _HOUR_S:
             self._spent.popleft()
-        return (
-            len(self._spent) < self._limits.calls
-            and sum(tokens for _, tokens, _ in self._spent) < self._limits.tokens
-            and sum(usd for _, _, usd in self._spent) < self._limits.usd
-        )
+        spent = {
+            "calls": len(self._spent),
+            "tokens": sum(tokens for _, tokens, _ in self._spent),
+            "usd": sum(usd for _, _, usd in self._spent),
+        }
+        allowed: float = getattr(self._limits, limit)
+        return max(0.0, 1 - spent[limit] / allowed)
 
     def spend(self, tokens: int, usd: float) -> None:
         """Record one call; a failed one counts with what is known of it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import openai
@@ -14,9 +15,16 @@ from pydantic import ValidationError
 from liveops.breaker import Breaker
 from liveops.clock import Clock
 from liveops.errors import Unavailable
-from liveops.llm.budget import Budget, SpendingLimits
+from liveops.llm.budget import LIMITS, Budget, SpendingLimits
 from liveops.llm.pricing import cost_usd, price_of
 from liveops.llm.reply import ReplyModel
+from liveops.metrics.analysis import (
+    LLM_BUDGET_LEFT,
+    LLM_COST_USD,
+    LLM_ERRORS,
+    LLM_SECONDS,
+    LLM_TOKENS,
+)
 from liveops.rca.claims import Reply
 from liveops.rca.prompt import Prompt
 from liveops.runtime.retry import retrying
@@ -58,8 +66,10 @@ class LlmClient:
             timeout=settings.openai_timeout_s,
             max_retries=0,
         )
-        self._breaker = Breaker(threshold=3, open_s=_BREAKER_OPEN_S, clock=clock)
+        self._breaker = Breaker("llm", threshold=3, open_s=_BREAKER_OPEN_S, clock=clock)
         self._budget = Budget(limits or SpendingLimits(), clock)
+        for limit in LIMITS:
+            LLM_BUDGET_LEFT.labels(limit).set_function(partial(self._budget.left, limit))
 
     @property
     def healthy(self) -> bool:
@@ -73,12 +83,15 @@ class LlmClient:
     async def ask(self, prompt: Prompt) -> Answer:
         """One answer within `openai_timeout_s`, retries included; raises Unavailable("llm")."""
         if not self._budget.allows:
+            LLM_ERRORS.labels("budget").inc()
             raise Unavailable("llm", "the hour's budget is spent")
-        with self._breaker.call("llm", _TROUBLE):
+        with self._breaker.call(_TROUBLE):
             try:
                 async with asyncio.timeout(self.deadline_s):
                     return self._read(await self._completed(prompt))
             except _TROUBLE as error:
+                if not isinstance(error, openai.OpenAIError):
+                    LLM_ERRORS.labels(kind_of(error)).inc()
                 log.warning("the model gave no usable answer", error=type(error).__name__)
                 raise
 
@@ -100,22 +113,29 @@ class LlmClient:
             "type": "json_schema",
             "json_schema": {"name": "incident_analysis", "strict": True, "schema": prompt.schema},
         }
-        completion = await self._client.chat.completions.create(
-            model=self._model,
-            messages=[
-                {"role": "system", "content": prompt.system},
-                {"role": "user", "content": prompt.user},
-            ],
-            response_format=cast(Any, form),
-            max_completion_tokens=MAX_REPLY_TOKENS,
-        )
-        return completion
+        try:
+            with LLM_SECONDS.time():
+                return await self._client.chat.completions.create(
+                    model=self._model,
+                    messages=[
+                        {"role": "system", "content": prompt.system},
+                        {"role": "user", "content": prompt.user},
+                    ],
+                    response_format=cast(Any, form),
+                    max_completion_tokens=MAX_REPLY_TOKENS,
+                )
+        except openai.OpenAIError as error:
+            LLM_ERRORS.labels(kind_of(error)).inc()
+            raise
 
     def _read(self, completion: ChatCompletion) -> Answer:
         usage = completion.usage
         spent = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
         cost = cost_usd(self._model, *spent)
         self._budget.spend(sum(spent), cost)
+        for kind, tokens in zip(("prompt", "completion"), spent, strict=True):
+            LLM_TOKENS.labels(kind).inc(tokens)
+        LLM_COST_USD.inc(cost)
         if not completion.choices:
             raise ValueError("no choice in the answer")
         choice = completion.choices[0]
@@ -124,3 +144,19 @@ class LlmClient:
         reply = ReplyModel.model_validate_json(choice.message.content)
         known = price_of(self._model) is not None
         return Answer(reply.plain(), self._model, sum(spent), cost, known)
+
+
+#: The first that fits names the trouble; a timeout is a kind of connection error too.
+_KINDS: tuple[tuple[type[BaseException], str], ...] = (
+    (openai.APITimeoutError, "timeout"),
+    (TimeoutError, "timeout"),
+    (openai.APIConnectionError, "connection"),
+    (openai.RateLimitError, "rate_limit"),
+    (openai.InternalServerError, "server"),
+    (openai.OpenAIError, "refused"),
+)
+
+
+def kind_of(error: BaseException) -> str:
+    """What the metrics call a trouble with the model; what is none of the server's is unusable."""
+    return next((kind for type_, kind in _KINDS if isinstance(error, type_)), "unusable")

@@ -10,13 +10,15 @@ import structlog
 from liveops.errors import OffsetMoved
 from liveops.incidents.merge import changes, opened
 from liveops.incidents.state import Command, Group, Groups
-from liveops.metrics import BAD_INTERNAL_RECORDS
+from liveops.metrics.worker import BAD_INTERNAL_RECORDS
 from liveops.postgres.incidents import CORRELATOR, change_incident, create_incident
 from liveops.postgres.queries import load
 from schema.incidents import Incident
 from schema.rules import Edge
 
 log = structlog.get_logger(__name__)
+#: The table of open groups.
+GROUPS = "correlation_groups"
 
 
 async def lock_offset(con: Any, topic: str, partition: int) -> int:
@@ -41,7 +43,7 @@ async def load_groups(con: Any) -> tuple[Groups, set[str]]:
         try:
             group = msgspec.convert(row["state"], Group)
         except msgspec.ValidationError as error:
-            BAD_INTERNAL_RECORDS.labels("correlation_groups").inc()
+            BAD_INTERNAL_RECORDS.labels(GROUPS).inc()
             log.error("unreadable group, its incident is left alone", error=str(error))
             continue
         found[group.incident_id] = group

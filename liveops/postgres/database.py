@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,6 +13,11 @@ import orjson
 
 from liveops.breaker import Breaker
 from liveops.errors import Unavailable
+from liveops.metrics.stores import (
+    POSTGRES_CONNECTIONS,
+    POSTGRES_CONNECTIONS_LIMIT,
+    POSTGRES_WAIT_SECONDS,
+)
 
 #: What asyncpg raises when the server is away, starting, stopping or overloaded.
 TROUBLE = (
@@ -53,7 +59,7 @@ class Database:
         self._deadline_s = deadline_s
         self._pool: asyncpg.Pool[Any] | None = None
         self._opening = asyncio.Lock()
-        self._breaker = Breaker()
+        self._breaker = Breaker("postgres")
 
     @property
     def healthy(self) -> bool:
@@ -61,7 +67,10 @@ class Database:
         return self._breaker.healthy
 
     async def start(self) -> None:
-        """Nothing to await: the pool opens with the first use, so a late server is no error."""
+        """Show the pool as metrics; it opens with the first use, so a late server is no error."""
+        POSTGRES_CONNECTIONS.labels("used").set_function(self._used)
+        POSTGRES_CONNECTIONS.labels("idle").set_function(self._idle)
+        POSTGRES_CONNECTIONS_LIMIT.set(self._max_connections)
 
     async def stop(self) -> None:
         """Close all connections; hanging ones are cut after the deadline."""
@@ -85,9 +94,11 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[Any]]:
         """A connection with command deadline; raises Unavailable("postgres")."""
-        with self._breaker.call("postgres", TROUBLE) as probe:
+        with self._breaker.call(TROUBLE) as probe:
+            began_s = time.perf_counter()
             pool = await self._opened()
             async with pool.acquire(timeout=self._deadline_s) as con:
+                POSTGRES_WAIT_SECONDS.observe(time.perf_counter() - began_s)
                 if probe:
                     await con.fetchval("SELECT 1")
                     self._breaker.succeeded()  # nobody waits for the transaction to come
@@ -98,6 +109,12 @@ class Database:
         """A connection inside one transaction; rolled back when the block raises."""
         async with self.connection() as con, con.transaction():
             yield con
+
+    def _idle(self) -> int:
+        return 0 if self._pool is None else self._pool.get_idle_size()
+
+    def _used(self) -> int:
+        return 0 if self._pool is None else self._pool.get_size() - self._pool.get_idle_size()
 
     async def _opened(self) -> asyncpg.Pool[Any]:
         if self._pool is None:

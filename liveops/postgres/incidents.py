@@ -15,7 +15,7 @@ from msgspec import structs
 
 from liveops.errors import IllegalChange, NotFound, StaleVersion
 from liveops.incidents.event import incident_event
-from liveops.metrics import INCIDENTS
+from liveops.metrics.detection import INCIDENTS
 from liveops.outbox import enqueue
 from liveops.postgres.database import Database
 from liveops.postgres.queries import load

@@ -10,7 +10,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from liveops.errors import Unavailable
-from liveops.metrics import BAD_INTERNAL_RECORDS
+from liveops.metrics.worker import BAD_INTERNAL_RECORDS
 from liveops.redis.cache import Cache
 from liveops.runtime.background import BackgroundTask
 
@@ -28,6 +28,7 @@ class Fanout:
     def __init__(self, cache: Cache, channel: str) -> None:
         self._cache = cache
         self._channel = channel
+        self._unreadable = BAD_INTERNAL_RECORDS.labels(channel)
         self._listeners: set[Listener] = set()
         self._task = BackgroundTask(self._follow, f"fanout-{channel}")
 
@@ -71,7 +72,7 @@ class Fanout:
         if isinstance(message, dict):
             self._tell(message)
             return
-        BAD_INTERNAL_RECORDS.labels(self._channel).inc()
+        self._unreadable.inc()
         log.warning("unreadable message", channel=self._channel)
 
     def _tell(self, message: dict[str, Any]) -> None:

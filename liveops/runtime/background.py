@@ -15,7 +15,7 @@ import structlog
 from tenacity import RetryCallState
 
 from liveops.clock import Clock, SystemClock
-from liveops.metrics import BACKGROUND_RESTARTS
+from liveops.metrics.worker import BACKGROUND_RESTARTS
 from liveops.runtime.retry import can_pass, failure, retrying
 
 log = structlog.get_logger(__name__)
@@ -42,6 +42,7 @@ class BackgroundTask:
     ) -> None:
         self._run = run
         self._name = name
+        self._restarts = BACKGROUND_RESTARTS.labels(name)
         self._clock = clock or SystemClock()
         self._began_s = 0.0
         self._failed_s = float("-inf")
@@ -88,7 +89,7 @@ class BackgroundTask:
         self._error = str(error) or type(error).__name__
         if self._failed_s - self._began_s >= WELL_AFTER_S:
             state.attempt_number = 1
-        BACKGROUND_RESTARTS.labels(self._name).inc()
+        self._restarts.inc()
         if _is_passing(error):
             log.warning("background task waits", task=self._name, error=self._error)
         else:

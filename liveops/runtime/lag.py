@@ -16,7 +16,7 @@ from liveops.clock import Clock
 from liveops.errors import Unavailable
 from liveops.kafka.offsets import LogOffsets
 from liveops.kafka.progress import committed_offsets
-from liveops.metrics import CONSUMER_LAG, LOOP_LAG_SECONDS
+from liveops.metrics.worker import CONSUMER_LAG, LOOP_LAG_SECONDS
 from liveops.runtime.watchdog import Watchdog
 from liveops.settings import Settings
 
@@ -40,6 +40,7 @@ class LagWatch:
         self._clock = clock
         self._healthy = healthy
         self._watchdog = Watchdog()
+        self._group = str(app.conf.id)
         self._shown: set[tuple[str, int]] = set()
 
     def alive(self) -> bool:
@@ -84,9 +85,10 @@ class LagWatch:
     def _show(self, committed: Mapping[TP, int], ends: Mapping[TP, int]) -> None:
         seen = {(tp.topic, tp.partition) for tp in ends}
         for topic, partition in self._shown - seen:
-            CONSUMER_LAG.remove(topic, str(partition))
+            CONSUMER_LAG.remove(self._group, topic, str(partition))
         for tp, end in ends.items():
-            CONSUMER_LAG.labels(tp.topic, str(tp.partition)).set(max(0, end - committed[tp]))
+            lag = CONSUMER_LAG.labels(self._group, tp.topic, str(tp.partition))
+            lag.set(max(0, end - committed[tp]))
         self._shown = seen
 
 

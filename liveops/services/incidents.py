@@ -7,8 +7,10 @@ from typing import Any, cast
 import structlog
 from faust.types import TP
 
+from agents.incidents.active import watch_active
 from agents.incidents.correlate import CorrelateAgent
 from agents.incidents.detect import DETECTIONS_KEY, DetectAgent
+from agents.incidents.series_states import SeriesStates
 from agents.incidents.upkeep import DetectorUpkeep
 from liveops.deps import Deps, make_deps
 from liveops.kafka.offsets import LogOffsets
@@ -43,6 +45,7 @@ def build(settings: Settings) -> LiveOpsApp:
     _wire_detectors(app, deps)
     _wire_correlator(app, deps)
     app.background.append(BackgroundTask(lambda: seed_rules(deps.database), "default-rules"))
+    app.background.append(BackgroundTask(lambda: watch_active(deps.database), "active-incidents"))
     app.background.append(OutboxRelay(deps.database, deps.producer, Announcer(deps.cache).sent))
     fanout = Fanout(deps.cache, LIVE_INCIDENTS_CHANNEL)
     app.background.append(fanout)
@@ -89,6 +92,7 @@ def _wire_detectors(app: LiveOpsApp, deps: Deps) -> None:
     app.background.append(BackgroundTask(upkeep.run, "detector-upkeep"))
     app.background.append(BackgroundTask(upkeep.keep_edges, "learned-edges"))
     app.background.append(BackgroundTask(upkeep.send_marks, "detector-marks"))
+    app.background.append(BackgroundTask(SeriesStates(agent.watched_states).run, "series-states"))
 
 
 def _wire_correlator(app: LiveOpsApp, deps: Deps) -> None:

@@ -1,12 +1,8 @@
-"""The whole product with a language model of its own."""
+"""One browser, and the whole product with a language model of its own."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
@@ -14,45 +10,15 @@ from playwright.async_api import Browser
 
 from tests.client import Client
 from tests.e2e.browser import chromium, chromium_path
-from tests.llm_server import LlmServer, llm_server
-from tests.stack import TestStack, running_stack, sweep
+from tests.product import Product
+
+__all__ = ["Product"]
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
-    """A running stack and the model its analysis worker calls."""
-
-    stack: TestStack
-    llm: LlmServer
-
-
-@contextmanager
-def llm_in_background() -> Iterator[LlmServer]:
-    """The model on a loop of its own: it outlives the loop of any one test."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="llm-server")
-    thread.start()
-    context = llm_server()
-    try:
-        yield asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result()
-    finally:
-        leave = context.__aexit__(None, None, None)
-        asyncio.run_coroutine_threadsafe(leave, loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
-@pytest.fixture(scope="session")
-def product() -> Iterator[Product]:
-    """Servers, workers and model on free ports; nothing is started without a browser."""
+@pytest.fixture(scope="session", autouse=True)
+def browser_is_there() -> None:
+    """Skips before anything is started where there is none."""
     chromium_path()
-    sweep()
-    with (
-        llm_in_background() as llm,
-        running_stack(openai_api_key="sk-e2e", openai_base_url=llm.url) as stack,
-    ):
-        yield Product(stack, llm)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

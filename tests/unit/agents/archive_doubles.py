@@ -23,7 +23,9 @@ class Event:
     """A chunk of records with these offsets."""
 
     def __init__(self, first: int, last: int, partition: int = 0) -> None:
-        records = [SimpleNamespace(offset=n) for n in range(first, last + 1)]
+        records = [
+            SimpleNamespace(offset=n, timestamp=1_700_000_000_000) for n in range(first, last + 1)
+        ]
         tp = TP(TOPIC, partition)
         self.message = SimpleNamespace(value=Chunk(TOPIC, partition, cast(Any, records)), tp=tp)
         self.acked = asyncio.Event()

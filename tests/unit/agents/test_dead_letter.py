@@ -11,7 +11,7 @@ from agents.windows import dead_letter as letters
 from agents.windows.dead_letter import LetterBudget, dead_letter
 from agents.windows.forward import ForOthers, Forwarder
 from liveops.intake.faults import Fault, Place
-from liveops.metrics import DEAD_LETTERS_CUT
+from liveops.metrics.windows import DEAD_LETTERS_CUT
 from liveops.windows.state import WindowLimits
 from schema.topics import DEADLETTER, RAW
 from tests.windows_model import Log

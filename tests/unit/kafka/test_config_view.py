@@ -12,7 +12,7 @@ import pytest
 
 from liveops.kafka import config_view as module
 from liveops.kafka.config_view import ConfigView
-from liveops.metrics import BAD_INTERNAL_RECORDS
+from liveops.metrics.worker import BAD_INTERNAL_RECORDS
 from liveops.settings import Settings
 from schema.topics import CONFIG
 

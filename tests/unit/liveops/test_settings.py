@@ -76,3 +76,53 @@ def test_every_setting_is_documented_with_its_default() -> None:
 
 def test_the_token_of_a_command_is_no_setting(tmp_path: Path) -> None:
     load_settings(environment={"LIVEOPS_TOKEN": "x"}, config_file=tmp_path / "none.cfg")
+
+
+def secret(tmp_path: Path, content: bytes) -> str:
+    path = tmp_path / "secret"
+    path.write_bytes(content)
+    return str(path)
+
+
+def test_a_file_may_hold_the_value(tmp_path: Path) -> None:
+    env = {"LIVEOPS_JWT_SECRET_FILE": secret(tmp_path, b"s" * 40 + b" \r\n"),
+           "OPENAI_API_KEY_FILE": secret(tmp_path, b"s" * 40 + b" \r\n")}  # fmt: skip
+    got = load_settings(environment=env, config_file=tmp_path / "none.cfg")
+    assert got.jwt_secret == got.openai_api_key == "s" * 40 + " "
+
+
+def test_an_empty_file_sets_nothing(tmp_path: Path) -> None:
+    env = {"OPENAI_API_KEY_FILE": secret(tmp_path, b"\n")}
+    got = load_settings(environment=env, config_file=tmp_path / "none.cfg")
+    assert "openai_api_key" not in got.model_fields_set
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("LIVEOPS_JWT_SECRET_FILE", None),
+        ("LIVEOPS_JWT_SECRET_FILE", b"\xff\xfe hunter2"),
+        ("LIVEOPS_JWT_SECRET_FILE", b"hunter2"),
+        ("LIVEOPS_JWT_SEKRET_FILE", b"hunter2"),
+    ],
+)
+def test_a_file_that_gives_no_value_stops_the_start_and_is_not_repeated(
+    tmp_path: Path, name: str, content: bytes | None
+) -> None:
+    path = str(tmp_path / "none") if content is None else secret(tmp_path, content)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environment={name: path}, config_file=tmp_path / "none.cfg")
+    text = str(caught.value)
+    assert name.removesuffix("_FILE") in text
+    assert "hunter2" not in text
+    assert "\n" not in text
+
+
+def test_value_and_file_together_stop_the_start(tmp_path: Path) -> None:
+    env = {"OPENAI_API_KEY": "a", "OPENAI_API_KEY_FILE": secret(tmp_path, b"b")}
+    with pytest.raises(SettingsError, match="OPENAI_API_KEY_FILE are both set"):
+        load_settings(environment=env, config_file=tmp_path / "none.cfg")
+
+
+def test_no_setting_has_the_name_of_a_file() -> None:
+    assert not [name for name in Settings.model_fields if name.endswith("_file")]

@@ -15,7 +15,7 @@ from liveops.redis.cache import Cache
 async def broken(clock: FakeClock) -> Cache:
     """A cache whose circuit has just opened."""
     cache = Cache("redis://127.0.0.1:1/0")
-    cache._breaker = Breaker(clock=clock)
+    cache._breaker = Breaker("redis", clock=clock)
     for _ in range(3):
         with pytest.raises(Unavailable):
             async with cache.guard():

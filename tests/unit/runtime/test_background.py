@@ -9,7 +9,7 @@ from tenacity import RetryCallState
 
 from liveops.clock import FakeClock
 from liveops.errors import SettingsError, Unavailable
-from liveops.metrics import BACKGROUND_RESTARTS
+from liveops.metrics.worker import BACKGROUND_RESTARTS
 from liveops.runtime import retry
 from liveops.runtime.background import WELL_AFTER_S, BackgroundTask
 from liveops.runtime.retry import Hook

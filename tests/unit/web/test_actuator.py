@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from prometheus_client.core import CollectorRegistry
 
+from liveops.metrics import worker
 from tests.unit.web.doubles import edge
 from web import actuator
 
@@ -25,7 +27,9 @@ async def broken() -> bool:
 async def test_only_a_needed_component_makes_it_down(
     postgres: Any, redis: Any, status: int
 ) -> None:
-    routes = actuator.routes({"postgres": postgres, "redis": redis}, ("postgres",), lambda: True)
+    routes = actuator.routes(
+        {"postgres": postgres, "redis": redis}, ("postgres",), lambda: True, CollectorRegistry()
+    )
     async with edge(*routes) as client:
         for path in ("/actuator/health", "/actuator/health/readiness"):
             async with client.get(path) as response:
@@ -39,11 +43,17 @@ async def test_only_a_needed_component_makes_it_down(
 
 
 async def test_metrics_and_info_need_no_token() -> None:
-    async with edge(*actuator.routes({"x": up}, (), lambda: True)) as client:
+    async with edge(*actuator.routes({"x": up}, (), lambda: True, worker.REGISTRY)) as client:
         async with client.get("/actuator/health") as response:
             assert response.status == 200
         async with client.get("/actuator/metrics") as response:
+            assert response.headers["Content-Type"].startswith("text/plain; version=0.0.4")
             assert 'liveops_component_up{component="x"} 1.0' in await response.text()
+        headers = {"Accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"}
+        async with client.get("/actuator/metrics", headers=headers) as response:
+            assert response.headers["Content-Type"].startswith("application/openmetrics-text")
+            assert response.headers["Vary"] == "Accept"
+            assert (await response.text()).endswith("# EOF\n")
         async with client.get("/actuator/info") as response:
             info = await response.json()
     assert info["app"]["name"]
@@ -52,6 +62,8 @@ async def test_metrics_and_info_need_no_token() -> None:
 
 
 async def test_a_stuck_worker_says_so_on_its_liveness_alone() -> None:
-    async with edge(*actuator.routes({"x": lambda: True}, (), lambda: False)) as client:
+    async with edge(
+        *actuator.routes({"x": lambda: True}, (), lambda: False, CollectorRegistry())
+    ) as client:
         assert (await client.get("/actuator/health/liveness")).status == 503
         assert (await client.get("/actuator/health")).status == 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from liveops.metrics import READERS_SILENT
+from liveops.metrics.windows import READERS_SILENT
 from liveops.windows.state import WindowLimits
 from schema.topics import RAW, RAW_KEYED
 from tests.windows_model import Log, right_partition

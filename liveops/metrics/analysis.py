@@ -1,0 +1,70 @@
+"""Analyses, and the language model behind some of them."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from liveops.metrics.group import Group, preset
+
+REGISTRY = Group()
+
+ANALYSES = Counter(
+    "liveops_analyses_total",
+    "Analyses completed, by source (llm, fallback).",
+    ["source"],
+    registry=REGISTRY,
+)
+ANALYSES_FAILED = Counter(
+    "liveops_analyses_failed_total",
+    "Analyses given up after several attempts.",
+    registry=REGISTRY,
+)
+ANALYSIS_SECONDS = Histogram(
+    "liveops_analysis_seconds",
+    "Time from the request of an analysis to its completion.",
+    buckets=(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0, 300.0),
+    registry=REGISTRY,
+)
+LLM_SECONDS = Histogram(
+    "liveops_llm_request_seconds",
+    "Time of one request to the language model, also of one that failed.",
+    buckets=(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0),
+    registry=REGISTRY,
+)
+LLM_TOKENS = Counter(
+    "liveops_llm_tokens_total",
+    "Tokens the language model has charged for, by kind: `prompt` or `completion`.",
+    ["kind"],
+    registry=REGISTRY,
+)
+LLM_COST_USD = Counter(
+    "liveops_llm_cost_usd_total",
+    "What the language model has cost by list price; models without a known price count 0.",
+    registry=REGISTRY,
+)
+LLM_ERRORS = Counter(
+    "liveops_llm_errors_total",
+    "Questions to the language model without a usable answer, by kind: requests that met "
+    "`rate_limit`, `server`, `connection`, `timeout` or `refused`, answers that were "
+    "`unusable`, and questions not asked because the hour's `budget` was spent.",
+    ["kind"],
+    registry=REGISTRY,
+)
+LLM_BUDGET_LEFT = Gauge(
+    "liveops_llm_budget_left_ratio",
+    "What is left of the hour's limits of calls, tokens and usd, from 1 to 0; without a "
+    "language model there is none.",
+    ["limit"],
+    registry=REGISTRY,
+)
+LLM_CACHE_HITS = Counter(
+    "liveops_llm_cache_hits_total",
+    "Analyses that took the model's earlier words about the same signature instead of a call.",
+    registry=REGISTRY,
+)
+preset(ANALYSES, ("llm", "fallback"))
+preset(LLM_TOKENS, ("prompt", "completion"))
+preset(
+    LLM_ERRORS,
+    ("rate_limit", "server", "connection", "timeout", "refused", "unusable", "budget"),
+)

@@ -1,0 +1,72 @@
+"""What docker/ ships, as the tests read it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCKER = ROOT / "docker"
+PROMETHEUS = DOCKER / "prometheus"
+RULES = PROMETHEUS / "rules"
+DASHBOARDS = sorted((DOCKER / "grafana" / "dashboards").glob("*.json"))
+RUNBOOKS = ROOT / "docs" / "runbooks"
+_DEFAULT = re.compile(r"\$\{(\w+):-([^}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A PromQL expression and where it stands."""
+
+    where: str
+    text: str
+
+
+def read_yaml(path: Path) -> Any:
+    """A YAML document."""
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def compose() -> dict[str, Any]:
+    """The compose file with its variables at their defaults."""
+    text = (DOCKER / "compose.yaml").read_text(encoding="utf-8")
+    document: dict[str, Any] = yaml.safe_load(_DEFAULT.sub(r"\2", text))
+    return document
+
+
+def rules() -> list[dict[str, Any]]:
+    """Recording and alerting rules of all files."""
+    return [
+        rule
+        for path in sorted(RULES.glob("*.yaml"))
+        for group in read_yaml(path)["groups"]
+        for rule in group["rules"]
+    ]
+
+
+def alerts() -> list[dict[str, Any]]:
+    """The alerting rules."""
+    return [rule for rule in rules() if "alert" in rule]
+
+
+def panels(path: Path) -> list[dict[str, Any]]:
+    """The panels of a dashboard that show something."""
+    found = json.loads(path.read_text(encoding="utf-8"))["panels"]
+    return [panel for panel in found if panel["type"] != "row"]
+
+
+def expressions(path: Path, rate_interval: str) -> list[Expression]:
+    """What a dashboard asks for, with all copies chosen."""
+    return [
+        Expression(
+            f"{path.name}: {panel['title']} {target['refId']}",
+            target["expr"].replace("$__rate_interval", rate_interval).replace("$instance", ".*"),
+        )
+        for panel in panels(path)
+        for target in panel["targets"]
+    ]
