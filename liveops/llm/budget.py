@@ -45,7 +45,7 @@ class Budget:
             "usd": sum(usd for _, _, usd in self._spent),
         }
         allowed: float = getattr(self._limits, limit)
-        return max(0.0, 1 - spent[limit] / allowed)
+        return max(0.0, 1 - spent[limit] / allowed) if allowed else 0.0
 
     def spend(self, tokens: int, usd: float) -> None:
         """Record one call; a failed one counts with what is known of it."""
