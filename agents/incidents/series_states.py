@@ -36,7 +36,9 @@ class SeriesStates:
         phases: Counter[Phase] = Counter()
         silenced, busy_s, began_s, since = 0, 0.0, time.perf_counter(), 0
         for state in self._states():
-            silenced += _silenced(state.presence.alarms.values())
+            presence = state.presence
+            for alarms in (presence.alarms, *presence.metric_alarms.values()):
+                silenced += _silenced(alarms.values())
             # Between two awaits nothing changes; a service has some thousand series at most.
             for series in state.series.values():
                 phases[phase_of(series.alarms.values())] += 1

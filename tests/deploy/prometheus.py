@@ -15,6 +15,7 @@ import yaml
 
 from liveops.embedded.ports import PortBook
 from tests.client import eventually
+from tests.debian import program
 from tests.deploy.shipped import PROMETHEUS, RULES, read_yaml
 
 SCRAPE_S = 1
@@ -90,7 +91,7 @@ def running(folder: Path, workers: Mapping[str, str]) -> Iterator[Prometheus]:
     file.write_text(yaml.safe_dump(configuration(workers)), encoding="utf-8")
     port = PortBook("127.0.0.1").choose("prometheus", 0)
     command = [
-        "prometheus",
+        program("prometheus", "prometheus"),
         f"--config.file={file}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",

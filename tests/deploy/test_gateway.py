@@ -16,6 +16,7 @@ import pytest
 from liveops.embedded.ports import PortBook
 from liveops.services import PORTS
 from tests.client import eventually
+from tests.debian import program
 from tests.deploy.shipped import DOCKER, RUNBOOKS
 from tests.product import Product
 
@@ -42,7 +43,17 @@ def gateway(product: Product, tmp_path_factory: pytest.TempPathFactory) -> Itera
         text = f"user root;\n{text}"  # else its workers could not enter the test's folder
     file = folder / "nginx.conf"
     file.write_text(text, encoding="utf-8")
-    command = ["nginx", "-c", str(file), "-p", str(folder), "-e", "stderr", "-g", "daemon off;"]
+    command = [
+        program("nginx", "nginx"),
+        "-c",
+        str(file),
+        "-p",
+        str(folder),
+        "-e",
+        "stderr",
+        "-g",
+        "daemon off;",
+    ]
     process = subprocess.Popen(command)
     try:
         yield f"http://127.0.0.1:{port}"

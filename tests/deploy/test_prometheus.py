@@ -18,6 +18,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from liveops.services import PORTS
 from tests.client import Client, eventually
+from tests.debian import promtool
 from tests.deploy.prometheus import SCRAPE_S, Prometheus, running
 from tests.deploy.shipped import DASHBOARDS, Expression, alerts, expressions, rules
 from tests.product import Product
@@ -123,7 +124,7 @@ async def test_promtool_finds_nothing_in_the_text_of_a_worker(
 ) -> None:
     text, kind = await scrape(session, product.stack.url(worker))
     assert kind == "text/plain; version=0.0.4; charset=utf-8"
-    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True,
+    done = subprocess.run([promtool(), "check", "metrics"], input=text, capture_output=True,
                           text=True)  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert "_created" not in text

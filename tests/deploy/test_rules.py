@@ -9,24 +9,25 @@ from typing import Any
 
 import pytest
 
+from tests.debian import promtool
 from tests.deploy.shipped import DASHBOARDS, PROMETHEUS, RULES, RUNBOOKS, alerts, panels, read_yaml
 
 _UNITS = {"none", "cps", "reqps", "s", "bytes", "percentunit", "currencyUSD"}
 _PANELS = [(path, panel) for path in DASHBOARDS for panel in panels(path)]
 
 
-def promtool(*words: str | Path) -> None:
-    done = subprocess.run(["promtool", *words], capture_output=True, text=True)
+def ask_promtool(*words: str | Path) -> None:
+    done = subprocess.run([promtool(), *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_configuration_and_rules_are_valid() -> None:
-    promtool("check", "config", PROMETHEUS / "prometheus.yaml")
-    promtool("check", "rules", *sorted(RULES.glob("*.yaml")))
+    ask_promtool("check", "config", PROMETHEUS / "prometheus.yaml")
+    ask_promtool("check", "rules", *sorted(RULES.glob("*.yaml")))
 
 
 def test_each_alert_fires_when_it_must_and_not_for_less() -> None:
-    promtool("test", "rules", PROMETHEUS / "rules_test.yaml")
+    ask_promtool("test", "rules", PROMETHEUS / "rules_test.yaml")
     seen = {
         (case["alertname"], bool(case["exp_alerts"]))
         for test in read_yaml(PROMETHEUS / "rules_test.yaml")["tests"]

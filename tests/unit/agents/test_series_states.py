@@ -49,10 +49,11 @@ async def test_all_services_are_counted_and_what_is_gone_is_not() -> None:
         service([alarm("firing")], [alarm("no_data")]),
     ]
     states[1].presence.alarms["absent"] = alarm("firing")
+    states[1].presence.metric_alarms["m"] = {"absent": alarm("firing"), "other": alarm("ok")}
     counting = SeriesStates(lambda: states)
     await counting.count()
     assert shown() == {"firing": 2, "no_data": 1, "ok": 1, "learning": 1}
-    assert REGISTRY.get_sample_value("liveops_detector_alarms_silenced") == 2
+    assert REGISTRY.get_sample_value("liveops_detector_alarms_silenced") == 3
     states.clear()
     await counting.count()
     assert set(shown().values()) == {0}

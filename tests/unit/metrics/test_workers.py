@@ -14,6 +14,7 @@ from liveops import metrics
 from liveops.metrics.group import Group
 from liveops.metrics.workers import SHOWN, registry_of
 from liveops.services import PORTS
+from tests.debian import promtool
 
 
 def groups() -> list[Group]:
@@ -29,7 +30,7 @@ def families(*found: Group) -> list[Metric]:
 @pytest.mark.parametrize("service", PORTS)
 def test_promtool_finds_nothing(service: str) -> None:
     text = generate_latest(registry_of(service))
-    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True)
+    done = subprocess.run([promtool(), "check", "metrics"], input=text, capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert b"_created" not in text
 
