@@ -59,7 +59,7 @@ def test_a_runbook_names_panels_and_alerts_that_are_there() -> None:
         text = " ".join(path.read_text(encoding="utf-8").split())
         quoted = {part for part in text.split('"')[1::2] if part[:1].isupper()}
         assert quoted <= titles, (path.name, quoted - titles)
-        spoken = {word.strip("().,;:") for word in text.split() if word.startswith("(LiveOps")}
+        spoken = {word.strip("().,;:?") for word in text.split() if word.startswith("(LiveOps")}
         assert spoken <= names, (path.name, spoken - names)
 
 
