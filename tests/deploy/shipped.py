@@ -16,6 +16,7 @@ PROMETHEUS = DOCKER / "prometheus"
 RULES = PROMETHEUS / "rules"
 DASHBOARDS = sorted((DOCKER / "grafana" / "dashboards").glob("*.json"))
 RUNBOOKS = ROOT / "docs" / "runbooks"
+_LABEL_VALUES = re.compile(r"label_values\((.+), (\w+)\)")
 _DEFAULT = re.compile(r"\$\{(\w+):-([^}]*)\}")
 
 
@@ -60,9 +61,20 @@ def panels(path: Path) -> list[dict[str, Any]]:
     return [panel for panel in found if panel["type"] != "row"]
 
 
+def variables(path: Path) -> list[Expression]:
+    """What the variables of a dashboard are chosen from."""
+    found = json.loads(path.read_text(encoding="utf-8"))["templating"]["list"]
+    asked = [(item["name"], _LABEL_VALUES.fullmatch(item["definition"])) for item in found]
+    return [
+        Expression(f"{path.name}: ${name}", f"count by ({match[2]}) ({match[1]})")
+        for name, match in asked
+        if match
+    ]
+
+
 def expressions(path: Path, rate_interval: str) -> list[Expression]:
     """What a dashboard asks for, with all copies chosen."""
-    return [
+    return variables(path) + [
         Expression(
             f"{path.name}: {panel['title']} {target['refId']}",
             target["expr"].replace("$__rate_interval", rate_interval).replace("$instance", ".*"),

@@ -192,3 +192,47 @@ async def test_every_worker_is_a_target_with_its_name(observed: Prometheus) -> N
     targets = (await observed.ask("targets", state="active"))["activeTargets"]
     assert {target["labels"]["worker"] for target in targets} == set(PORTS)
     assert {target["health"] for target in targets} == {"up"}, targets
+
+
+async def test_lag_is_told_by_group_topic_and_partition(observed: Prometheus) -> None:
+    groups = {f"liveops-{name}" for name in OWNERS["consumer_lag_records"]}
+
+    async def all_told() -> bool:
+        found = (await observed.ask("query", query="consumer_lag_records"))["result"]
+        labels = [series["metric"] for series in found]
+        assert all(item["topic"] and item["partition"].isdigit() for item in labels)
+        return {(item["group"], f"liveops-{item['worker']}") for item in labels} == {
+            (group, group) for group in groups
+        }
+
+    await eventually(all_told, "the lag of every group")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "min(liveops_component_up)",
+        'sum(liveops_detector_series{state="firing"})',
+        'sum(liveops_incidents_active{severity="high"})',
+        'sum(liveops_detections_total{detector="threshold"})',
+        "sum(liveops_detector_evaluation_seconds_count)",
+        'sum(liveops_analyses_total{source="llm"})',
+        "sum(liveops_analysis_seconds_count)",
+        'sum(liveops_llm_tokens_total{kind="prompt"})',
+        "sum(liveops_llm_cost_usd_total)",
+        '1 - min(liveops_llm_budget_left_ratio{limit="calls"})',
+        'sum(liveops_archived_rows_total{table="metrics"})',
+        'sum(liveops_archive_delay_seconds_count{table="metrics"})',
+        'sum(liveops_archive_store_seconds_count{table="metrics"})',
+        "min(sum by (worker) (liveops_postgres_connections))",
+        "min(sum by (worker) (liveops_redis_connections))",
+        'sum(http_request_duration_seconds_count{route="/api/metrics",status="202"})',
+    ],
+)
+async def test_what_is_there_at_0_rises_when_it_happens(
+    observed: Prometheus, expression: str
+) -> None:
+    async def risen() -> bool:
+        return max(await observed.values(expression), default=0.0) > 0
+
+    await eventually(risen, expression)
