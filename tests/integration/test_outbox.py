@@ -11,10 +11,12 @@ import pytest
 
 from liveops.errors import Refused, Unavailable
 from liveops.kafka.producer import Producer
+from liveops.metrics.stores import OUTBOX
 from liveops.outbox import OutboxRelay, enqueue
 from liveops.postgres.database import Database
 from liveops.postgres.housekeeping import sweep
 from liveops.postgres.migrate import migrate
+from tests.client import eventually
 from tests.stack import TestServers
 
 pytestmark = pytest.mark.integration
@@ -176,5 +178,29 @@ async def test_news_that_fail_hold_up_nothing(database: Database) -> None:
     await item.start()
     try:
         await broker.until({key}, 2)
+    finally:
+        await item.stop()
+
+
+async def test_how_many_events_wait_is_a_metric(database: Database) -> None:
+    def waiting() -> float:
+        return OUTBOX.get_sample_value("liveops_outbox_waiting") or 0.0
+
+    async def they_wait() -> bool:
+        return waiting() >= 3
+
+    async def none_waits() -> bool:
+        return waiting() == 0
+
+    broker, key = Broker(), str(uuid4())
+    broker.refusals = 1_000_000
+    await put(database, key, "1", "2", "3")
+    item = relay(database, broker)
+    await item.start()
+    try:
+        await eventually(they_wait, "the relay to see them")
+        broker.refusals = 0
+        await broker.until({key}, 3)
+        await eventually(none_waits, "the outbox to run empty")
     finally:
         await item.stop()
