@@ -1,4 +1,4 @@
-"""`GET /api/services`: who reports, since when, and how they fare."""
+"""`/api/services`: who reports, since when, and how they fare; and who is no more."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Any
 from aiohttp import web
 
 from liveops.deps import Deps
-from liveops.errors import Unavailable
+from liveops.errors import NotFound, Unavailable
 from liveops.postgres.history import read_services, read_unresolved
+from liveops.postgres.services import delete_service, deleted_services
 from liveops.redis import keys
 from schema.incidents import Severity, worst
+from schema.metrics import is_service_name
 from schema.times import format_time
 from web.models.metrics import ServiceList
 from web.paging import PAGE, page_of
@@ -40,6 +42,15 @@ def routes(deps: Deps) -> list[Route]:
             **more,
         )
 
+    async def delete(request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
+        now_s = deps.clock.now_s()
+        known = is_service_name(name) and (await _services(deps, (name,), now_s))[0]
+        if not known:
+            raise NotFound("no service of this name has reported within a day")
+        await delete_service(deps.database, name, now_s)
+        return web.Response(status=204)
+
     return [
         Route(
             "GET",
@@ -52,7 +63,16 @@ def routes(deps: Deps) -> list[Route]:
                 Query("service", "Only this service; up to 100 may be given", repeated=True),
                 *PAGE,
             ),
-        )
+        ),
+        Route(
+            "DELETE",
+            "/api/services/{name}",
+            delete,
+            Access.WRITE,
+            "A service is no more: it is neither listed nor missed until it reports again; its "
+            "history and incidents stay. A slash in the name is written %2F",
+            status=204,
+        ),
     ]
 
 
@@ -63,11 +83,13 @@ async def _services(
     since_s = now_s - SEEN_WITHIN_S
     stored = await read_services(deps.database, since_s, list(names) or None)
     services = {service["service_name"]: service for service in stored}
+    degraded: list[str] = []
+    pairs: list[tuple[str, float]] = []
     try:
         async with deps.cache.guard() as client:
             pairs = await client.zrangebyscore(keys.SERVICES, since_s, "+inf", withscores=True)
     except Unavailable:
-        return stored, ["redis"]
+        degraded.append("redis")
     for name, seen_s in pairs:
         if names and name not in names:
             continue
@@ -75,7 +97,13 @@ async def _services(
         blank = {"service_name": name, "last_seen_s": 0.0, "metric_types": []}
         service = services.setdefault(name, blank)
         service["last_seen_s"] = max(service["last_seen_s"], seen_s)
-    return list(services.values()), []
+    deleted_s = await deleted_services(deps.database)
+    living = [
+        service
+        for service in services.values()
+        if service["last_seen_s"] > deleted_s.get(service["service_name"], 0.0)
+    ]
+    return living, degraded
 
 
 def _public(

@@ -27,6 +27,7 @@ TABLE: list[tuple[str, str, str]] = [
     ("POST", r"/api/metrics", INGEST),
     ("GET", r"/api/(metrics/(live|aggregated|raw)|services|topology)", READ),
     ("PUT", r"/api/topology", WRITE),
+    ("DELETE", r"/api/services/\{name\}", WRITE),
     ("GET", r"/api/incidents(/live|/summary|/\{id\}(/timeline)?)?", READ),
     ("GET", r"/api/analysis/(live|\{incidentId\})|/api/rules|/api/silences", READ),
     ("POST", r"/api/incidents(/\{id\}/comments)?|/api/analysis/generate", WRITE),

@@ -124,6 +124,11 @@ export function post(path, body) {
   return call("POST", path, { body });
 }
 
+/** Nothing; throws ApiError when it cannot be deleted. */
+export function remove(path) {
+  return call("DELETE", path);
+}
+
 /** The decoded body of a PATCH, made only to the version that was seen. */
 export function patch(path, body, version) {
   return call("PATCH", path, { body, headers: { "If-Match": `"${version}"` } });

@@ -1,6 +1,7 @@
 // One service: how it fares, the chart of a metric, and its incidents.
 
 import { get } from "./api.js";
+import { deleteService } from "./deleteservice.js";
 import { failure, h, keyed, put, text } from "./dom.js";
 import { foremost } from "./foremost.js";
 import { counted, serviceHref } from "./format.js";
@@ -64,6 +65,7 @@ class ServicePage {
       h("button", { type: "button", dataset: { range: key }, onclick: () => this.#choose(this.#metric, key) }, label)));
     view.health = h("span", { class: "health", hidden: true });
     view.seen = h("span", { class: "muted small" });
+    view.remove = deleteService(this.#name);
     view.note = h("div");
     view.chart = h("section", { class: "card stack", "aria-label": "Chart" },
       h("div", { class: "row wrap" }, h("label", { class: "row", for: "metric" }, h("span", { class: "muted" }, "Metric"), view.metric), this.#chart.source.node, view.ranges), this.#chart.node);
@@ -72,7 +74,7 @@ class ServicePage {
     view.count = h("p", { class: "muted", role: "status" });
     put(root,
       h("nav", { class: "crumbs", "aria-label": "Breadcrumb" }, h("a", { href: "#/services" }, "Services"), " / "),
-      h("div", { class: "page-head" }, h("h1", null, this.#name), h("div", { class: "row" }, view.health, view.seen)),
+      h("div", { class: "page-head" }, h("h1", null, this.#name), h("div", { class: "row" }, view.health, view.seen, view.remove.node)),
       view.note, view.chart,
       h("section", { "aria-labelledby": "service-incidents" }, h("h2", { id: "service-incidents" }, "Incidents"), h("div", { class: "row wrap" }, view.count, view.fresh), view.incidents,
         view.all = h("p", { hidden: true }, h("a", { href: `#/incidents?${new URLSearchParams({ status: "all", service: this.#name })}` }, "All incidents of this service"))));
@@ -123,6 +125,7 @@ class ServicePage {
     put(note);
     chart.hidden = false;
     health.hidden = false;
+    this.#view.remove.show(this.#service);
     showHealth(health, this.#service);
     text(seen, `seen ${ago(this.#service.last_seen)}`);
   }
@@ -130,6 +133,7 @@ class ServicePage {
   #unknown() {
     const { health, note, chart, seen } = this.#view;
     health.hidden = true;
+    this.#view.remove.show(null);
     text(seen, "");
     chart.hidden = true;
     if (note.firstChild) return;
