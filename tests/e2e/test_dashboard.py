@@ -93,9 +93,12 @@ async def finished_analysis(engineer: Client, incident_id: str) -> dict[str, Any
     return await eventually(look, "the analysis", LOOK_MS / 1000)
 
 
-def read_aloud(text: str) -> str:
-    """A text with citations as the page shows it: `[E1]` is the button `E1`."""
-    return re.sub(r"\[(E\d+)\]", r"\1", text)
+def read_aloud(text: str) -> re.Pattern[str]:
+    """A text as the page shows it: `[E1]` is the button `E1`, times are the reader's, in UTC."""
+    spoken = re.escape(re.sub(r"\[(E\d+)\]", r"\1", text))
+    time_of_day = r"\d{4}\\-\d\d\\-\d\dT([\d:]{8})(?:\\\.\d+)?Z"
+    # The day is named too if it is not today.
+    return re.compile("^" + re.sub(time_of_day, r"(?:\\w+ \\d+, )?\1 UTC", spoken) + "$")
 
 
 async def order_of(page: Page, *selectors: str) -> list[float]:

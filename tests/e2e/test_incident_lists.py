@@ -44,6 +44,7 @@ async def test_all_unresolved_incidents_are_counted_and_listed(
     ids = await seed.incidents(stack, open_ones)
     async with visit(browser, stack) as here:
         await here.sign_in("engineer")
+        await agrees(here, engineer)  # on a page that has not read them
         await here.open("/incidents")
         total = await agrees(here, engineer)
         assert total >= 143

@@ -6,7 +6,7 @@ import { failure, h, put } from "./dom.js";
 import { analyses } from "./analysisfeed.js";
 import { Source } from "./freshness.js";
 import { metricName, percent, serviceHref } from "./format.js";
-import { moment } from "./times.js";
+import { inZone, moment } from "./times.js";
 
 const PENDING_MS = 5_000;
 /** Asking now and then tells that the worker is there, besides. */
@@ -167,6 +167,6 @@ function ranking(found) {
 function evidence(found) {
   if (!found.evidence.length) return null;
   const rows = found.evidence.map((item) => h("li", { id: `evidence-${item.id}`, tabindex: "-1" },
-    h("span", { class: "cite plain" }, item.id), h("span", null, item.text), h("span", { class: "muted small" }, item.kind)));
+    h("span", { class: "cite plain" }, item.id), h("span", null, inZone(item.text)), h("span", { class: "muted small" }, item.kind)));
   return card("Evidence", "evidence", null, h("ol", { class: "evidence" }, rows));
 }

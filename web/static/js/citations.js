@@ -1,10 +1,11 @@
 // Text that cites evidence: "[E3]" becomes a button that shows the fact.
 
 import { h } from "./dom.js";
+import { inZone } from "./times.js";
 
-/** `text` as nodes; each citation leads to the element `evidence-ID`. */
+/** `text` as nodes, its times in the reader's zone; each citation leads to the element `evidence-ID`. */
 export function cited(text) {
-  return text.split(/\[(E\d{1,4})\]/).map((part, index) => (index % 2 ? citation(part) : part));
+  return inZone(text).split(/\[(E\d{1,4})\]/).map((part, index) => (index % 2 ? citation(part) : part));
 }
 
 /** The button of one evidence id. */

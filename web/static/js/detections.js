@@ -2,7 +2,7 @@
 
 import { h, put } from "./dom.js";
 import { labels, metricName } from "./format.js";
-import { duration, moment } from "./times.js";
+import { duration, inZone, moment } from "./times.js";
 import { number, quantity } from "./units.js";
 
 const MOST = 50;
@@ -30,7 +30,7 @@ function detection(one) {
       h("span", { class: "muted small" }, [one.detector.replace("_", " "), one.window, tags].filter(Boolean).join(" · ")),
       h("time", { class: "muted small", datetime: one.onset ?? one.at }, `since ${moment(one.onset ?? one.at)}`)),
     h("div", { class: "row wrap" }, one.detector === "no_data" ? silence(one) : excursion(one)),
-    h("p", { class: "small" }, one.reason));
+    h("p", { class: "small" }, inZone(one.reason)));
 }
 
 /** Here a value is seconds without data. */

@@ -10,7 +10,7 @@ import { STATUS_WORDS } from "./incidentrow.js";
 import { SignalChart } from "./signal.js";
 import { Steps } from "./steps.js";
 import { Timeline } from "./timeline.js";
-import { duration } from "./times.js";
+import { duration, inZone } from "./times.js";
 import { retitle } from "./topbar.js";
 import { TopologyStrip } from "./topology.js";
 
@@ -80,7 +80,7 @@ class IncidentPage {
     const view = this.#view;
     retitle(incident.title);
     text(view.title, incident.title);
-    text(view.description, incident.description);
+    text(view.description, inZone(incident.description));
     view.description.hidden = !incident.description;
     text(view.severity, incident.severity);
     view.severity.dataset.severity = incident.severity;
@@ -116,7 +116,8 @@ class IncidentPage {
       h("div", { class: "incident-head" }, h("div", { class: "row wrap badges" }, view.severity, view.status, view.stale, view.age), view.title, view.description, steps.node),
       h("div", { class: "columns" },
         h("div", { class: "stack wide" }, analysis.node, signal.node, topology.node, analysis.proof, detections.node),
-        h("aside", { class: "stack wide", "aria-label": "Facts and timeline" }, h("section", { class: "card", "aria-label": "Facts" }, view.facts, incidents.source.node), timeline.node)));
+        h("aside", { class: "stack wide", "aria-label": "Facts and timeline" }, h("section", { class: "card stack", "aria-labelledby": "facts-title" },
+          h("div", { class: "row wrap" }, h("h2", { id: "facts-title" }, "Facts"), incidents.source.node), view.facts), timeline.node)));
   }
 
   #explained(found) {

@@ -31,6 +31,11 @@ export function momentWithZone(iso) {
   return iso ? `${moment(iso)} ${zone(new Date(iso))}` : "–";
 }
 
+/** A text of the server with its UTC times as the reader has them. */
+export function inZone(words) {
+  return words.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, momentWithZone);
+}
+
 function date(when, now) {
   return (when.getFullYear() === now.getFullYear() ? DATE : YEAR).format(when);
 }
