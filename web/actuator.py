@@ -38,12 +38,7 @@ def routes(
         return json_response({"status": "DOWN"}, 503)
 
     async def metrics(request: web.Request) -> web.StreamResponse:
-        if prefers_openmetrics(",".join(request.headers.getall("Accept", []))):
-            encode, kind = _as_openmetrics, openmetrics.exposition.CONTENT_TYPE_LATEST
-        else:
-            encode, kind = exposition.generate_latest, exposition.CONTENT_TYPE_PLAIN_0_0_4
-        headers = {"Content-Type": kind, "Vary": "Accept"}
-        return web.Response(body=encode(registry), headers=headers)
+        return _exposed(registry, ",".join(request.headers.getall("Accept", [])))
 
     async def info(request: web.Request) -> web.StreamResponse:
         return json_response(build_info() | {"python": platform.python_version()})
@@ -61,6 +56,14 @@ def routes(
         ),
         Route("GET", "/actuator/info", info, Access.PUBLIC, "Version and build"),
     ]
+
+
+def _exposed(registry: CollectorRegistry, accept: str) -> web.Response:
+    if prefers_openmetrics(accept):
+        encode, kind = _as_openmetrics, openmetrics.exposition.CONTENT_TYPE_LATEST
+    else:
+        encode, kind = exposition.generate_latest, exposition.CONTENT_TYPE_PLAIN_0_0_4
+    return web.Response(body=encode(registry), headers={"Content-Type": kind, "Vary": "Accept"})
 
 
 async def _health(checks: Mapping[str, Check], needed: tuple[str, ...]) -> web.Response:
