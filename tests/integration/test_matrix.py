@@ -29,7 +29,7 @@ TABLE: list[tuple[str, str, str]] = [
     ("PUT", r"/api/topology", WRITE),
     ("DELETE", r"/api/services/\{name\}", WRITE),
     ("GET", r"/api/incidents(/live|/summary|/\{id\}(/timeline)?)?", READ),
-    ("GET", r"/api/analysis/(live|\{incidentId\})|/api/rules|/api/silences", READ),
+    ("GET", r"/api/analysis/(live|\{incidentId\})|/api/rules(/\{id\})?|/api/silences", READ),
     ("POST", r"/api/incidents(/\{id\}/comments)?|/api/analysis/generate", WRITE),
     ("PATCH", r"/api/incidents/\{id\}", WRITE),
     ("*", r"/api/(rules|silences)(/\{id\})?", WRITE),
