@@ -47,6 +47,7 @@ class PrivateStack:
     servers: Servers
     settings: Settings
     worker: Running | None = field(default=None)
+    others: list[Running] = field(default_factory=list)
 
     @property
     def broker(self) -> str:
@@ -66,6 +67,18 @@ class PrivateStack:
         self.worker = await start(self._part(WORKER, settings), self.layout)
         return self.worker
 
+    async def start_all(self) -> int:
+        """Start every worker, as `up` does; returns the port of the metrics worker."""
+        copies = workers.plan({}, AnyPort(HOST))
+        for copy in copies:
+            self.others.append(await start(self._part_of(copy, copies, {}), self.layout))
+        return next(copy.port for copy in copies if copy.name == WORKER)
+
+    async def stop_all(self) -> None:
+        """End what `start_all` started."""
+        while self.others:
+            await end(self.others.pop(), self.layout)
+
     def kill_worker(self) -> None:
         """SIGKILL, as a crash would end it."""
         if self.worker is not None:
@@ -82,6 +95,11 @@ class PrivateStack:
     def _part(self, name: str, settings: dict[str, object]) -> Part:
         copies = workers.plan({}, AnyPort(HOST))
         copy = next(item for item in copies if item.name == name)
+        return self._part_of(copy, copies, settings)
+
+    def _part_of(
+        self, copy: workers.Copy, copies: list[workers.Copy], settings: dict[str, object]
+    ) -> Part:
         told = {
             "LIVEOPS_CONFIG": os.devnull,
             "LIVEOPS_DATA_DIR": str(self.layout.root),
@@ -111,6 +129,7 @@ async def private_stack(place: Path, say: Say) -> AsyncIterator[PrivateStack]:
             yield stack
         finally:
             stack.kill_worker()
+            await stack.stop_all()
             await servers.stop()
 
 

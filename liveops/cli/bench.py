@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from liveops.bench.plan import EVENTS, FEWEST_EVENTS, RATE, Plan, Scenario
-from liveops.cli.options import AsJson
+from liveops.cli.options import AsJson, DataDir
 from liveops.errors import LiveOpsError
 
 app = typer.Typer(no_args_is_help=True)
@@ -53,6 +55,30 @@ def pipeline(
         typer.echo(json.dumps(found))
     else:
         Console().print(table(found))
+
+
+@app.command("ingest")
+def ingest(
+    as_json: AsJson = False,
+    seconds: Annotated[float, typer.Option(min=1, help="Seconds a step.")] = 8.0,
+    data_dir: DataDir = None,
+) -> None:
+    """Measure `POST /api/metrics` of the whole product against a bare aiohttp handler.
+
+    Starts servers and all workers of its own. Gives no figure when a request is refused.
+    """
+    from liveops.bench.ingest import run
+
+    place = data_dir or Path(tempfile.gettempdir())
+    found = asyncio.run(run(place, seconds, _say))
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    grid = Table("figure", "value", box=None, pad_edge=False)
+    for title, values in found.items():
+        for name, value in values.items():
+            grid.add_row(f"{title} {name}", f"{value:,}")
+    Console().print(grid)
 
 
 async def _pipeline(plan: Plan) -> dict[str, Any]:
