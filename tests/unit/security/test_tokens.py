@@ -51,3 +51,12 @@ def test_other_algorithms_and_keys_are_refused(algorithm: str) -> None:
     key = "" if algorithm == "none" else "k" * 64
     with pytest.raises(BadToken):
         verify(SECRET, jwt.encode(claims, key, algorithm), NOW_S)
+
+
+def test_a_token_that_was_good_is_asked_each_time_whether_it_still_is() -> None:
+    token = user_token(SECRET, "ada", ["ENGINEER"], NOW_S, 60)
+    assert verify(SECRET, token, NOW_S + 59) == verify(SECRET, token, NOW_S + 1)
+    with pytest.raises(BadToken, match="expired"):
+        verify(SECRET, token, NOW_S + 60)
+    with pytest.raises(BadToken, match="not valid"):
+        verify("t" * 40, token, NOW_S + 1)
