@@ -35,7 +35,8 @@ EVALUATION_SECONDS = Histogram(
 )
 SERIES_FORGOTTEN = Counter(
     "liveops_detector_series_forgotten_total",
-    "Series the detectors forgot: `silent` for two weeks, or `too_many` of a partition.",
+    "Series the detectors forgot: `silent` for two weeks, `too_many` of a partition, or of a "
+    "service that was `deleted`.",
     ["why"],
     registry=REGISTRY,
 )
@@ -59,6 +60,6 @@ EVENT_TO_DETECTED_SECONDS = Histogram(
 )
 preset(DETECTIONS, ("threshold", "zscore", "forecast", "no_data"))
 preset(SERIES, ("learning", "ok", "firing", "no_data"))
-preset(SERIES_FORGOTTEN, ("silent", "too_many"))
+preset(SERIES_FORGOTTEN, ("silent", "too_many", "deleted"))
 preset(INCIDENTS, ("detector", "manual"))
 preset(INCIDENTS_ACTIVE, SEVERITIES)
