@@ -55,7 +55,10 @@ class CommentBody(BaseModel):
 
 
 class DetectionAnswer(BaseModel):
-    """One excursion of one series; `at` and `onset` are event time."""
+    """One excursion of one series; `at` and `onset` are event time.
+
+    `value` is as last told, `peak` the one that was furthest out.
+    """
 
     id: UUID
     rule_id: UUID
@@ -65,6 +68,7 @@ class DetectionAnswer(BaseModel):
     tags: dict[str, str]
     window: str
     value: float
+    peak: float
     expected: float | None
     lower: float | None
     upper: float | None
