@@ -47,21 +47,29 @@ async def test_a_no_data_incident_speaks_of_silence_and_asks_for_no_star(
 
 
 async def test_detections_tell_what_is_now_and_since_when_with_units(
-    product: Product, browser: Browser
+    product: Product, browser: Browser, engineer: Client
 ) -> None:
     stack, service = product.stack, f"grown-{uuid4().hex[:8]}"
+    await seed.minutes(engineer, service, "latency_ms", {n: 70.0 + n for n in range(2, 9)})
+    often = seed.detection(service, value=12.0, upper=10.0, reason="rate 12 breaks the rule > 10")
+    grown = seed.detection(service, peak=330.0, tags={"host": "a"})
     big = seed.detection(service, metric_type="heap_bytes", value=6.045e8, upper=2.0e8)
-    grown = seed.detection(service, peak=330.0)
-    incident_id = await seed.incident(stack, service, detections=[grown, big])
+    incident_id = await seed.incident(stack, service, detections=[often, grown, big])
     async with visit(browser, stack) as here:
         await here.sign_in("manager")
         await here.open(f"/incidents/{incident_id}")
         rows = here.page.locator(".detections li")
-        await expect(rows.nth(0)).to_contain_text("now 143.6 ms")
-        await expect(rows.nth(0)).to_contain_text("peak 330 ms")
-        await expect(rows.nth(0)).to_contain_text("limit 100 ms")
-        await expect(rows.nth(0)).to_contain_text("since ")
-        await expect(rows.nth(1)).to_contain_text("576.5 MB")
+        # A rule on the rate judged no latency: neither row nor chart say milliseconds.
+        await expect(rows.nth(0)).to_contain_text("12/s")
+        await expect(rows.nth(0)).to_contain_text("limit 10/s")
+        await expect(here.page.locator(".chart")).to_have_attribute(
+            "aria-label", re.compile(r"latency_ms rate: [\d.]+/s, limit: 10/s$")
+        )
+        await expect(rows.nth(1)).to_contain_text("now 143.6 ms")
+        await expect(rows.nth(1)).to_contain_text("peak 330 ms")
+        await expect(rows.nth(1)).to_contain_text("limit 100 ms")
+        await expect(rows.nth(1)).to_contain_text("since ")
+        await expect(rows.nth(2)).to_contain_text("576.5 MB")
 
 
 async def test_a_timeline_is_short_lines_with_the_old_automatic_ones_folded(

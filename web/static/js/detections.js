@@ -2,8 +2,9 @@
 
 import { h, put } from "./dom.js";
 import { labels, metricName } from "./format.js";
+import { judgedField, limitOf } from "./judged.js";
 import { duration, inZone, moment } from "./times.js";
-import { number, quantity } from "./units.js";
+import { figure, number, quantity } from "./units.js";
 
 const MOST = 50;
 
@@ -40,10 +41,10 @@ function silence(one) {
 }
 
 function excursion(one) {
-  const write = (value) => quantity(value, isOfMetric(one) ? one.metric_type : "");
+  const write = (value) => figure(judgedField(one), value, one.metric_type);
   const isPeakTold = Number.isFinite(one.peak) && one.peak !== one.value;
   const range = one.lower !== null && one.upper !== null ? ` (${write(one.lower)} to ${write(one.upper)})` : "";
-  const limit = one.expected === null ? one.upper ?? one.lower : null;
+  const limit = limitOf(one);
   return [
     h("span", { class: "value" }, `${one.state !== "firing" ? "last " : isPeakTold ? "now " : ""}${write(one.value)}`),
     isPeakTold ? h("span", { class: "peak" }, `peak ${write(one.peak)}`) : null,
@@ -51,9 +52,4 @@ function excursion(one) {
     limit === null ? null : h("span", { class: "muted" }, `limit ${write(limit)}`),
     h("span", { class: "muted small" }, `score ${number(one.score)}`),
   ];
-}
-
-/** A rule on how many values there are judges no value of the metric; its reason begins with that. */
-function isOfMetric(one) {
-  return !/^(rate|count)\b/.test(one.reason);
 }

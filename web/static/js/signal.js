@@ -7,8 +7,9 @@ import { foremost } from "./foremost.js";
 import { labels, metricName } from "./format.js";
 import { Source } from "./freshness.js";
 import { aligned } from "./gaps.js";
+import { judgedField, limitOf } from "./judged.js";
 import { isSilence, stretches } from "./outages.js";
-import { quantity } from "./units.js";
+import { figure } from "./units.js";
 
 const BEFORE_MS = 30 * 60_000;
 const AFTER_MS = 10 * 60_000;
@@ -69,19 +70,24 @@ export class SignalChart {
     const shown = seen.metric_type === "*" ? foremost(answer.series.map((one) => one.metric_type), seen.service_name) : seen.metric_type;
     const candidates = answer.series.filter((one) => one.metric_type === shown);
     const series = candidates.find((one) => labels(one.tags) === labels(seen.tags)) ?? (seen.metric_type === "*" ? candidates[0] : null);
-    const points = (series?.points ?? []).map((point) => [Date.parse(point.start) / 1000, point.mean]);
+    const field = judgedField(seen);
+    const limit = limitOf(seen);
+    const points = (series?.points ?? []).map((point) => [Date.parse(point.start) / 1000, point[field]]);
     const { times, columns } = aligned([points], [1.5 * STEP_S[answer.window]]);
     const isBounded = !isSilence(seen) && seen.lower !== null && seen.upper !== null;
     const band = isBounded ? { upper: times.map(() => seen.upper), lower: times.map(() => seen.lower), labels: ["expected up to", "expected from"] } : null;
     const silent = stretches([this.#incident], seen.service_name, shown, [{ label: labels(series?.tags), points }]);
     this.#chart.show({
       times, band, from, to,
-      lines: [{ label: `${shown ?? "no metric"} mean`, values: columns[0] }],
+      lines: [
+        { label: `${shown ?? "no metric"} ${field}`, values: columns[0] },
+        ...(limit === null ? [] : [{ label: "limit", values: times.map(() => limit) }]),
+      ],
       marks: [{ at: Date.parse(seen.onset ?? seen.at) / 1000 }],
       stretches: silent,
-      write: (value) => quantity(value, shown),
+      write: (value) => figure(field, value, shown ?? ""),
     });
-    text(this.#note, caption(answer.window, shown, isBounded, silent.length > 0, points.length === 0));
+    text(this.#note, caption(`${answer.window} ${field} of ${shown}`, isBounded, silent.length > 0, points.length === 0));
   }
 
   #span(seen) {
@@ -91,9 +97,9 @@ export class SignalChart {
   }
 }
 
-function caption(window, metric, isBounded, isSilent, isEmpty) {
+function caption(what, isBounded, isSilent, isEmpty) {
   if (isEmpty) return "No windows of this series in this time.";
-  const parts = [`${window} means of ${metric}; dashed line: start of the deviation`];
+  const parts = [`${what}; dashed line: start of the deviation`];
   if (isBounded) parts.push("shaded between dashes: expected range");
   if (isSilent) parts.push("grey: no data");
   return parts.join("; ");
