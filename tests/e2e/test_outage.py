@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from liveops.embedded.part import end
 from tests.client import Client
@@ -18,8 +19,14 @@ from tests.e2e.conftest import Product
 from tests.stack import TestStack
 
 pytestmark = IN_BROWSER
-#: What Chromium says of a port where nobody listens.
-_REFUSED = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "WebSocket connection to")
+#: What Chromium says of a worker that is ending, and of a port where nobody listens.
+_REFUSED = (
+    "status of 503",
+    "ERR_CONNECTION_REFUSED",
+    "ERR_CONNECTION_RESET",
+    "ERR_EMPTY_RESPONSE",
+    "WebSocket connection to",
+)
 
 
 @asynccontextmanager
@@ -100,3 +107,29 @@ async def test_live_needs_the_answers_of_a_hanging_worker_too(
         )
         await page.unroute_all(behavior="ignoreErrors")
         await expect(state).to_have_text("Live")
+
+
+async def test_who_waits_for_a_new_token_waits_for_the_auth_worker(
+    product: Product, browser: Browser
+) -> None:
+    may_go = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await may_go.wait()
+        await route.continue_()
+
+    async with visit(browser, product.stack) as here:
+        page = here.page
+        await page.clock.install()
+        await here.sign_in("manager")
+        await here.is_live()
+        await page.route("**/api/auth/refresh", late)
+        await page.clock.fast_forward(900_000)  # the access token's time is over
+        await expect(page.locator("#link-state")).to_have_text("Not live")
+        outage = page.locator("#outage")
+        await expect(outage).to_contain_text(
+            re.compile(r"LiveOps auth worker does not answer: \w+ are 15m old")
+        )
+        await expect(outage).not_to_contain_text(re.compile("LiveOps (incidents|metrics)"))
+        may_go.set()
+        await expect(page.locator("#link-state")).to_have_text("Live")

@@ -2,10 +2,12 @@
 // tab's session storage; a 401 is answered by one refresh, then by the sign-in page.
 
 import { decode, send } from "./http.js";
-import { ownerOf } from "./workers.js";
+import { failed, ownerOf } from "./workers.js";
 
 const STORED = "liveops.refresh";
 const EARLY_MS = 20_000;
+/** All other calls wait for a new token: after this time it is said whom they wait for. */
+const SLOW_MS = 4_000;
 
 let access = null;
 let expiresAt = 0;
@@ -67,7 +69,13 @@ function forget(byUser) {
 
 /** A new access token; true when there is one. Callers at the same time share one call. */
 export function refresh() {
-  refreshing ??= exchange().finally(() => (refreshing = null));
+  if (refreshing === null) {
+    const slow = setTimeout(() => failed("auth"), SLOW_MS);
+    refreshing = exchange().finally(() => {
+      clearTimeout(slow);
+      refreshing = null;
+    });
+  }
   return refreshing;
 }
 

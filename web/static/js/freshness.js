@@ -58,8 +58,8 @@ export class Source {
 
   /** Why the worker is not followed, in words, and how old its data is. */
   get sentence() {
-    // Without auth no token can be renewed, and nobody else can be asked.
-    const why = trouble(this.worker) ?? trouble("auth") ?? `LiveOps ${this.worker} worker does not answer`;
+    // Auth is asked only when a token has to be renewed: without one nobody else can be asked.
+    const why = trouble("auth") ?? trouble(this.worker) ?? `LiveOps ${this.worker} worker does not answer`;
     return [why, this.#at === null ? `there are no ${this.what} yet` : `${this.what} are ${age(this.ageMs)} old`];
   }
 
