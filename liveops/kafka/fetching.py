@@ -11,10 +11,12 @@ thread, `_create_worker_consumer`.
 from __future__ import annotations
 
 import math
+import os
 import time
 from array import array
 from typing import Any, ClassVar
 
+import structlog
 from aiokafka.consumer import consumer as consumer_module
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
@@ -22,7 +24,9 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from faust.transport.drivers import aiokafka as driver
 
 from liveops.kafka.chunks import Fetched
+from liveops.runtime.exit_codes import LOST_STATE
 
+log = structlog.get_logger(__name__)
 #: How long a fetch may wait at the broker. While it waits for topics that have nothing, no
 #: other of the same broker's is fetched; Faust has 1.5 s.
 FETCH_WAIT_MS = 100
@@ -42,6 +46,21 @@ class Coordinator(consumer_module.GroupCoordinator):  # type: ignore[misc] # no 
         if answered:
             self.lease_from_s = sent_s
         return answered
+
+    def reset_generation(self) -> None:
+        """The group knows us no more; without a lease others have had our partitions.
+
+        Nothing of what is in memory may then be written, and a rebalance would wait for it.
+        """
+        if self.lease_from_s > -math.inf and not self.holds_lease():
+            self.on_expelled()
+        super().reset_generation()
+
+    @staticmethod
+    def on_expelled() -> None:
+        """End the process; whoever supervises it starts it anew from what is stored."""
+        log.error("the group has gone on without this worker; ending, so that nothing old follows")
+        os._exit(LOST_STATE)
 
     def holds_lease(self) -> bool:
         """Whether no other member can have been given our partitions yet."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -26,6 +26,8 @@ SCHEMA_HEADER = ("schema", b"1")
 _PING_DEADLINE_S = 2.0
 #: Given up, a broken producer has so long to close its connections.
 _CLOSE_DEADLINE_S = 1.0
+#: How often it is looked whether sending is allowed again.
+_LOOK_S = 0.05
 #: About the record, not about the broker.
 _REFUSED = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTimestampError)
 
@@ -58,12 +60,42 @@ def _is_fatal(error: Exception) -> bool:
     return isinstance(error, KafkaError) and not error.retriable
 
 
-class Producer:
-    """Sends one record and waits for the broker's ack; starts with the first use."""
+def _hold_back(producer: Any, may_send: Callable[[], bool]) -> None:
+    """Look at the last moment, before a request goes to the broker, whether it may."""
+    sender = producer._sender  # noqa: SLF001 - aiokafka 0.14 offers no hook
+    send = sender._send_produce_req  # noqa: SLF001
 
-    def __init__(self, settings: Settings, deadline_s: float = 10.0) -> None:
+    async def when_allowed(node: Any, batches: Any) -> None:
+        while not may_send():
+            await asyncio.sleep(_LOOK_S)
+        await send(node, batches)
+
+    sender._send_produce_req = when_allowed  # noqa: SLF001
+
+
+async def _give_up(producer: Any) -> None:
+    """Close a producer that may not be able to."""
+    with suppress(KafkaError, OSError, TimeoutError):
+        async with asyncio.timeout(_CLOSE_DEADLINE_S):
+            await producer.stop()
+
+
+class Producer:
+    """Sends one record and waits for the broker's ack; starts with the first use.
+
+    With `may_send` nothing leaves while that says no, also what has been waiting to: what a
+    process had in hand when it was frozen must not follow what others wrote meanwhile.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        deadline_s: float = 10.0,
+        may_send: Callable[[], bool] | None = None,
+    ) -> None:
         self._servers = settings.bootstrap_servers
         self._deadline_s = deadline_s
+        self._may_send = may_send
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
 
@@ -76,11 +108,18 @@ class Producer:
             return False
         return True
 
+    async def start(self) -> None:
+        """Nothing: the first use connects."""
+
     async def stop(self) -> None:
-        """Flush and close."""
+        """Flush and close; what may not be sent is not waited for."""
         producer, self._producer = self._producer, None
-        if producer is not None:
+        if producer is None:
+            return
+        if self._may_send is None or self._may_send():
             await producer.stop()
+        else:
+            await _give_up(producer)
 
     async def send(
         self,
@@ -152,9 +191,7 @@ class Producer:
         if self._producer is None or broken is not self._producer:
             return  # somebody else was quicker
         self._producer = None
-        with suppress(KafkaError, OSError, TimeoutError):
-            async with asyncio.timeout(_CLOSE_DEADLINE_S):
-                await broken.stop()
+        await _give_up(broken)
 
     async def _started(self) -> AIOKafkaProducer:
         async with self._starting:
@@ -174,5 +211,7 @@ class Producer:
                 except BaseException:
                     await producer.stop()
                     raise
+                if self._may_send is not None:
+                    _hold_back(producer, self._may_send)
                 self._producer = producer
         return self._producer

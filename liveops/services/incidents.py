@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, cast
 
 import structlog
@@ -15,6 +16,8 @@ from agents.incidents.upkeep import DetectorUpkeep
 from liveops.deps import Deps, make_deps
 from liveops.kafka.offsets import LogOffsets
 from liveops.kafka.partitioning import partition_of
+from liveops.kafka.producer import Producer
+from liveops.kafka.progress import holds_lease
 from liveops.outbox import OutboxRelay
 from liveops.postgres.database import Database
 from liveops.postgres.rules import seed_default_rules
@@ -67,7 +70,8 @@ def build(settings: Settings) -> LiveOpsApp:
 
 
 def _wire_detectors(app: LiveOpsApp, deps: Deps) -> None:
-    table = detectors.register(app, deps.settings.partitions, deps.producer)
+    changelog = Producer(deps.settings, may_send=partial(holds_lease, app))
+    table = detectors.register(app, deps.settings.partitions, changelog)
     offsets = LogOffsets(deps.settings)
     takeover = Takeover(app, table, offsets)
     agent = DetectAgent(table, deps.producer, deps.config, partitions=deps.settings.partitions)
@@ -88,7 +92,7 @@ def _wire_detectors(app: LiveOpsApp, deps: Deps) -> None:
         await upkeep.suspend()
         agent.forget()
 
-    app.background += [agent.fitter, offsets]
+    app.background += [changelog, agent.fitter, offsets]
     app.background.append(BackgroundTask(upkeep.run, "detector-upkeep"))
     app.background.append(BackgroundTask(upkeep.keep_edges, "learned-edges"))
     app.background.append(BackgroundTask(upkeep.send_marks, "detector-marks"))

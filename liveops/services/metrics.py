@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any, cast
 
 from agents.windows.agent import WindowAgent
@@ -12,7 +13,8 @@ from agents.windows.open_windows import OpenWindows
 from liveops.deps import Deps, make_deps
 from liveops.errors import Unavailable
 from liveops.kafka.offsets import LogOffsets
-from liveops.kafka.progress import release
+from liveops.kafka.producer import Producer
+from liveops.kafka.progress import holds_lease, release
 from liveops.redis import keys
 from liveops.redis.fanout import Fanout
 from liveops.runtime.app import LiveOpsApp, create_app
@@ -62,7 +64,9 @@ def build(settings: Settings) -> LiveOpsApp:
 
 def _wire_windows(app: LiveOpsApp, deps: Deps) -> WindowAgent:
     settings = deps.settings
-    table = windows.register(app, settings.partitions, deps.producer)
+    # Of its own: what is held back must not hold up forwards and what clients send.
+    changelog = Producer(settings, may_send=partial(holds_lease, app))
+    table = windows.register(app, settings.partitions, changelog)
     offsets = LogOffsets(settings)
     takeover = Takeover(app, table, offsets)
     max_age_s = settings.raw_retention_days * 86_400.0
@@ -129,6 +133,7 @@ def _wire_windows(app: LiveOpsApp, deps: Deps) -> WindowAgent:
         await checkpointer.suspend()
 
     app.background += [
+        changelog,
         offsets,
         BackgroundTask(checkpointer.run, "checkpoint"),
         BackgroundTask(emission.run, "emission"),

@@ -10,11 +10,13 @@ import faust
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from liveops.errors import Unavailable
 from liveops.kafka.offsets import LogOffsets
 from liveops.kafka.partitioning import partition_of
-from liveops.kafka.producer import Producer
+from liveops.kafka.producer import Outgoing, Producer
 from liveops.settings import Settings
 from tables.checkpointed import CheckpointedTable, declare
+from tests.client import eventually
 from tests.stack import TestServers
 
 pytestmark = pytest.mark.integration
@@ -26,7 +28,8 @@ class Changelog:
     """A table as two workers see it, one after the other."""
 
     def __init__(self, settings: Settings, name: str) -> None:
-        self.producer = Producer(settings)
+        self.allowed = True
+        self.producer = Producer(settings, deadline_s=2.0, may_send=lambda: self.allowed)
         self.log = LogOffsets(settings)
         self._name = name
 
@@ -87,3 +90,27 @@ async def test_an_empty_changelog_gives_an_empty_table(changelog: Changelog) -> 
     table[b"svc-0\x00h"] = b"of an earlier assignment"
     await table.reload(changelog.log, {0, 1})
     assert not dict(table.items())
+
+
+async def test_what_was_on_its_way_when_a_worker_was_frozen_is_held_back(
+    changelog: Changelog,
+) -> None:
+    service, key = SERVICES[0], SERVICES[0].encode() + b"\x00h"
+    home, first = partition_of(service, PARTITIONS), changelog.worker()
+    topic = first.changelog_topic.get_topic_name()
+    first[key] = b"1"
+    await first.written()
+
+    async def newest() -> bytes | None:
+        return (await changelog.log.newest_values(topic, [home])).get(key)
+
+    changelog.allowed = False  # the session has run out since the table was asked
+    with pytest.raises(Unavailable):
+        await changelog.producer.send_in_order(topic, home, [Outgoing(key.decode(), b"old")])
+    assert await newest() == b"1"
+    changelog.allowed = True
+
+    async def sent() -> bool:
+        return await newest() == b"old"
+
+    await eventually(sent, "what was held back")

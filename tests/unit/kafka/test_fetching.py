@@ -180,7 +180,25 @@ async def test_a_lease_lasts_a_session_from_the_last_answered_heartbeat(
     assert not coordinator.holds_lease()
 
 
+@pytest.mark.parametrize(("passed_s", "expelled"), [(5.9, 0), (6.1, 1)])
+def test_a_worker_whose_group_went_on_without_it_ends(
+    monkeypatch: pytest.MonkeyPatch, passed_s: float, expelled: int
+) -> None:
+    ended: list[bool] = []
+    monkeypatch.setattr(Answers, "on_expelled", staticmethod(lambda: ended.append(True)))
+    monkeypatch.setattr(GroupCoordinator, "reset_generation", lambda _: None)
+    now_s = 100.0
+    monkeypatch.setattr(fetching, "time", SimpleNamespace(monotonic=lambda: now_s))
+    coordinator = Answers(6000)
+    coordinator.reset_generation()  # it never was a member
+    coordinator.lease_from_s = now_s
+    now_s += passed_s
+    coordinator.reset_generation()
+    assert len(ended) == expelled
+
+
 def test_aiokafka_makes_the_coordinator_when_a_consumer_starts() -> None:
     assert "GroupCoordinator" in AIOKafkaConsumer.start.__code__.co_names
     assert "_do_heartbeat" in GroupCoordinator._heartbeat_routine.__code__.co_names
+    assert "reset_generation" in GroupCoordinator._do_heartbeat.__code__.co_names
     assert "_session_timeout_ms" in GroupCoordinator.__init__.__code__.co_names
