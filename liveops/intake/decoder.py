@@ -71,10 +71,10 @@ class Decoder:
             )
             record = base + place[batches.record]
             builder.extend(batches.columns, record, batches.item, batches.ids)
-            done = {*chosen.tolist(), *record.tolist()}
-            for at, (wire, sent) in enumerate(zip(all_wires, records, strict=True), base):
-                if at not in done:
-                    read_record(at, sent, wire, builder, self._max_age_s)
+            left = np.ones(len(records), bool)
+            left[chosen - base] = left[record - base] = False
+            for at in np.flatnonzero(left).tolist():
+                read_record(base + at, records[at], all_wires[at], builder, self._max_age_s)
 
     def _columns(self, wires: list[Wire], append_s: Floats) -> Columns:
         """Number, value and time of each record that is one metric."""

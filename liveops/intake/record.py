@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from liveops.intake.faults import MAX_FAULTS, Fault
-from liveops.intake.item import NotJson, check_json, read_item, refuse_malformed
+from liveops.intake.item import NotJson, check_json, read_item, refuse_malformed, surely_malformed
 from liveops.intake.json_array import ArraySplitter, NotAnArray
 from liveops.intake.shapes import MAX_ITEMS, MAX_RECORD_BYTES
 from schema.metrics import Metric, MetricFault
@@ -41,6 +41,8 @@ class _Outline(Struct):
     metrics: Raw | UnsetType = UNSET
 
 
+#: How an object may begin; the rest of these is white space.
+_MAY_BE_OBJECT = frozenset({b"", b"{", b" ", b"\t", b"\n", b"\r"})
 _decode_batch = msgspec.json.Decoder(_Batch).decode
 _decode_member = msgspec.json.Decoder(_BatchMember).decode
 _decode_outline = msgspec.json.Decoder(_Outline).decode
@@ -72,6 +74,17 @@ class DecodedRecord:
         else:
             last = self.faults[-1]
             last.more += 1
+
+
+def fault_of_text(value: bytes) -> Fault | None:
+    """The fault of a record that is surely no JSON; None where that takes a closer look.
+
+    Floods of bad input are lines of text: this much has to be quick.
+    """
+    if value[:1] in _MAY_BE_OBJECT or len(value) > MAX_RECORD_BYTES or not value.isascii():
+        return None
+    why = surely_malformed(value)
+    return None if why is None else Fault("not_json", None, why)
 
 
 def decode_record(value: bytes, append_s: float, max_age_s: float) -> DecodedRecord:

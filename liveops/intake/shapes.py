@@ -63,15 +63,16 @@ def decode_all(records: Sequence[Any]) -> tuple[list[Wire], list[int] | None]:
     with suppress(*_UNREADABLE):
         if max(map(len, values)) <= MAX_RECORD_BYTES:
             return list(map(decode_wire, values)), None
-    wires = [_decode(value) for value in values]
+    values = [value if len(value or b"") <= MAX_RECORD_BYTES else b"" for value in values]
+    wires: list[Wire] = []
+    rest = iter(values)
+    while len(wires) < len(values):
+        try:
+            # Up to the next that cannot be read; what was read before it stays.
+            wires.extend(map(decode_wire, rest))
+        except _UNREADABLE:
+            wires.append(UNREADABLE)
     return wires, [at for at, wire in enumerate(wires) if wire is not UNREADABLE]
-
-
-def _decode(value: bytes) -> Wire:
-    try:
-        return decode_wire(value) if len(value) <= MAX_RECORD_BYTES else UNREADABLE
-    except _UNREADABLE:
-        return UNREADABLE
 
 
 def given_ids(items: Sequence[Wire | Item]) -> tuple[dict[int, bytes], list[int]]:

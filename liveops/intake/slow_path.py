@@ -13,7 +13,7 @@ from uuid import UUID
 from msgspec import UNSET
 
 from liveops.intake.chunk import ChunkBuilder
-from liveops.intake.record import decode_record
+from liveops.intake.record import decode_record, fault_of_text
 from liveops.intake.series_table import SeriesTable
 from liveops.intake.shapes import UNREADABLE, Item, Wire
 from liveops.intake.source_position import mark_of
@@ -33,6 +33,10 @@ def read_record(
             builder.tombstones += 1
         else:
             builder.marks.append((index, mark))
+        return
+    fault = fault_of_text(record.value) if wire is UNREADABLE else None
+    if fault is not None:
+        builder.faults.append((index, fault))
         return
     append_s = float(builder.positions.append_s[index])
     decoded = decode_record(record.value, append_s, max_age_s)

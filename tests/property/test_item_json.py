@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from liveops.intake.item import NotJson, check_json, read_item
+from liveops.intake.record import decode_record, fault_of_text
 
 TEXTS = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=4),
@@ -34,3 +35,17 @@ def test_both_readers_agree_on_what_is_json(text: str) -> None:
     except NotJson:
         with pytest.raises(NotJson):
             check_json(sent)
+
+
+@given(st.binary(max_size=40) | st.text(max_size=40).map(str.encode))
+@settings(max_examples=500)
+@example(b"2026-11-25 ERROR")
+@example(b"[1,")
+@example(b'"\\ud800" x')
+@example(b"1e400 x")
+def test_the_quick_verdict_on_a_line_of_text_is_the_careful_one(value: bytes) -> None:
+    quick = fault_of_text(value)
+    careful = decode_record(value, 0.0, 1.0)
+    if quick is not None:
+        assert [fault.reason for fault in careful.faults] == ["not_json"]
+        assert not careful.metrics
