@@ -42,7 +42,7 @@ class _Outline(Struct):
 
 
 #: How an object may begin; the rest of these is white space.
-_MAY_BE_OBJECT = frozenset({b"", b"{", b" ", b"\t", b"\n", b"\r"})
+_MAY_BE_OBJECT = frozenset({b"", b"{", b" ", b"\t", b"\n", b"\r", b"\v", b"\f"})
 _decode_batch = msgspec.json.Decoder(_Batch).decode
 _decode_member = msgspec.json.Decoder(_BatchMember).decode
 _decode_outline = msgspec.json.Decoder(_Outline).decode
