@@ -229,9 +229,13 @@ class Killer:
 
 
 def replay_failures(kills: list[Kill]) -> list[str]:
-    """A run in which too few interruptions led to replays has tested nothing."""
+    """A run in which too few interruptions led to replays has tested nothing.
+
+    Half of them: after a short absence of the broker a worker goes on where it was, and one
+    that is killed while it starts has read nothing yet.
+    """
     readers = [kill for kill in kills if kill.interrupts]
     again = [kill for kill in readers if kill.skipped or kill.resent]
-    if 3 * len(again) >= 2 * len(readers):
+    if 2 * len(again) >= len(readers):
         return []
     return [f"only {len(again)} of {len(readers)} kills of metrics or broker led to replays"]
