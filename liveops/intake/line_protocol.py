@@ -1,4 +1,4 @@
-"""Lines of InfluxDB's line protocol, times in nanoseconds. Pure.
+"""Lines of InfluxDB's line protocol. Pure.
 
 measurement,tag=value,… field=value,… [time]
 """
@@ -51,8 +51,7 @@ def read_line(line: Line) -> Iterator[MetricIn | MetricFault]:
         yield MetricFault(["tags"], "a tag is there twice")
         return
     fields = ((_plain(key), _value(value)) for key, value in _FIELD.findall(line["fields"]))
-    time_s = None if time is None else int(time) / 1e9
-    yield from metrics_of(_plain(name), tags, fields, time_s)
+    yield from metrics_of(_plain(name), tags, fields, None if time is None else int(time))
 
 
 def _plain(text: str) -> str:

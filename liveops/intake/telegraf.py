@@ -10,10 +10,7 @@ from msgspec import Raw, Struct
 
 from liveops.intake.mapping import SERVICE_TAGS, joined, legal_tags, service_of
 from schema.metrics import MetricFault, MetricIn
-
-#: Below these a Unix time is in seconds, milliseconds, microseconds; else in nanoseconds.
-#: A time that may be told in two of the units would be thousands of years away in one.
-_UNITS = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (float("inf"), 1e9))
+from schema.times import unix_time_s
 
 
 class _Telegraf(Struct, forbid_unknown_fields=True, gc=False):
@@ -49,21 +46,24 @@ def read_telegraf(text: bytes) -> Iterator[MetricIn | MetricFault]:
         measured = _decode(text)
     except msgspec.DecodeError:  # perhaps for the sake of one field
         measured = _decode_careful(text)
-    return metrics_of(
-        measured.name, measured.tags, measured.fields.items(), _time(measured.timestamp)
-    )
+    return metrics_of(measured.name, measured.tags, measured.fields.items(), measured.timestamp)
 
 
 def metrics_of(
     name: str, tags: dict[str, str], fields: Any, timestamp: float | str | None
 ) -> Iterator[MetricIn | MetricFault]:
-    """A metric for each field of a measurement; `fields` are pairs of key and value."""
+    """A metric for each field of a measurement; `fields` are pairs of key and value.
+
+    A number as `timestamp` is a Unix time in any unit.
+    """
     found = service_of(tags)
     if found is None:
         yield no_service()
         return
     service, rest = found
     rest = legal_tags(rest)
+    if isinstance(timestamp, int | float):
+        timestamp = unix_time_s(timestamp)
     is_empty = True
     for field, value in fields:
         is_empty = False
@@ -96,12 +96,3 @@ def _number(value: Any) -> float | str:
         except OverflowError:
             return "beyond a double"
     return "only a number is a value of a metric"
-
-
-def _time(stamp: float | str | None) -> float | str | None:
-    if stamp is None or isinstance(stamp, str):
-        return stamp
-    for limit, per_second in _UNITS:
-        if abs(stamp) < limit:
-            return stamp / per_second
-    return float("inf")

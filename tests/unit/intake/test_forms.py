@@ -181,8 +181,11 @@ def test_a_line_that_is_none_is_told_and_the_others_count() -> None:
     ]  # fmt: skip
 
 
-def test_times_of_lines_are_nanoseconds() -> None:
-    assert [(r, i) for r, i, _ in told(b"cpu,host=a v=1 1700000000")] == [("too_old", 0)]
+@pytest.mark.parametrize("zeros", [0, 3, 6, 9])
+def test_lines_may_write_their_time_in_any_unit(zeros: int) -> None:
+    text = f"cpu,host=a v=1 1700000000{'0' * zeros}\ncpu,host=a v=1"
+    assert line(text) == [("a", "cpu.v", 1.0, {}, NOW_S)] * 2
+    assert [(r, i) for r, i, _ in told(b"cpu,host=a v=1 1")] == [("too_old", 0)]
 
 
 @pytest.mark.parametrize(
