@@ -75,12 +75,12 @@ def read_list(text: bytes, append_s: float, max_age_s: float, decoded: DecodedRe
 def read_text(text: bytes, append_s: float, max_age_s: float, decoded: DecodedRecord) -> None:
     """Lines of line protocol, if one of them surely is; else nothing that is known."""
     text.decode()  # raises UnicodeDecodeError
-    lines = lines_of(text) if b"=" in text else []
-    lines = [line for line in lines if not line.startswith(b"#")]  # comments
-    if any(map(_is_measurement, lines)):
-        read_each(lines, _read_measurement, append_s, max_age_s, decoded)
-    else:
-        decoded.take(read_item(text, append_s, max_age_s, with_id=True), None, text)
+    if b"=" in text:
+        lines = [line for line in lines_of(text) if not line.startswith(b"#")]  # comments
+        if any(map(_is_measurement, lines)):
+            read_each(lines, _read_measurement, append_s, max_age_s, decoded)
+            return
+    decoded.take(read_item(text, append_s, max_age_s, with_id=True), None, text)
 
 
 def _is_measurement(line: bytes) -> bool:

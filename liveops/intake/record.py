@@ -103,7 +103,11 @@ _READERS = {b"{": _read_objects, b"[": read_list}
 
 def _read_split(value: bytes, append_s: float, max_age_s: float, decoded: DecodedRecord) -> None:
     """A batch of which an item cannot be read: its items are told apart by their brackets."""
-    start = value.index(b"[", value.index(_ITEMS))
+    start = value.find(b"[", value.index(_ITEMS))
+    if start < 0:
+        check_json(value)
+        decoded.add_fault("invalid", None, "metrics must be a list")
+        return
     splitter = ArraySplitter(value, start)
     items = [item for block in splitter.blocks() for item in block]
     shell = value[:start] + b"[]" + value[splitter.end :]

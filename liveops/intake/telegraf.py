@@ -19,7 +19,7 @@ class _Telegraf(Struct, forbid_unknown_fields=True, gc=False):
     name: str
     fields: dict[str, Any]
     tags: dict[str, str] = {}
-    timestamp: int | float | str | None = None
+    timestamp: float | str | None = None
 
 
 class _Careful(Struct, forbid_unknown_fields=True, gc=False):
@@ -28,7 +28,7 @@ class _Careful(Struct, forbid_unknown_fields=True, gc=False):
     name: str
     fields: dict[str, Raw]
     tags: dict[str, str] = {}
-    timestamp: int | float | str | None = None
+    timestamp: float | str | None = None
 
 
 _decode = msgspec.json.Decoder(_Telegraf).decode
@@ -62,7 +62,7 @@ def metrics_of(
         return
     service, rest = found
     rest = legal_tags(rest)
-    if isinstance(timestamp, int | float):
+    if isinstance(timestamp, int | float):  # of lines: whole nanoseconds
         timestamp = unix_time_s(timestamp)
     is_empty = True
     for field, value in fields:

@@ -24,8 +24,8 @@ from tests.stack import TestStack
 
 pytestmark = pytest.mark.integration
 #: Compiles Java without a JDK; by its SHA-256.
-ECJ = ("org.eclipse.jdt", "ecj", "3.40.0")
-ECJ_SHA256 = "0"
+ECJ = ("org.eclipse.jdt", "ecj", "3.42.0")
+ECJ_SHA256 = "29f6d3918ee02db4400c103bc25dd90a22491c3a395867d9393070cb96a7dd29"
 
 
 @pytest.fixture
