@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
-from schema.metrics import MAX_NAME_CHARS, MAX_TAG_CHARS, MAX_TAGS
+from schema.metrics import MAX_NAME_CHARS, MAX_TAG_CHARS, MAX_TAGS, MetricFault
 
 #: Tags that may name the service; the first that is there and not empty does.
 SERVICE_TAGS = ("service", "service_name", "job", "app", "host")
@@ -45,6 +45,11 @@ def service_of(
         if text:
             return legal_service(text), {key: tags[key] for key in tags if key != name}
     return None
+
+
+def no_service(names: Sequence[str] = SERVICE_TAGS) -> MetricFault:
+    """The fault of a metric whose tags name no service."""
+    return MetricFault(["tags"], f"none of {', '.join(names)} names the service")
 
 
 @lru_cache(maxsize=16_384)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from liveops.intake.mapping import SERVICE_TAGS, joined, legal_tags, service_of
+from liveops.intake.mapping import joined, legal_tags, no_service, service_of
 from schema.metrics import MetricFault, MetricIn
 from schema.times import unix_time_s
 
@@ -74,11 +74,6 @@ def metrics_of(
             yield MetricIn(service, joined(name, field), number, rest, timestamp)
     if is_empty:
         yield MetricFault(["fields"], "there are none")
-
-
-def no_service() -> MetricFault:
-    """The fault of a metric whose tags name no service."""
-    return MetricFault(["tags"], f"none of {', '.join(SERVICE_TAGS)} names the service")
 
 
 def _number(value: Any) -> float | str:

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from liveops.intake.mapping import legal_tags, service_of, within
-from liveops.intake.telegraf import no_service
+from liveops.intake.mapping import legal_tags, no_service, service_of, within
 from schema.metrics import MetricFault, MetricIn
 
 #: What an event may measure, by the name of its field.
