@@ -69,13 +69,17 @@ class OffsetMoved(LiveOpsError):
 
 
 class Unavailable(LiveOpsError):
-    """A dependency does not answer now; the same call may succeed later."""
+    """A dependency does not answer now; the same call may succeed later.
+
+    `wait_s` is how long it asks to be left alone, in seconds.
+    """
 
     retryable: ClassVar[bool] = True
 
-    def __init__(self, part: str, message: str = "") -> None:
+    def __init__(self, part: str, message: str = "", *, wait_s: float = 0.0) -> None:
         super().__init__(message or f"{part} does not answer")
         self.part = part
+        self.wait_s = wait_s
 
 
 class Issue:

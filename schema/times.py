@@ -20,6 +20,16 @@ def parse_time_s(text: str) -> float:
         raise ValueError("not an RFC 3339 date-time with an offset") from None
 
 
+#: Below its limit a Unix time counts so many a second: seconds reach to the year 5138.
+_UNIX_UNITS = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6))
+
+
+def unix_time_s(number: float) -> float:
+    """Seconds of a Unix time in s, ms, µs or ns, which its size tells apart."""
+    size = abs(number)
+    return number / next((units for limit, units in _UNIX_UNITS if size < limit), 1e9)
+
+
 class TimeReader:
     """`parse_time_s` for long runs of times: remembers the minutes it has seen.
 

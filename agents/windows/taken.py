@@ -36,12 +36,14 @@ def taken(
 ) -> Taken:
     """Records of other partitions are forwarded once; the second time they are misrouted.
 
-    What is bad in a forwarded record was told where it was read first.
+    A record with services of several partitions goes to each of them as it is, and each takes
+    what is its own: its items keep their place in it. What is bad in a forwarded record was told
+    where it was read first.
     """
     found = Taken(partition.home, chunk)
     if keyed:
         fault = Fault("misrouted", None, "forwarded once and on the wrong partition again")
-        found.faults = [(at, fault) for at in foreign.records.tolist()]
+        found.faults = [(at, fault) for at in np.unique(foreign.records).tolist()]
     else:
         found.faults = chunk.faults
         if len(foreign.records):
@@ -52,9 +54,7 @@ def taken(
 def _add_forwards(found: Taken, partition: PartitionState, foreign: ForeignRecords) -> None:
     chunk = found.chunk
     headers = chunk.positions.packed(foreign.records)
-    first_rows = np.searchsorted(chunk.record, foreign.records)
-    series = chunk.series[first_rows].tolist()
-    columns = zip(foreign.records.tolist(), foreign.homes.tolist(), series, headers, strict=True)
+    columns = zip(*map(np.ndarray.tolist, foreign), headers, strict=True)
     for at, home, number, header in columns:
         service = chunk.table.ids[number].service_name
         outgoing = Outgoing(service, chunk.records[at].value, ((HEADER, header),))

@@ -8,7 +8,7 @@ from time import thread_time
 
 #: How long a slice should hold the loop. Requests and heartbeats wait that long.
 HOLD_S = 0.004
-_FEWEST, _MOST = 8, 4000
+_FEWEST, _MOST = 1, 4000  # a record may hold 10,000 values
 
 
 class TimeSlicer:

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from liveops.cli.options import DataDir, settings_for
+from liveops.client import AsyncClient
 from liveops.clock import SystemClock
 from liveops.demo.run import Plan, run
-from liveops.ingest_client import IngestClient, read_password
+from liveops.embedded.first_users import read_password
 from liveops.settings import Settings
 
 USER = "engineer"
@@ -31,6 +32,8 @@ def command(
 
 async def _run(settings: Settings, plan: Plan) -> None:
     password = read_password(settings.data_dir, USER)
-    client = IngestClient(settings.auth_url, settings.metrics_url, username=USER, password=password)
+    client = AsyncClient(
+        settings.metrics_url, auth_url=settings.auth_url, username=USER, password=password
+    )
     async with client:
         await run(client, SystemClock(), plan, lambda line: print(line, flush=True))

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from liveops.client import MAX_BATCH, AsyncClient
 from liveops.clock import Clock
 from liveops.demo.faults import Fault, schedule
 from liveops.demo.shop import BY_NAME, edges
 from liveops.demo.signals import Reading, readings
-from liveops.ingest_client import MAX_BATCH, IngestClient
 from schema.times import format_time, parse_time_s
 
 #: Event time sent at once before the live part, so that baselines are learned.
@@ -59,7 +59,7 @@ class FaultBook:
         return self._active
 
 
-async def run(client: IngestClient, clock: Clock, plan: Plan, say: Say) -> None:
+async def run(client: AsyncClient, clock: Clock, plan: Plan, say: Say) -> None:
     """Send until the duration is over; raises Unavailable or InvalidInput."""
     say(f"demo shop: {len(BY_NAME)} services, seed {plan.seed}")
     await client.declare_topology(edges())
@@ -74,7 +74,7 @@ async def run(client: IngestClient, clock: Clock, plan: Plan, say: Say) -> None:
     await _live(client, clock, live_s, end_s, 1 / plan.rate, book, noise)
 
 
-async def _history_from_s(client: IngestClient, now_s: float) -> float:
+async def _history_from_s(client: AsyncClient, now_s: float) -> float:
     """Warm-up start: never before what an earlier run has already sent."""
     seen = [
         parse_time_s(item["last_seen"])
@@ -84,7 +84,7 @@ async def _history_from_s(client: IngestClient, now_s: float) -> float:
     return max([now_s - WARM_UP_S, *(at_s + 1 for at_s in seen)])
 
 
-async def _catch_up(client: IngestClient, clock: Clock, start_s: float, rng: Random) -> float:
+async def _catch_up(client: AsyncClient, clock: Clock, start_s: float, rng: Random) -> float:
     """Send the past in order, without faults; returns the first moment not yet sent."""
     at_s, waiting = start_s, list[Reading]()
     while at_s < clock.now_s() - CATCH_UP_STEP_S:
@@ -98,7 +98,7 @@ async def _catch_up(client: IngestClient, clock: Clock, start_s: float, rng: Ran
 
 
 async def _live(
-    client: IngestClient,
+    client: AsyncClient,
     clock: Clock,
     at_s: float,
     end_s: float | None,
@@ -115,7 +115,7 @@ async def _live(
         at_s += CATCH_UP_STEP_S if ahead_s < -_BEHIND_S else step_s
 
 
-async def _send(client: IngestClient, batch: list[Reading]) -> None:
+async def _send(client: AsyncClient, batch: list[Reading]) -> None:
     body: list[dict[str, Any]] = [
         {
             "service_name": reading.service_name,

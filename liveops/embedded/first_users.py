@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import secrets
+from pathlib import Path
 
 from liveops.embedded.layout import Layout
 from liveops.embedded.secret_file import write_private
-from liveops.errors import StartError
+from liveops.errors import SettingsError, StartError
 
 #: Who exists from the start, without and with `--demo`.
 ALONE = ("admin",)
@@ -39,3 +40,15 @@ def _read(layout: Layout) -> Credentials:
         return {}
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
         raise StartError(f"{layout.credentials} is damaged: mend it or move it away") from None
+
+
+def read_password(data_dir: Path, username: str) -> str:
+    """Password of a user from `credentials.json`; SettingsError when it is not there."""
+    path = data_dir / "credentials.json"
+    try:
+        password = json.loads(path.read_text(encoding="utf-8"))[username]["password"]
+    except FileNotFoundError:
+        raise SettingsError(f"{path} is missing; is `liveops up` running?") from None
+    except (KeyError, TypeError, ValueError):
+        raise SettingsError(f"{path} has no password of user {username}") from None
+    return str(password)

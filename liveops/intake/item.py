@@ -54,10 +54,10 @@ def read_item(
         sent = _decode_keyed(text) if with_id else _decode(text)
     except msgspec.ValidationError as error:
         # A fault of form is found before the item is read to its end.
-        return _fault_of_json(text) or fault_of(error)
+        return fault_of_json(text) or fault_of(error)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         refuse_malformed(error)
-        return _fault_of_json(text) or MetricFault([], "cannot be read")
+        return fault_of_json(text) or MetricFault([], "cannot be read")
     return judge(sent, now_s, max_age_s)
 
 
@@ -93,7 +93,7 @@ def check_json(text: bytes) -> None:
         raise NotJson(str(error)) from None
 
 
-def _fault_of_json(text: bytes) -> MetricFault | None:
+def fault_of_json(text: bytes) -> MetricFault | None:
     """What hinders JSON from being read; raises NotJson when it is none."""
     try:
         _skip(text)

@@ -1,23 +1,35 @@
 """From one record of `metrics.raw` to metrics and faults: the slow path's verdict. Pure.
 
-A record is a metric object or `{"service_name", "metrics": [...]}`; in the latter good items
-count and each bad one becomes a fault with its index.
+A record is an object (a metric of ours, `{"service_name", "metrics": [...]}`, a metric of
+Telegraf or Vector), `{"metrics": [...]}`, a list or lines of such objects, or lines of line
+protocol: the shape tells. Good items count and each bad one becomes a fault with its index.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from liveops.intake.faults import MAX_FAULTS, Fault
+from liveops.intake.decoded_record import DecodedRecord
+from liveops.intake.faults import Fault
+from liveops.intake.forms import (
+    OURS,
+    Outline,
+    decode_outline,
+    forms_of,
+    read_line_alone,
+    read_object,
+)
 from liveops.intake.item import NotJson, check_json, read_item, refuse_malformed, surely_malformed
 from liveops.intake.json_array import ArraySplitter, NotAnArray
+from liveops.intake.many import are_objects, lines_of, read_each, read_list, read_text
 from liveops.intake.shapes import MAX_ITEMS, MAX_RECORD_BYTES
 from schema.metrics import Metric, MetricFault
 
+#: What some editors and programs write before a text.
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 #: Where the items of a batch begin, if the service comes before them.
 _ITEMS = b'"metrics"'
 
@@ -35,53 +47,21 @@ class _BatchMember(Struct):
     service_name: str | UnsetType = UNSET
 
 
-class _Outline(Struct):
-    """Whether an object has `metrics` at all."""
-
-    metrics: Raw | UnsetType = UNSET
-
-
-#: How an object may begin; the rest of these is white space.
-_MAY_BE_OBJECT = frozenset({b"", b"{", b" ", b"\t", b"\n", b"\r", b"\v", b"\f"})
+#: How objects and lists may begin; the rest of these is white space.
+_MAY_BE_JSON = frozenset({b"", b"{", b"[", b" ", b"\t", b"\n", b"\r", b"\v", b"\f"})
 _decode_batch = msgspec.json.Decoder(_Batch).decode
 _decode_member = msgspec.json.Decoder(_BatchMember).decode
-_decode_outline = msgspec.json.Decoder(_Outline).decode
 _encode = msgspec.json.encode
 
 
-@dataclass(slots=True)
-class DecodedRecord:
-    """What a record holds: metrics, in `items` the position of each in it, and faults.
-
-    A metric that brought no id has the id "".
-    """
-
-    metrics: list[Metric] = field(default_factory=list)
-    items: list[int] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
-    #: Bad items, also those that no fault tells.
-    bad: int = 0
-
-    def add_fault(
-        self, reason: str, index: int | None, detail: str, payload: bytes | None = None
-    ) -> None:
-        """One more bad item; told up to MAX_FAULTS, and one that counts the rest."""
-        self.bad += 1
-        if self.bad <= MAX_FAULTS:
-            self.faults.append(Fault(reason, index, detail, payload))
-        elif self.bad == MAX_FAULTS + 1:
-            self.faults.append(Fault(reason, index, detail, payload, more=1))
-        else:
-            last = self.faults[-1]
-            last.more += 1
-
-
 def fault_of_text(value: bytes) -> Fault | None:
-    """The fault of a record that is surely no JSON; None where that takes a closer look.
+    """The fault of a record that is surely of no form; None where that takes a closer look.
 
     Floods of bad input are lines of text: this much has to be quick.
     """
-    if value[:1] in _MAY_BE_OBJECT or len(value) > MAX_RECORD_BYTES or not value.isascii():
+    if value[:1] in _MAY_BE_JSON or len(value) > MAX_RECORD_BYTES or not value.isascii():
+        return None
+    if b"=" in value:  # may be line protocol
         return None
     why = surely_malformed(value)
     return None if why is None else Fault("not_json", None, why)
@@ -90,52 +70,60 @@ def fault_of_text(value: bytes) -> Fault | None:
 def decode_record(value: bytes, append_s: float, max_age_s: float) -> DecodedRecord:
     """Read one record that the broker took at `append_s` (epoch seconds); never raises."""
     decoded = DecodedRecord()
-    text = value.strip()
+    text = value.removeprefix(_BYTE_ORDER_MARK).strip()
     if not text:
         decoded.add_fault("empty", None, "the value is empty")
     elif len(value) > MAX_RECORD_BYTES:
         decoded.add_fault("too_large", None, f"over {MAX_RECORD_BYTES} bytes")
     else:
+        read = _READERS.get(text[:1], read_text)
         try:
-            if text.startswith(b"{"):
-                _read(value, append_s, max_age_s, decoded)
-            else:
-                value.decode()
-                _take(read_item(value, append_s, max_age_s, with_id=True), None, value, decoded)
+            read(text, append_s, max_age_s, decoded)
         except UnicodeDecodeError as error:
-            decoded.add_fault("not_utf8", None, str(error))
+            decoded.refuse("not_utf8", str(error))
         except (NotJson, NotAnArray, RecursionError) as error:
-            decoded.add_fault("not_json", None, str(error))
+            decoded.refuse("not_json", str(error))
     return decoded
 
 
-def _read(value: bytes, append_s: float, max_age_s: float, decoded: DecodedRecord) -> None:
+def _read_objects(text: bytes, append_s: float, max_age_s: float, decoded: DecodedRecord) -> None:
+    """One object, or one a line."""
     try:
-        outline = _decode_outline(value)
-    except msgspec.ValidationError:  # no object, or an impossible metrics
-        outline = _Outline()
+        outline = decode_outline(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        value.decode()  # raises UnicodeDecodeError
-        refuse_malformed(error)
-        if _ITEMS in value:
-            _read_split(value, append_s, max_age_s, decoded)
+        text.decode()  # raises UnicodeDecodeError
+        lines = lines_of(text)
+        if are_objects(lines):
+            read_each(lines, read_line_alone, append_s, max_age_s, decoded)
             return
-        outline = _Outline()
-    if outline.metrics is UNSET:
-        verdict = read_item(value, append_s, max_age_s, with_id=True)
-        _take(verdict, None, value, decoded)
-        return
-    try:
-        batch = _decode_batch(value)
-    except msgspec.ValidationError as error:
-        decoded.add_fault("invalid", None, str(error))
-        return
-    _read_items(batch.service_name, batch.metrics, append_s, max_age_s, decoded)
+        refuse_malformed(error)
+        if _ITEMS in text:
+            _read_split(text, append_s, max_age_s, decoded)
+            return
+        outline = Outline()
+    if outline.metrics is not UNSET:
+        try:
+            batch = _decode_batch(text)
+        except msgspec.ValidationError as error:
+            decoded.add_fault("invalid", None, str(error))
+            return
+        _read_items(batch.service_name, batch.metrics, append_s, max_age_s, decoded)
+    elif forms_of(outline) - {OURS}:
+        read_each([text], read_object, append_s, max_age_s, decoded)
+    else:
+        decoded.take(read_item(text, append_s, max_age_s, with_id=True), None, text)
+
+
+_READERS = {b"{": _read_objects, b"[": read_list}
 
 
 def _read_split(value: bytes, append_s: float, max_age_s: float, decoded: DecodedRecord) -> None:
     """A batch of which an item cannot be read: its items are told apart by their brackets."""
-    start = value.index(b"[", value.index(_ITEMS))
+    start = value.find(b"[", value.index(_ITEMS))
+    if start < 0:
+        check_json(value)
+        decoded.add_fault("invalid", None, "metrics must be a list")
+        return
     splitter = ArraySplitter(value, start)
     items = [item for block in splitter.blocks() for item in block]
     shell = value[:start] + b"[]" + value[splitter.end :]
@@ -161,6 +149,9 @@ def _read_items(
     if len(items) > MAX_ITEMS:
         decoded.add_fault("too_large", None, f"over {MAX_ITEMS} items")
         return
+    if service is None:
+        read_each(items, read_object, append_s, max_age_s, decoded)
+        return
     prefix = b'{"service_name":' + _encode(service) + b","
     for index, raw in enumerate(items):
         item = bytes(raw).strip()
@@ -172,7 +163,7 @@ def _read_items(
             if item[:1] == b"{" and _service_in(item) is None and item[1:].lstrip()[:1] == b'"':
                 whole = prefix + item[1:]
             verdict = read_item(whole, append_s, max_age_s, with_id=True)
-        _take(verdict, index, item, decoded)
+        decoded.take(verdict, index, item)
 
 
 def _service_in(item: bytes) -> str | None:
@@ -182,16 +173,3 @@ def _service_in(item: bytes) -> str | None:
     except (msgspec.DecodeError, RecursionError):
         return None
     return None if named is UNSET else named
-
-
-def _take(
-    verdict: Metric | MetricFault, index: int | None, item: bytes, decoded: DecodedRecord
-) -> None:
-    if isinstance(verdict, MetricFault):
-        where = ".".join(str(part) for part in verdict.loc)
-        detail = f"{where}: {verdict.msg}".lstrip(": ")
-        payload = None if index is None else item
-        decoded.add_fault(verdict.reason, index, detail, payload)
-        return
-    decoded.metrics.append(verdict)
-    decoded.items.append(index or 0)

@@ -15,8 +15,8 @@ from typing import Any
 import orjson
 from msgspec import structs
 
+from liveops.client import MAX_BATCH, AsyncClient
 from liveops.clock import Clock
-from liveops.ingest_client import MAX_BATCH, IngestClient
 from liveops.kafka.ingest import publish
 from liveops.kafka.producer import Producer
 from liveops.runtime.retry import retrying
@@ -75,7 +75,7 @@ class Origin:
 Deliver = Callable[[list[Sendable]], Awaitable[list[tuple[Sendable, MetricFault]]]]
 
 
-def over_http(client: IngestClient, origin: Origin) -> Deliver:
+def over_http(client: AsyncClient, origin: Origin) -> Deliver:
     """Batches to the ingestion route."""
 
     async def deliver(rows: list[Sendable]) -> list[tuple[Sendable, MetricFault]]:

@@ -11,9 +11,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from liveops.client import AsyncClient
 from liveops.clock import SystemClock
+from liveops.embedded.first_users import read_password
 from liveops.errors import InvalidInput, LiveOpsError, SettingsError, Unavailable
-from liveops.ingest_client import IngestClient, read_password
 from liveops.kafka.producer import Producer
 from liveops.send.deliver import Deliver, Origin, deliver_all, over_http, over_kafka
 from liveops.send.formats import read_rows
@@ -195,9 +196,9 @@ async def entrance(where: Entrance, origin: Origin) -> AsyncIterator[Deliver]:
             await producer.stop()
         return
     user, password = ("", "") if where.token else _credentials(settings)
-    async with IngestClient(
-        settings.auth_url,
+    async with AsyncClient(
         settings.metrics_url,
+        auth_url=settings.auth_url,
         token=where.token,
         username=user,
         password=password,

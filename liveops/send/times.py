@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 
 from schema.metrics import Metric
-from schema.times import TimeReader
+from schema.times import TimeReader, unix_time_s
 
 
 class Unit(StrEnum):
@@ -21,8 +21,6 @@ class Unit(StrEnum):
 
 
 _PER_SECOND = {Unit.s: 1.0, Unit.ms: 1e3, Unit.us: 1e6, Unit.ns: 1e9}
-#: Below its limit a number counts this unit: seconds reach to the year 5138, and so on.
-_LIMITS = ((1e11, Unit.s), (1e14, Unit.ms), (1e17, Unit.us))
 #: Years 1 to 9999.
 _FIRST_S, _END_S = -62_135_596_800.0, 253_402_300_800.0
 
@@ -58,11 +56,7 @@ class FileTimes:
         return time_s
 
     def _of(self, number: float) -> float:
-        unit = self.unit
-        if unit is None:
-            size = abs(number)
-            unit = next((name for limit, name in _LIMITS if size < limit), Unit.ns)
-        return number / _PER_SECOND[unit]
+        return unix_time_s(number) if self.unit is None else number / _PER_SECOND[self.unit]
 
     def _moment_s(self, text: str, of: Metric | None) -> float:
         try:

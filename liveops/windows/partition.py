@@ -20,10 +20,15 @@ from liveops.windows.state import Outputs, PartitionState, ServiceWindows, Windo
 
 
 class ForeignRecords(NamedTuple):
-    """Records of a chunk that belong to other partitions: position, and which partition."""
+    """Records of a chunk with metrics of other partitions: position, and which partition.
+
+    A record is here once for each of these partitions. `series` is the number of its first
+    metric there in the decoder's table.
+    """
 
     records: Ints
     homes: Ints
+    series: Ints
 
 
 class PartitionFold:
@@ -38,7 +43,8 @@ class PartitionFold:
     def take(self, chunk: DecodedChunk, outputs: Outputs, *, keyed: bool) -> ForeignRecords:
         """Fold what of a chunk belongs here; `keyed` tells that its records were forwarded.
 
-        Returns the records that belong elsewhere.
+        Returns the records that belong elsewhere too; of forwarded ones, which go to each
+        partition they have metrics of, those of which nothing belongs here.
         """
         homes = self._table.home_of.values[chunk.series]
         is_own = homes == self._state.home
@@ -55,7 +61,10 @@ class PartitionFold:
             home, last = self._state.home, int(chunk.records[-1].offset)
             known = self._state.replay_until.get(home, -1)
             self._state.replay_until[home] = max(known, last)
-        return _foreign(chunk, homes, ~is_own)
+        foreign = np.flatnonzero(~is_own)
+        if keyed and len(foreign):
+            foreign = foreign[~np.isin(chunk.record[foreign], chunk.record[own])]
+        return _foreign(chunk, homes, foreign)
 
     def _note_speakers(self, chunk: DecodedChunk, *, keyed: bool) -> None:
         if keyed:
@@ -97,10 +106,13 @@ class PartitionFold:
                 correct(self._state, service, outputs, service.watermark_s)
 
 
-def _foreign(chunk: DecodedChunk, homes: Ints, is_foreign: Ints) -> ForeignRecords:
-    """Each record once: all metrics of one are of one service."""
-    if not is_foreign.any():
-        return ForeignRecords(np.empty(0, np.int64), np.empty(0, np.int64))
-    record, homes = chunk.record[is_foreign], homes[is_foreign]
-    starts = group_starts(record)
-    return ForeignRecords(record[starts], homes[starts])
+def _foreign(chunk: DecodedChunk, homes: Ints, rows: Ints) -> ForeignRecords:
+    """The records of these rows in log order, once for each partition they belong to."""
+    record, homes = chunk.record[rows], homes[rows]
+    if not len(rows):
+        return ForeignRecords(record, homes, record)
+    pairs = record * (int(homes.max()) + 1) + homes
+    firsts = group_starts(pairs)
+    if (record[firsts[1:]] == record[firsts[:-1]]).any():  # of services of several partitions
+        firsts = np.unique(pairs, return_index=True)[1]
+    return ForeignRecords(record[firsts], homes[firsts], chunk.series[rows[firsts]])

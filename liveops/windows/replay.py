@@ -15,24 +15,28 @@ from liveops.windows.state import PartitionState
 def fresh(partition: PartitionState, rows: Rows, record: Ints) -> npt.NDArray[Any] | None:
     """Which rows are newer than all that their service has of their origin; None for all.
 
-    `record` tells which rows are of one record: they are fresh or not together.
+    `record` tells which rows are of one record: those of one service are fresh or not together.
     """
     if _all_fresh(partition, rows, record):
         return None
     keep = np.ones(len(record), bool)
-    last, is_fresh = -1, True
-    newest: dict[tuple[int, int], int] = {}
+    #: Of each service and origin the newest offset, and the record looked at last.
+    newest: dict[tuple[int, int], tuple[int, int, bool]] = {}
     services = (rows.series >> SERIES_BITS).tolist()
     columns = zip(services, rows.origins.tolist(), rows.offsets.tolist(), record.tolist(),
                   strict=True)  # fmt: skip
     for row, (service, origin, offset, mine) in enumerate(columns):
+        key = (service, origin)
+        known, last, is_fresh = newest.get(key) or (_offset_of(partition, *key), -1, True)
         if mine != last:
-            last, key = mine, (service, origin)
-            known = newest.get(key, partition.by_number[service].offsets.get(origin, -1))
             is_fresh = offset > known
-            newest[key] = max(offset, known)
+            newest[key] = max(offset, known), mine, is_fresh
         keep[row] = is_fresh
     return keep
+
+
+def _offset_of(partition: PartitionState, service: int, origin: int) -> int:
+    return partition.by_number[service].offsets.get(origin, -1)
 
 
 def _all_fresh(partition: PartitionState, rows: Rows, record: Ints) -> bool:

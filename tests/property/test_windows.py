@@ -8,6 +8,7 @@ from collections import defaultdict
 from typing import Any
 from uuid import UUID
 
+import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,6 +63,57 @@ def fill(log: Log, plan: list[Event]) -> tuple[dict[WindowKey, list[float]], flo
     return truth, clock_s
 
 
+#: An item of a record: seconds it comes late, service, metric, value.
+parts = st.tuples(
+    st.floats(0, 25), st.sampled_from((*SERVICES, "pay", "mail")), st.sampled_from("ab"), values
+)
+#: Records of several services: seconds since the one before, partition, form, items.
+mixed = st.lists(
+    st.tuples(
+        st.floats(0, 40),
+        st.integers(0, PARTITIONS),
+        st.sampled_from(["list", "lines", "measurements", "telegraf"]),
+        st.lists(parts, min_size=1, max_size=8),
+    ),
+    min_size=1,
+    max_size=20,
+)
+Mixed = list[tuple[float, int, str, list[tuple[float, str, str, float]]]]
+
+
+def mixed_value(form: str, items: list[tuple[str, str, float, float]]) -> bytes:
+    """A record of (service, metric, value, time) in one of the forms."""
+    if form == "measurements":
+        lines = [f"m,service={s} {m}={v!r} {round(t * 1000)}000000" for s, m, v, t in items]
+        return "\n".join(lines).encode()
+    if form == "telegraf":
+        measured = [
+            {"name": "m", "fields": {m: v}, "tags": {"service": s}, "timestamp": t}
+            for s, m, v, t in items
+        ]
+        return orjson.dumps({"metrics": measured})
+    ours = [
+        {"service_name": s, "metric_type": f"m.{m}", "value": v, "timestamp": t}
+        for s, m, v, t in items
+    ]
+    return orjson.dumps(ours) if form == "list" else b"\n".join(map(orjson.dumps, ours))
+
+
+def fill_mixed(log: Log, plan: Mixed) -> tuple[dict[WindowKey, list[float]], float]:
+    """Put records of several services on the log; the plain truth, and a time after all."""
+    truth: dict[WindowKey, list[float]] = defaultdict(list)
+    clock_s = START_S
+    for step_s, partition, form, found in plan:
+        clock_s += step_s
+        items = [(s, m, v, round(clock_s - behind_s, 3)) for behind_s, s, m, v in found]
+        log.append(partition, clock_s + 1.0, value=mixed_value(form, items))
+        for service, kind, value, at_s in items:
+            for name, size in (("1m", 60), ("5m", 300), ("15m", 900)):
+                start = format_time(math.floor(at_s / size) * size)
+                truth[(service, f"m.{kind}", "{}", name, start)].append(value)
+    return truth, clock_s
+
+
 def play(log: Log, todo: list[tuple[int, str, int]]) -> None:
     for number, action, count in todo:
         if action == "checkpoint":
@@ -85,6 +137,30 @@ def test_final_windows_equal_the_plain_computation(
 ) -> None:
     log = Log(PARTITIONS, LIMITS)
     truth, end_s = fill(log, plan)
+    play(log, todo)
+    log.finish(end_s + 5000)
+    check(log.final(), truth)
+    assert not log.dirty
+    assert not log.faults
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    plan=mixed,
+    todo=st.lists(
+        st.tuples(
+            st.integers(0, PARTITIONS),
+            st.sampled_from([RAW, RAW_KEYED, RAW, RAW_KEYED, "checkpoint", "torn", "sent"]),
+            st.integers(0, 12),
+        ),
+        max_size=40,
+    ),
+)
+def test_records_of_several_services_count_once(
+    plan: Mixed, todo: list[tuple[int, str, int]]
+) -> None:
+    log = Log(PARTITIONS + 1, LIMITS)
+    truth, end_s = fill_mixed(log, plan)
     play(log, todo)
     log.finish(end_s + 5000)
     check(log.final(), truth)

@@ -98,3 +98,45 @@ def test_bad_items_are_named_and_the_good_ones_count() -> None:
     assert total(log) == (4, 4.0)
     assert log.faults.count("invalid") == 8 + 2
     assert sorted(set(log.faults)) == ["empty", "invalid", "not_json", "not_utf8"]
+
+
+def of_each(*names: str) -> bytes:
+    """A record with a value of each service."""
+    return orjson.dumps([
+        {"service_name": name, "metric_type": "cpu", "value": 1, "timestamp": MINUTE}
+        for name in names
+    ])  # fmt: skip
+
+
+def names_of(partitions: int) -> list[str]:
+    """A service of each partition, in their order."""
+    found: dict[int, str] = {}
+    for number in range(100):
+        found.setdefault(right_partition(f"s{number}", partitions), f"s{number}")
+    return [found[home] for home in range(partitions)]
+
+
+def test_a_record_of_several_services_goes_once_to_each_of_their_partitions() -> None:
+    log = Log(3, WindowLimits())
+    zero, one, two = names_of(3)
+    value = of_each(one, two, zero, one, two, one)
+    log.append(0, MINUTE + 1, value=value)
+    log.append(0, MINUTE + 1, value=of_each(two))
+    log.read(0, RAW, 2)
+    forwarded = [[r.value for r in log.records[(RAW_KEYED, home)]] for home in range(3)]
+    assert forwarded == [[], [value], [value, of_each(two)]]
+    log.finish(MINUTE + 5000)
+    found = {key[0]: got["count"] for key, got in log.final().items() if key[3] == "15m"}
+    assert found == {zero: 1, one: 3, two: 3}
+    assert not log.faults
+
+
+def test_of_a_forwarded_record_each_partition_takes_its_own_and_none_is_misrouted() -> None:
+    log = Log(3, WindowLimits())
+    zero, one, two = names_of(3)
+    log._put(RAW_KEYED, 1, MINUTE + 1, of_each(zero, one, two), ())
+    log.read(1, RAW_KEYED, 1)
+    assert not log.faults
+    log._put(RAW_KEYED, 1, MINUTE + 1, of_each(zero, two, zero), ())
+    log.read(1, RAW_KEYED, 1)
+    assert log.faults == ["misrouted"]

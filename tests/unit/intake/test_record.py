@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from liveops.intake.record import DecodedRecord, decode_record
+from liveops.intake.decoded_record import DecodedRecord
+from liveops.intake.record import decode_record
 
 APPEND_S = 1_700_000_000.0
 WEEK_S = 7 * 86_400.0

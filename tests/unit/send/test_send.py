@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from liveops.client import AsyncClient
 from liveops.clock import FakeClock
-from liveops.ingest_client import IngestClient
 from liveops.send.deliver import Origin, Sendable, batches, deliver_all, over_http
 from liveops.send.report import Outcome
 from liveops.send.retime import EDGE_S, Move, Retimer
@@ -151,11 +151,11 @@ def test_keys_tell_files_options_places_and_contents_apart() -> None:
     assert len({o.metric_id(n) for o in [first, *others] for n in (1, 2)}) == 6
 
 
-class Recorder(IngestClient):
+class Recorder(AsyncClient):
     """Takes bodies instead of sending them and refuses the first metric of each."""
 
     def __init__(self) -> None:
-        super().__init__("", "", token="t")
+        super().__init__("", token="t")
         self.bodies: list[bytes] = []
 
     async def send_partial(self, body: bytes, key: str) -> list[tuple[int, str]]:
