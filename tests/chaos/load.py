@@ -60,7 +60,7 @@ def markers_of(record: Record) -> list[Marker]:
     timed = [item for item in record.items if "timestamp" in item]
     if not timed:
         return []
-    plain = {"service_name": record.service, "metrics": timed}
+    plain = [{"service_name": record.service, **item} for item in timed]
     now_ms = int(time.time() * 1000)
     return [marker(m) for m in read_log([RawRecord(0, 0, now_ms, orjson.dumps(plain))]).metrics]
 

@@ -135,10 +135,14 @@ def read_log(records: Iterable[Raw]) -> Reference:
 
 def _items(value: bytes) -> Iterator[tuple[int | None, object]]:
     """(index, object) of each metric of a record; None stands for something unreadable."""
-    try:
-        plain = json.loads(value.decode("utf-8"), parse_constant=_no_constant)
-    except ValueError:
-        plain = None
+    plain = _plain(value)
+    if plain is None and len(lines := value.strip().splitlines()) > 1:
+        if all(line.startswith(b"{") and line.endswith(b"}") for line in lines):
+            yield from enumerate(map(_plain, lines))
+            return
+    if isinstance(plain, list) and plain:
+        yield from enumerate(plain)
+        return
     if not isinstance(plain, dict) or "metrics" not in plain:
         yield None, plain
         return
@@ -149,6 +153,13 @@ def _items(value: bytes) -> Iterator[tuple[int | None, object]]:
     for index, item in enumerate(items):
         foreign = not isinstance(item, dict) or item.get("service_name", service) != service
         yield index, None if foreign else {"service_name": service, **item}
+
+
+def _plain(text: bytes) -> object:
+    try:
+        return json.loads(text.decode("utf-8"), parse_constant=_no_constant)
+    except ValueError:
+        return None
 
 
 def _no_constant(name: str) -> float:

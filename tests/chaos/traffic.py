@@ -118,6 +118,8 @@ class Traffic:
             return self._twice(service)
         if dice < 0.03:
             return [self._http(service)]
+        if dice < 0.08:
+            return [self._of_several()]
         count = 1 if self._random.random() < 0.4 else self._random.randint(2, 14)
         record = Record(service, [self._item() for _ in range(count)], home=self._coin())
         if count > 1 and self._random.random() < 0.01:
@@ -137,6 +139,17 @@ class Traffic:
         first, second = (_encoded(Record(service, items, home=self._coin())) for _ in "ab")
         second.repeat = True
         return [first, second]
+
+    def _of_several(self) -> Record:
+        """A list or lines of metrics of several services, on any partition."""
+        items = [
+            {"service_name": self._random.choice(SERVICES), **self._item()}
+            for _ in range(self._random.randint(2, 14))
+        ]
+        record = Record("", items, partition=self._random.randrange(64))
+        lines = [json.dumps(item) for item in items]
+        record.value = ("\n".join(lines) if self._coin() else f"[{','.join(lines)}]").encode()
+        return record
 
     def _http(self, service: str) -> Record:
         items = [self._item() for _ in range(self._random.randint(20, 60))]

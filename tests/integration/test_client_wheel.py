@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,13 +12,14 @@ from uuid import uuid4
 
 import pytest
 
+from liveops import __version__
 from tests.client import Client, eventually
 from tests.snippets import ROOT
 from tests.stack import TestStack
 
 pytestmark = pytest.mark.integration
 PROGRAM = """
-import asyncio, importlib.util, json, sys
+import asyncio, importlib.metadata, importlib.util, json, sys
 import httpx2
 import liveops.client
 from liveops.client import AsyncClient, Client, MetricQueue, Red
@@ -51,14 +53,19 @@ async def main():
 asyncio.run(main())
 others = [n for n in ("faust", "asyncpg", "liveops.kafka", "schema", "msgspec", "aiohttp")
           if importlib.util.find_spec(n)]
-print(json.dumps({"file": liveops.client.__file__, "others": others}))
+version = importlib.metadata.version("liveops-client")
+print(json.dumps({"file": liveops.client.__file__, "others": others, "version": version}))
 """  # the queue is sent when the program ends
 
 
 def made(folder: Path) -> Path:
     """The Python of an environment with nothing but the wheel and what it asks for."""
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    wheel = [*pip, "wheel", "--no-deps", "--wheel-dir", folder, ROOT / "clients" / "python"]
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    checkout = folder / "checkout"  # a build leaves files behind
+    for part in ("clients", "liveops"):
+        shutil.copytree(ROOT / part, checkout / part, symlinks=True)
+    shutil.copy(ROOT / "LICENSE", checkout)
+    wheel = [*pip, "wheel", "--no-deps", "--wheel-dir", folder, checkout / "clients" / "python"]
     subprocess.run(wheel, check=True, cwd=folder)
     (built,) = folder.glob("*.whl")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "env"], check=True)
@@ -72,13 +79,14 @@ async def test_the_wheel_alone_sends_and_tells_the_topology(
 ) -> None:
     python = await asyncio.to_thread(made, tmp_path)
     service, peer = f"alone-{uuid4().hex[:8]}", f"peer-{uuid4().hex[:8]}"
+    arguments = [PROGRAM, stack.url("metrics"), engineer.token, service, peer]
     done = await asyncio.to_thread(
-        subprocess.run,
-        [python, "-I", "-c", PROGRAM, stack.url("metrics"), engineer.token, service, peer],
+        subprocess.run, [str(python), "-I", "-c", *arguments],
         cwd=tmp_path, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     told = json.loads(done.stdout)
+    assert told["version"] == __version__
     assert Path(told["file"]).is_relative_to(tmp_path)
     assert told["others"] == []
 
@@ -101,4 +109,4 @@ async def test_the_wheel_alone_sends_and_tells_the_topology(
         edges = (await engineer.get("/api/topology"))["edges"]
         return any((e["from"], e["to"]) == (service, peer) for e in edges)
 
-    await eventually(learned, "the learned edge")
+    await eventually(learned, "the learned edge", within_s=100)  # learned once a minute

@@ -63,6 +63,7 @@ def test_traffic_has_every_kind_of_input() -> None:
     assert any(r.value is None and r.route == "kafka" for r in records)
     assert any(r.key and r.again for r in records)
     assert any(r.repeat for r in records)
+    assert any(len({item.get("service_name") for item in r.items}) > 1 for r in records)
     assert {r.service for r in records} >= set(SERVICES)
     values = [item["value"] for record in records for item in record.items]
     assert all(value * 4 == int(value * 4) and abs(value) < 10**6 for value in values)

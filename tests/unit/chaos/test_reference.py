@@ -30,7 +30,8 @@ def read(*values: object) -> Reference:
         b"",
         b"{",
         b"\xff\xfe",
-        b"[1]",
+        b"[]",
+        b"{\n1",
         b'{"service_name":"s","metric_type":"m","value":NaN}',
         metric(value=True),
         metric(value="1"),
@@ -50,6 +51,14 @@ def test_bad_input_is_one_fault(value: object) -> None:
     reference = read(value)
     assert reference.faults == {(0, 0, None, 0)}
     assert not reference.metrics
+
+
+def test_items_of_a_list_and_of_lines_are_of_any_service() -> None:
+    other = metric(service_name="other")
+    lines = b"\n".join([json.dumps(metric()).encode(), b"{}", json.dumps(other).encode()])
+    reference = read([metric(), 1, other], lines)
+    assert [m.service for m in reference.metrics] == ["s", "other"] * 2
+    assert reference.faults == {(0, 0, 1, 0), (0, 1, 1, 0)}
 
 
 def test_good_items_of_a_batch_count_beside_bad_ones() -> None:

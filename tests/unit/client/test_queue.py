@@ -13,8 +13,7 @@ from typing import Any
 import orjson
 import pytest
 
-from liveops.client import Client, MetricQueue
-from liveops.client.queue import MAX_BATCH
+from liveops.client import MAX_BATCH, Client, MetricQueue
 from liveops.errors import InvalidInput, Unavailable
 from tests.unit.client.doubles import accepted, busy, fake
 

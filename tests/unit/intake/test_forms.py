@@ -55,7 +55,7 @@ def line(text: str) -> list[Row]:
     return rows(text.encode())
 
 
-FOUR = [
+FOUR: list[Row] = [
     ("raynor", "docker.field_1", 30.0, {}, NOW_S),
     ("raynor", "docker.field_2", 4.0, {}, NOW_S),
     ("raynor", "docker.field_N", 59.0, {}, NOW_S),
@@ -124,7 +124,7 @@ def test_vectors_histogram_summary_and_set() -> None:
         ("web/t_count", 6.0, code),
     ]
     assert rows(base | {"set": {"values": ["a", "b"]}})[0][2] == 2.0
-    samples = {"samples": [{"value": 1.0, "rate": 1}], "statistic": "histogram"}
+    samples: dict[str, Any] = {"samples": [{"value": 1.0, "rate": 1}], "statistic": "histogram"}
     ((reason, index, why),) = told(base | {"distribution": samples})
     assert (reason, index) == ("invalid", 0)
     assert why.startswith("distribution: has no value of its own")
@@ -206,7 +206,7 @@ def test_what_may_be_two_forms_is_told_as_ambiguous(value: Any) -> None:
 
 def test_ours_of_several_services_in_a_list_and_in_lines_and_in_metrics() -> None:
     other = OURS | {"service_name": "cart", "value": 2}
-    found = [("shop", "cpu", 1.0, {}, NOW_S), ("cart", "cpu", 2.0, {}, NOW_S)]
+    found: list[Row] = [("shop", "cpu", 1.0, {}, NOW_S), ("cart", "cpu", 2.0, {}, NOW_S)]
     assert rows([OURS, other]) == found
     assert rows({"metrics": [OURS, other]}) == found
     text = b"\n" + orjson.dumps(OURS) + b"\r\n \r\n" + orjson.dumps(other) + b"\r\n\r\n"
