@@ -23,6 +23,8 @@ Detector = Literal["ensemble", "level", "lasting", "shape"]
 DETECTORS: tuple[Detector, ...] = ("ensemble", "level", "lasting", "shape")
 ONE_ALARM_IN_DAYS = 14.0
 _DAY_S, _HOUR_S = 86_400.0, 3600.0
+#: Larger values are taken for this, so that squares of them are numbers.
+_LARGEST = 1e150
 #: Windows before anything is said, and the longest time that counts as passed between two.
 LEARNING_WINDOWS = 10
 _MOST_STEPS = 3.0
@@ -94,12 +96,13 @@ def judge(
     one_alarm_in_days: float = ONE_ALARM_IN_DAYS,
 ) -> Verdicts:
     """Judge and learn a closed window each of `rows`, in no row twice; times rise by row."""
+    value = np.clip(value, -_LARGEST, _LARGEST)
     passed_s = np.clip(time_s - bank.newest_s[rows], 0.0, _MOST_STEPS * bank.step_s)
     passed_s = np.where(bank.count[rows] > 0, passed_s, bank.step_s)
     bank.whole[rows] &= value == np.floor(value)
     whole = bank.whole[rows]
-    mean = _mean_of_hour(bank, rows, value)
     sudden = levels.look(bank.sudden, rows, time_s, value, whole, SUDDEN)
+    mean = _mean_of_hour(bank, rows, sudden)
     lasting = levels.look(bank.lasting, rows, time_s, mean, whole, LASTING)
     # Without the ensemble's wish for shapes the dearest detector rests.
     wanted = detector in ("ensemble", "shape")
@@ -149,11 +152,18 @@ def _joined(
     return np.maximum(agreed, lasting.surprise), lasting.surprise > agreed
 
 
-def _mean_of_hour(bank: Bank, rows: Ints, value: Floats) -> Floats:
-    size = bank.hour.shape[1]
-    bank.hour[rows, bank.count[rows] % size] = value
-    known = np.minimum(bank.count[rows] + 1, size)
-    return np.asarray(bank.hour[rows].sum(axis=1) / known, dtype=np.float64)
+def _mean_of_hour(bank: Bank, rows: Ints, sudden: Look) -> Floats:
+    """Of the last hour's values, pulled in as they are learned; at first their median."""
+    size, count = bank.hour.shape[1], bank.count[rows]
+    bank.hour[rows, count % size] = sudden.value
+    known = np.arange(size) <= count[:, None]
+    most = np.where(sudden.edge > 0, SUDDEN.pull * sudden.edge, np.inf)
+    least = sudden.expected - most
+    near = np.clip(bank.hour[rows], least[:, None], (sudden.expected + most)[:, None])
+    mean = np.where(known, near, 0.0).sum(axis=1) / known.sum(axis=1)
+    for place in np.flatnonzero(count < levels.FIRST):
+        mean[place] = np.median(bank.hour[rows[place]][known[place]])
+    return np.asarray(mean, dtype=np.float64)
 
 
 def _learn(

@@ -20,6 +20,8 @@ MEMORIES_D = np.array([0.25, 2.0, 10.0])
 _DISTANCES_D = 20.0
 #: The first levels are the median of what has come until so many values are known.
 FIRST = 8
+#: One wild value among them is learned as if it were so many median distances away.
+_FIRST_SPREADS = 10.0
 #: Edge and mean excess of normal noise, in deviations: the least scale is meant as one.
 _NORMAL_EDGE, _NORMAL_EXCESS = 1.96, 0.37
 #: Mean excess over edge of normal noise, for series that are mostly at rest.
@@ -147,7 +149,9 @@ def _begin(levels: Levels, rows: Ints, value: Floats) -> None:
         middle = np.median(begun, axis=1)
         levels.level[some] = middle[:, None]
         if known == FIRST - 1:
-            for column in np.abs(begun - middle[:, None]).T:
+            away = np.abs(begun - middle[:, None])
+            most = _FIRST_SPREADS * np.median(away, axis=1, keepdims=True)
+            for column in np.minimum(away, most).T:
                 tails.learn(levels.past, some, column, np.zeros(len(some)), _DISTANCES_D)
 
 

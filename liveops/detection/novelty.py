@@ -17,6 +17,9 @@ from liveops.detection.tails import Floats, Ints, Tails
 LENGTHS = (4, 6, 8, 12)
 #: Runs looked at.
 RUNS = 4000
+#: So many times its length must be known before a run is compared: then the runs before it
+#: are more than those that one wild value spoils.
+_ENOUGH = 3
 _LONGEST = max(LENGTHS)
 _KEPT = RUNS + 2 * _LONGEST
 #: Room behind the kept values, so that they are moved seldom.
@@ -73,10 +76,10 @@ def _append(shapes: Shapes, row: int, value: float) -> Floats:
 
 
 def _nearest(past: Floats) -> list[float]:
-    """Distance to the nearest earlier run of each length, nan while there is none."""
+    """Distance to the nearest earlier run of each length, nan while there are too few."""
     count = len(past)
     found = [np.nan] * len(LENGTHS)
-    if count < 2 * LENGTHS[0]:
+    if count < _ENOUGH * LENGTHS[0]:
         return found
     # Element j of `sum_` belongs to the run that ends at j.
     last = count - LENGTHS[0]
@@ -91,7 +94,7 @@ def _nearest(past: Floats) -> list[float]:
         np.subtract(past[first + skipped - back : last - back], past[-1 - back], out=off)
         np.multiply(off, off, out=off)
         sum_[skipped:] += off
-        if back + 1 in LENGTHS and count >= 2 * (back + 1):
+        if back + 1 in LENGTHS and count >= _ENOUGH * (back + 1):
             length = back + 1
             begin = max(length - 1, count - length - RUNS) - first
             found[LENGTHS.index(length)] = float(sum_[begin : count - length - first].min()) ** 0.5
@@ -108,4 +111,3 @@ def _surprise(past: Tails, rows: Ints, distance: Floats, passed_s: Floats) -> Fl
     pulled = np.where(believed, np.minimum(distance, _PULL * edge), distance)
     tails.learn(past, rows, pulled, passed_s, _DISTANCES_D)
     return np.where((count >= _LEARNING) & (distance > 0), found, 0.0)
-

@@ -75,7 +75,7 @@ def learn(tails: Tails, rows: Ints, distance: Floats, passed_s: Floats, memory_d
 
 def surprise(distance: Floats, edge: Floats, excess: Floats, shape: Floats) -> Floats:
     """−log10 of the chance of a distance, half the edge's at half the edge."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         inside = np.where(edge > 0, 0.5 * AT_TAIL * distance / edge, 0.0)
         beyond = np.where(excess > 0, (distance - edge) / excess, np.inf)
         heavy = np.maximum(shape, 1e-9)
