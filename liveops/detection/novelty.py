@@ -81,23 +81,33 @@ def _nearest(past: Floats) -> list[float]:
     found = [np.nan] * len(LENGTHS)
     if count < _ENOUGH * LENGTHS[0]:
         return found
-    # Element j of `sum_` belongs to the run that ends at j.
-    last = count - LENGTHS[0]
+    # Relative to the newest value single precision is enough, and twice as fast.
     first = max(0, count - LENGTHS[-1] - RUNS)
-    sum_ = np.zeros(last - first)
+    begin = max(0, first - _LONGEST)
+    centred = past[begin:] - past[-1]
+    largest = float(np.abs(centred).max())
+    if largest == 0.0:
+        return [0.0 if count >= _ENOUGH * length else np.nan for length in LENGTHS]
+    near = (centred / largest).astype(np.float32)
+    first, count = first - begin, count - begin
+    # Element j of `sum_` belongs to the run that ends at first + j.
+    last = count - LENGTHS[0]
+    sum_ = np.zeros(last - first, dtype=np.float32)
     part = np.empty_like(sum_)
     for back in range(_LONGEST):
         skipped = max(0, back - first)
         if skipped >= len(sum_):
             break
         off = part[skipped:]
-        np.subtract(past[first + skipped - back : last - back], past[-1 - back], out=off)
+        np.subtract(near[first + skipped - back : last - back], near[-1 - back], out=off)
         np.multiply(off, off, out=off)
-        sum_[skipped:] += off
-        if back + 1 in LENGTHS and count >= _ENOUGH * (back + 1):
-            length = back + 1
-            begin = max(length - 1, count - length - RUNS) - first
-            found[LENGTHS.index(length)] = float(sum_[begin : count - length - first].min()) ** 0.5
+        kept = sum_[skipped:]
+        np.add(kept, off, out=kept)
+        length = back + 1
+        if length in LENGTHS and len(past) >= _ENOUGH * length:
+            earliest = max(length - 1, count - length - RUNS) - first
+            nearest = sum_[earliest : count - length - first].min()
+            found[LENGTHS.index(length)] = largest * float(nearest) ** 0.5
     return found
 
 
