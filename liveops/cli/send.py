@@ -42,7 +42,8 @@ def _rebase(text: str) -> float:
         raise typer.BadParameter(f"neither `now` nor a time: {error}") from None
 
 
-def _zone(name: str) -> tzinfo:
+def zone(name: str) -> tzinfo:
+    """A time zone by its name; raises typer.BadParameter."""
     if name.upper() in ("UTC", "Z"):
         return UTC
     try:
@@ -66,7 +67,7 @@ def command(
         Unit | None, typer.Option(help="Of Unix times; else told from their size.")
     ] = None,
     tz: Annotated[
-        tzinfo, typer.Option(parser=_zone, metavar="ZONE", help="Of times without an offset.")
+        tzinfo, typer.Option(parser=zone, metavar="ZONE", help="Of times without an offset.")
     ] = "UTC",  # type: ignore[assignment]  # a default is parsed like an argument
     skip_invalid: Annotated[
         bool, typer.Option("--skip-invalid", help="Leave out gaps and bad rows; exit code 0.")

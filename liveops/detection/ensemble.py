@@ -1,0 +1,186 @@
+"""The ensemble: level, hour and shape joined into one surprise, one verdict a series.
+
+A window speaks in two ways. *Sudden*: level and shape both find it rare; the less surprised
+of the two counts, and the other as witness for as much again, at most for one in sixty.
+*Lasting*: the mean of the last hour is off its level by itself. The larger is the surprise
+of the window, and the bar is one false alarm in so many days of the series.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from liveops.detection import excursion, levels, novelty, tails
+from liveops.detection.excursion import Excursions
+from liveops.detection.levels import Levels, Look, Temper
+from liveops.detection.novelty import Shapes
+from liveops.detection.tails import Bools, Floats, Ints
+
+Detector = Literal["ensemble", "level", "lasting", "shape"]
+DETECTORS: tuple[Detector, ...] = ("ensemble", "level", "lasting", "shape")
+ONE_ALARM_IN_DAYS = 14.0
+_DAY_S, _HOUR_S = 86_400.0, 3600.0
+#: Larger values are taken for this, so that squares of them are numbers.
+_LARGEST = 1e150
+#: Windows before anything is said, and the longest time that counts as passed between two.
+LEARNING_WINDOWS = 10
+_MOST_STEPS = 3.0
+#: Most that agreement of level and shape adds: a chance of one in sixty.
+_WITNESS = 1.8
+SUDDEN = Temper(pull=10.0, floor=0.02, heavy=True)
+LASTING = Temper(pull=2.5, floor=0.1, heavy=False)
+
+
+@dataclass(slots=True)
+class Bank:
+    """What the ensemble remembers of series with windows of one size, one row a series."""
+
+    step_s: float
+    newest_s: Floats
+    count: Ints
+    whole: Bools
+    #: The values of the last hour, the newest at `count` − 1 round the ring.
+    hour: Floats
+    #: Level surprise of the last window, negative below the level.
+    before: Floats
+    sudden: Levels
+    lasting: Levels
+    shapes: Shapes
+    excursions: Excursions
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """One window each of some series; surprise and bar are −log10 of a chance."""
+
+    surprise: Floats
+    bar: Floats
+    learning: Bools
+    alarm: Bools
+    expected_again: Bools
+    over: Bools
+    accepted: Bools
+    #: Whether the mean of the hour speaks rather than the sudden window.
+    is_lasting: Bools
+    expected: Floats
+    lower: Floats
+    upper: Floats
+
+
+def empty(rows: int, step_s: float) -> Bank:
+    """Rows that have seen nothing."""
+    hour = max(1, round(_HOUR_S / step_s))
+    return Bank(
+        step_s,
+        np.full(rows, excursion.NEVER_S),
+        np.zeros(rows, np.int64),
+        np.ones(rows, dtype=bool),
+        np.zeros((rows, hour)),
+        np.zeros(rows),
+        Levels.empty(rows, step_s),
+        Levels.empty(rows, step_s),
+        Shapes.empty(rows),
+        Excursions.empty(rows, step_s),
+    )
+
+
+def judge(
+    bank: Bank,
+    rows: Ints,
+    time_s: Floats,
+    value: Floats,
+    detector: Detector = "ensemble",
+    one_alarm_in_days: float = ONE_ALARM_IN_DAYS,
+) -> Verdicts:
+    """Judge and learn a closed window each of `rows`, in no row twice; times rise by row."""
+    value = np.clip(value, -_LARGEST, _LARGEST)
+    passed_s = np.clip(time_s - bank.newest_s[rows], 0.0, _MOST_STEPS * bank.step_s)
+    passed_s = np.where(bank.count[rows] > 0, passed_s, bank.step_s)
+    bank.whole[rows] &= value == np.floor(value)
+    whole = bank.whole[rows]
+    sudden = levels.look(bank.sudden, rows, time_s, value, whole, SUDDEN)
+    mean = _mean_of_hour(bank, rows, sudden)
+    lasting = levels.look(bank.lasting, rows, time_s, mean, whole, LASTING)
+    # Without the ensemble's wish for shapes the dearest detector rests.
+    wanted = detector in ("ensemble", "shape")
+    shape = novelty.judge(bank.shapes, rows, value, passed_s) if wanted else np.zeros(len(rows))
+    joined, is_lasting = _joined(bank, rows, sudden, lasting, shape, detector)
+    learning = bank.count[rows] < LEARNING_WINDOWS
+    joined[learning] = 0.0
+    least = float(np.log10(one_alarm_in_days * _DAY_S / bank.step_s))
+    turn = excursion.step(bank.excursions, rows, time_s, passed_s, joined, least)
+    _learn(bank, rows, time_s, passed_s, sudden, lasting, turn)
+    half = tails.reach(turn.bar, sudden.edge, sudden.excess, sudden.shape)
+    return Verdicts(
+        joined,
+        turn.bar,
+        learning,
+        turn.alarm,
+        turn.expected,
+        turn.over,
+        turn.accepted,
+        is_lasting,
+        sudden.expected,
+        sudden.expected - half,
+        sudden.expected + half,
+    )
+
+
+def score(verdicts: Verdicts) -> Floats:
+    """In [0, 1], above a half only where an alarm starts, growing with surprise."""
+    share = verdicts.surprise / verdicts.bar
+    return np.where(verdicts.alarm, 1.0 - 0.5 * np.exp(-share), 0.5 * np.minimum(share, 1.0))
+
+
+def _joined(
+    bank: Bank, rows: Ints, sudden: Look, lasting: Look, shape: Floats, detector: Detector
+) -> tuple[Floats, Bools]:
+    side = np.where(sudden.value >= sudden.expected, 1.0, -1.0)
+    pair = 0.5 * (sudden.surprise + np.maximum(bank.before[rows] * side, 0.0))
+    bank.before[rows] = side * sudden.surprise
+    if detector == "shape":
+        return shape.copy(), np.zeros(len(rows), dtype=bool)
+    if detector == "level":
+        return pair, np.zeros(len(rows), dtype=bool)
+    weaker = np.minimum(pair, shape)
+    agreed = weaker + np.minimum(weaker, _WITNESS)
+    if detector == "lasting":
+        agreed = np.zeros(len(rows))
+    return np.maximum(agreed, lasting.surprise), lasting.surprise > agreed
+
+
+def _mean_of_hour(bank: Bank, rows: Ints, sudden: Look) -> Floats:
+    """Of the last hour's values, pulled in as they are learned; at first their median."""
+    size, count = bank.hour.shape[1], bank.count[rows]
+    bank.hour[rows, count % size] = sudden.value
+    known = np.arange(size) <= count[:, None]
+    most = np.where(sudden.edge > 0, SUDDEN.pull * sudden.edge, np.inf)
+    least = sudden.expected - most
+    near = np.clip(bank.hour[rows], least[:, None], (sudden.expected + most)[:, None])
+    mean = np.where(known, near, 0.0).sum(axis=1) / known.sum(axis=1)
+    for place in np.flatnonzero(count < levels.FIRST):
+        mean[place] = np.median(bank.hour[rows[place]][known[place]])
+    return np.asarray(mean, dtype=np.float64)
+
+
+def _learn(
+    bank: Bank,
+    rows: Ints,
+    time_s: Floats,
+    passed_s: Floats,
+    sudden: Look,
+    lasting: Look,
+    turn: excursion.Turn,
+) -> None:
+    for bank_levels, seen, temper in (
+        (bank.sudden, sudden, SUDDEN),
+        (bank.lasting, lasting, LASTING),
+    ):
+        if turn.accepted.any():
+            levels.accept(bank_levels, rows[turn.accepted], seen.value[turn.accepted])
+        levels.learn(bank_levels, rows, time_s, passed_s, seen, turn.held, temper)
+    bank.newest_s[rows] = np.maximum(bank.newest_s[rows], time_s)
+    bank.count[rows] += 1

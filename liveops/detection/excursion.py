@@ -1,0 +1,95 @@
+"""Excursions: one alarm each, rarer where many came of late, ended by calm or by acceptance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from liveops.detection.tails import Bools, Floats, Ints
+
+_DAY_S = 86_400.0
+NEVER_S = -1e18
+#: After an alarm nothing new is said for so long.
+QUIET_S = 10 * 3600.0
+#: What lasts so long is the new normal.
+ACCEPT_S = 6 * 3600.0
+#: An excursion ends after two windows under this share of the bar.
+_CALM = 0.5
+_CALM_WINDOWS = 2
+#: Each alarm of the last days raises the bar by so much of it.
+_PER_ALARM = 0.06
+_ALARMS_D = 10.0
+#: How equal two distances between excursions must be to make the next one expected.
+_EQUAL = 0.02
+_EQUAL_STEPS = 2.0
+
+
+@dataclass(slots=True)
+class Excursions:
+    """One row a series; `starts` are its last two excursions, told or expected."""
+
+    step_s: float
+    firing: Bools
+    since_s: Floats
+    calm_s: Floats
+    alarm_s: Floats
+    alarms: Floats
+    starts: Floats
+
+    @classmethod
+    def empty(cls, rows: int, step_s: float) -> Excursions:
+        """Rows that have seen nothing."""
+        never = np.full(rows, NEVER_S)
+        return cls(
+            step_s,
+            np.zeros(rows, dtype=bool),
+            never.copy(),
+            never.copy(),
+            never.copy(),
+            np.zeros(rows),
+            np.full((rows, 2), NEVER_S),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a window changed: `alarm` an excursion starts and is told, `expected` one starts
+    that came at equal distance before, `over` it ended, `accepted` it is the new normal."""
+
+    bar: Floats
+    alarm: Bools
+    expected: Bools
+    over: Bools
+    accepted: Bools
+    held: Bools
+
+
+def step(
+    state: Excursions, rows: Ints, time_s: Floats, passed_s: Floats, surprise: Floats, least: float
+) -> Turn:
+    """Move the excursions of `rows`; `least` is the bar of a series without recent alarms."""
+    alarms = state.alarms[rows] * np.exp(-passed_s / (_DAY_S * _ALARMS_D))
+    bar = least * (1.0 + _PER_ALARM * alarms)
+    firing = state.firing[rows]
+    starts = ~firing & (surprise >= bar) & (time_s - state.alarm_s[rows] >= QUIET_S)
+    expected = starts & _recurs(state, rows, time_s)
+    calm = firing & (surprise < _CALM * bar)
+    first_s = np.where(state.calm_s[rows] > NEVER_S, state.calm_s[rows], time_s)
+    calm_s = np.where(calm, first_s, NEVER_S)
+    over = calm & (time_s - calm_s >= (_CALM_WINDOWS - 1) * state.step_s)
+    accepted = firing & ~over & (time_s - state.since_s[rows] >= ACCEPT_S)
+    state.alarms[rows] = alarms + (starts & ~expected)
+    state.calm_s[rows] = calm_s
+    state.firing[rows] = (firing & ~over & ~accepted) | starts
+    begun = rows[starts]
+    state.since_s[begun] = state.alarm_s[begun] = time_s[starts]
+    state.starts[begun] = np.column_stack((state.starts[begun, 1], time_s[starts]))
+    return Turn(bar, starts & ~expected, expected, over, accepted, state.firing[rows])
+
+
+def _recurs(state: Excursions, rows: Ints, time_s: Floats) -> Bools:
+    before, last = state.starts[rows].T
+    now, then = time_s - last, last - before
+    slack = np.maximum(_EQUAL * then, _EQUAL_STEPS * state.step_s)
+    return (before > NEVER_S) & (np.abs(now - then) <= slack)

@@ -1,0 +1,124 @@
+"""Surprise: how rare a distance is in its series' own past, as −log10 of a tail probability.
+
+The past is a histogram of distances with bins an eighth of an octave wide, one row a series;
+old entries lose weight. Beyond the upper 5 % a generalised Pareto tail is fitted by moments
+(Hosking and Wallis, "Parameter and quantile estimation for the generalized Pareto
+distribution", Technometrics 29, 1987): exponential for noise, heavier where the past is.
+So 2 means one in a hundred whatever the unit, and 6 one in a million.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+_PER_OCTAVE = 8
+_OCTAVES_BELOW_ONE = 40
+BINS = 800
+#: Share of the past that the fitted tail stands for.
+TAIL = 0.05
+AT_TAIL = -float(np.log10(TAIL))
+#: Heaviest tail taken from data; at 0.5 the variance it is fitted from would not exist.
+_HEAVIEST = 0.45
+#: So many exceedances weigh as much as the belief that the tail is exponential.
+_EXPONENTIAL_PRIOR = 10.0
+#: Past this count the fit is renewed at every eighth look only.
+_OFTEN_UNTIL, _EVERY = 64, 8
+_RENEW_WEIGHT = 1e12
+_LN10 = float(np.log(10.0))
+_DAY_S = 86_400.0
+
+#: Middle of each bin from the largest to 0, where equal values lie.
+_VALUES = np.append(
+    2.0 ** ((np.arange(BINS - 1, 0, -1) - _OCTAVES_BELOW_ONE * _PER_OCTAVE + 0.5) / _PER_OCTAVE), 0
+)
+
+
+@dataclass(slots=True)
+class Tails:
+    """One row a series; `fit` holds edge, mean excess, shape and middle of what was not 0."""
+
+    weights: Floats
+    weight: Floats
+    count: Ints
+    fit: Floats
+
+    @classmethod
+    def empty(cls, rows: int) -> Tails:
+        """Rows that have seen nothing."""
+        return cls(
+            np.zeros((rows, BINS)), np.ones(rows), np.zeros(rows, np.int64), np.zeros((rows, 4))
+        )
+
+
+def learn(tails: Tails, rows: Ints, distance: Floats, passed_s: Floats, memory_d: float) -> None:
+    """Add a distance to each of `rows`; what is `memory_d` days old weighs a third."""
+    weight = tails.weight[rows] * np.exp(passed_s / (_DAY_S * memory_d))
+    heavy = weight > _RENEW_WEIGHT
+    if heavy.any():
+        tails.weights[rows[heavy]] /= weight[heavy, None]
+        weight[heavy] = 1.0
+    tails.weight[rows] = weight
+    tails.weights[rows, _bins(distance)] += weight
+    tails.count[rows] += 1
+    count = tails.count[rows]
+    due = rows[(count < _OFTEN_UNTIL) | (count % _EVERY == 0)]
+    if len(due):
+        tails.fit[due] = _fit(tails.weights[due], tails.weight[due])
+
+
+def surprise(distance: Floats, edge: Floats, excess: Floats, shape: Floats) -> Floats:
+    """−log10 of the chance of a distance, half the edge's at half the edge."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        inside = np.where(edge > 0, 0.5 * AT_TAIL * distance / edge, 0.0)
+        beyond = np.where(excess > 0, (distance - edge) / excess, np.inf)
+        heavy = np.maximum(shape, 1e-9)
+        bent = np.log10(1.0 + heavy * beyond / (1.0 - heavy)) / heavy
+    outside = AT_TAIL + np.where(shape > 0.01, bent, beyond / _LN10)
+    return np.where(distance <= edge, inside, outside)
+
+
+def reach(level: Floats, edge: Floats, excess: Floats, shape: Floats) -> Floats:
+    """The distance whose surprise is `level`, at least the edge."""
+    over = np.maximum(level - AT_TAIL, 0.0)
+    heavy = np.maximum(shape, 1e-9)
+    bent = (10.0 ** (heavy * over) - 1.0) * (1.0 - heavy) / heavy
+    return edge + excess * np.where(shape > 0.01, bent, over * _LN10)
+
+
+def _bins(distance: Floats) -> Ints:
+    """Index into a row of weights, the largest distances first."""
+    with np.errstate(divide="ignore"):
+        octave = np.floor(np.log2(distance) * _PER_OCTAVE)
+    place = np.clip(octave + _OCTAVES_BELOW_ONE * _PER_OCTAVE, 1, BINS - 1)
+    return np.asarray(BINS - 1 - np.where(distance > 0, place, 0), dtype=np.int64)
+
+
+def _fit(weights: Floats, newest: Floats) -> Floats:
+    """Edge, mean excess, shape and middle; `newest` is what an entry weighs now."""
+    at = np.arange(len(weights))
+    above = np.cumsum(weights, axis=1)
+    total = above[:, -1]
+    edge_at = np.argmax(above >= (TAIL * total)[:, None], axis=1)
+    edge = _VALUES[edge_at]
+    first = np.cumsum(weights * _VALUES, axis=1)[at, edge_at] - weights[at, edge_at] * edge
+    second = np.cumsum(weights * _VALUES**2, axis=1)[at, edge_at] - weights[at, edge_at] * edge**2
+    inside = above[at, edge_at] - weights[at, edge_at]
+    share = np.maximum(inside, TAIL * total)
+    excess = np.maximum(first - edge * inside, 0.0) / share
+    square = np.maximum(second - 2 * edge * first + edge**2 * inside, 0.0) / share
+    spread = square - excess**2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shape = np.where(spread > 0, 0.5 * (1.0 - excess**2 / spread), 0.0)
+    seen = share / newest
+    shape = np.clip(shape * seen / (seen + _EXPONENTIAL_PRIOR), 0.0, _HEAVIEST)
+    moved = above[:, -2]
+    middle_at = np.argmax(above >= (0.5 * moved)[:, None], axis=1)
+    middle = np.where(moved > 0, _VALUES[middle_at], 0.0)
+    return np.column_stack((edge, excess, shape, middle))

@@ -1,0 +1,1 @@
+"""`make quality`: what the detectors say on labelled and on healthy series, as a table."""
