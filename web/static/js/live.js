@@ -29,12 +29,12 @@ export class LiveSocket {
     this.#connect();
   }
 
-  /** Stop for good. */
+  /** Stop for good. One that is not open yet is closed once it is: browsers complain otherwise. */
   close() {
     this.#closed = true;
     clearTimeout(this.#retry);
     clearInterval(this.#poller);
-    this.#socket?.close();
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.close();
   }
 
   async #connect() {
@@ -50,6 +50,7 @@ export class LiveSocket {
     const tooSlow = setTimeout(() => socket.close(), OPEN_WITHIN_MS);
     socket.onopen = () => {
       clearTimeout(tooSlow);
+      if (this.#closed) return socket.close();
       this.#up();
     };
     socket.onmessage = (event) => {
