@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from liveops.client.batches import MAX_BATCH, bodies, encoded
 from liveops.client.exchange import MetricLike
 from liveops.client.synchronous import Client
-from liveops.errors import LiveOpsError, Unavailable
+from liveops.errors import Unavailable
 
 log = logging.getLogger(__name__)
 #: What has metrics to give now and then; called with True when it must give all it has.
@@ -98,8 +98,9 @@ class MetricQueue:
             self._thread.join(timeout_s)
             self._thread = None
         if not is_out:
-            self.dropped += len(self._waiting)
-            self._waiting.clear()
+            with self._changed:
+                self.dropped += len(self._waiting)
+                self._waiting.clear()
             log.warning("LiveOps did not take all metrics before the end: %s", self._counts())
 
     def _exit(self) -> None:
@@ -140,13 +141,14 @@ class MetricQueue:
         with self._changed:
             batch = list(self._waiting)
         for count, body in bodies(batch):
-            self._send(count, body)
+            if not self._is_settled(count, body):
+                return
             with self._changed:
-                for _ in range(count):
+                for _ in range(min(count, len(self._waiting))):  # `close` may have dropped them
                     self._waiting.popleft()
 
-    def _send(self, count: int, body: bytes) -> None:
-        """Until it is accepted or refused, or the program ends."""
+    def _is_settled(self, count: int, body: bytes) -> bool:
+        """Send until it is accepted or refused; False when the end comes first."""
         key = str(uuid.uuid4())
         while not self._closing.is_set():
             try:
@@ -154,17 +156,17 @@ class MetricQueue:
             except Unavailable as error:
                 self._tell(str(error))
                 self._closing.wait(max(1.0, error.wait_s))
-            except LiveOpsError as error:
+            except Exception as error:
                 self.rejected += count
-                self._tell(str(error))
-                return
+                self._tell(str(error) or repr(error))
+                return True
             else:
                 self.accepted += count - len(rejected)
                 self.rejected += len(rejected)
                 if rejected:
                     self._tell(f"{len(rejected)} metrics were rejected: {rejected[0][1]}")
-                return
-        self.dropped += count
+                return True
+        return False
 
     def _tell(self, what: str) -> None:
         now_s = time.monotonic()

@@ -61,6 +61,7 @@ def test_what_is_legal_stays_as_it_is() -> None:
 
 
 @given(NAMES, NAMES)
+@example("a b", legal_metric("a b"))
 def test_two_names_stay_two_and_are_legal(one: str, two: str) -> None:
     assert is_service_name(legal_service(one))
     assert is_metric_type(legal_metric(one))
@@ -82,6 +83,7 @@ def test_two_pairs_of_names_stay_two(one: str, two: str, three: str, four: str) 
 
 
 @given(TAGS, TAGS)
+@example({"a": "\x00"}, {"a": legal_text("\x00")})
 def test_two_sets_of_tags_stay_two_and_are_legal(one: dict[str, str], two: dict[str, str]) -> None:
     found = judge(MetricIn("s", "m", 1.0, legal_tags(one)), 0.0, 1.0)
     assert not isinstance(found, MetricFault), found.msg
