@@ -6,7 +6,7 @@ RUN_STAMP := $(VENV)/.run.stamp
 DEV_STAMP := $(VENV)/.dev.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev lint type test chaos chaos-broken bench docs clean
+.PHONY: help run dev lint type test chaos chaos-broken bench quality docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -69,6 +69,9 @@ chaos-broken: $(DEV_STAMP) ## show that the chaos run notices four broken builds
 
 bench: $(RUN_STAMP) ## the project's own benchmarks
 	$(BIN)/liveops bench pipeline
+
+quality: $(DEV_STAMP) ## what the detectors say on labelled and on healthy series
+	$(BIN)/python -m tests.quality
 
 docs: ## where the documentation is
 	@ls docs/*.md docs/adr/*.md

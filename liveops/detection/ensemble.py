@@ -21,7 +21,7 @@ from liveops.detection.tails import Bools, Floats, Ints
 
 Detector = Literal["ensemble", "level", "lasting", "shape"]
 DETECTORS: tuple[Detector, ...] = ("ensemble", "level", "lasting", "shape")
-ONE_ALARM_IN_DAYS = 14.0
+ONE_ALARM_IN_DAYS = 21.0
 _DAY_S, _HOUR_S = 86_400.0, 3600.0
 #: Larger values are taken for this, so that squares of them are numbers.
 _LARGEST = 1e150

@@ -92,4 +92,4 @@ def _recurs(state: Excursions, rows: Ints, time_s: Floats) -> Bools:
     before, last = state.starts[rows].T
     now, then = time_s - last, last - before
     slack = np.maximum(_EQUAL * then, _EQUAL_STEPS * state.step_s)
-    return (before > NEVER_S) & (np.abs(now - then) <= slack)
+    return np.asarray((before > NEVER_S) & (np.abs(now - then) <= slack), dtype=np.bool_)

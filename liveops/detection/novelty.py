@@ -61,7 +61,7 @@ def judge(shapes: Shapes, rows: Ints, value: Floats, passed_s: Floats) -> Floats
         ready = ~np.isnan(distance)
         if ready.any():
             total[ready] += _surprise(past, rows[ready], distance[ready], passed_s[ready])
-    return total / len(LENGTHS)
+    return np.asarray(total / len(LENGTHS), dtype=np.float64)
 
 
 def _append(shapes: Shapes, row: int, value: float) -> Floats:
@@ -72,7 +72,8 @@ def _append(shapes: Shapes, row: int, value: float) -> Floats:
         used = _KEPT
     line[used] = value
     shapes.used[row] = used + 1
-    return line[max(0, used + 1 - _KEPT) : used + 1]
+    looked_at: Floats = line[max(0, used + 1 - _KEPT) : used + 1]
+    return looked_at
 
 
 def _nearest(past: Floats) -> list[float]:

@@ -43,12 +43,14 @@ class Seasons:
 
 def _places(step_s: float) -> Ints:
     """Places of each profile; a period with less than two is no candidate."""
-    return np.minimum(_MOST_PLACES, np.round(PERIODS_S / step_s)).astype(np.int64)
+    whole = np.minimum(_MOST_PLACES, np.round(PERIODS_S / step_s))
+    return np.asarray(whole, dtype=np.int64)
 
 
 def _place(time_s: Floats, step_s: float) -> Ints:
     phase = np.mod(time_s[:, None], PERIODS_S) / PERIODS_S
-    return np.minimum(phase * _places(step_s), _MOST_PLACES - 1).astype(np.int64)
+    place = np.minimum(phase * _places(step_s), _MOST_PLACES - 1)
+    return np.asarray(place, dtype=np.int64)
 
 
 def expected(seasons: Seasons, rows: Ints, time_s: Floats) -> tuple[Floats, Bools]:

@@ -29,7 +29,7 @@ class Told:
 
 
 def times(count: int) -> Floats:
-    return 1_700_000_000.0 + STEP_S * np.arange(count)
+    return 1_700_000_000.0 + STEP_S * np.arange(count, dtype=np.float64)
 
 
 def signal(seed: int, count: int) -> Floats:
@@ -53,7 +53,7 @@ def told(bank: Bank, row: int, values: Floats, begin: int = 0) -> list[Told]:
     return found
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.integers(0, 99), st.integers(1, 299))
 def test_a_window_does_not_depend_on_later_ones(seed: int, cut: int) -> None:
     values = signal(seed, 300)
@@ -63,7 +63,7 @@ def test_a_window_does_not_depend_on_later_ones(seed: int, cut: int) -> None:
     assert told(ensemble.empty(1, STEP_S), 0, changed)[:cut] == whole[:cut]
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(st.integers(0, 99))
 def test_series_of_one_chunk_do_not_touch_each_other(seed: int) -> None:
     many = ensemble.empty(3, STEP_S)
@@ -81,7 +81,7 @@ def test_series_of_one_chunk_do_not_touch_each_other(seed: int) -> None:
         )
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.integers(0, 99), st.integers(1, 299))
 def test_stored_state_goes_on_where_it_stopped(seed: int, cut: int) -> None:
     values = signal(seed, 300)
@@ -101,14 +101,11 @@ def test_state_of_another_step_is_refused() -> None:
 
 @pytest.mark.parametrize("factor", [2.0**-12, 2.0**10])
 def test_the_unit_of_a_series_does_not_matter(factor: float) -> None:
-    # Halves: not whole, so that no count's floor is taken.
-    values = np.round(signal(3, 400)) + 0.5
+    # Not whole in either unit, so that no count's floor is taken.
+    values = np.round(signal(3, 400)) + 1 / 4096.5
     plain = told(ensemble.empty(1, STEP_S), 0, values)
-    scaled = told(ensemble.empty(1, STEP_S), 0, (values) * factor)
+    scaled = told(ensemble.empty(1, STEP_S), 0, values * factor)
     assert any(one.alarm for one in plain)
-    if factor > 1:
-        scaled_by = told(ensemble.empty(1, STEP_S), 0, (values + 0.125) * factor)
-        assert len(scaled_by) == len(plain)
     assert [v.alarm for v in scaled] == [v.alarm for v in plain]
     np.testing.assert_allclose(
         [v.surprise for v in scaled], [v.surprise for v in plain], rtol=1e-6, atol=1e-9

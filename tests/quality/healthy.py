@@ -56,7 +56,7 @@ KINDS: dict[str, Maker] = {
 def rows(days: int, seeds: int) -> Iterator[str]:
     """Alarms a series-month of each kind, on 1- and 5-minute windows."""
     for step_s in (60.0, 300.0):
-        time_s = START_S + np.arange(int(days * DAY_S / step_s)) * step_s
+        time_s = START_S + step_s * np.arange(int(days * DAY_S / step_s), dtype=np.float64)
         lines = [
             Line(f"{kind}/{seed}", kind, time_s, make(np.random.default_rng(seed), time_s))
             for kind, make in KINDS.items()
@@ -74,7 +74,7 @@ def steps(series: int = 60) -> Iterator[str]:
     for deviations, within in ((5, 3), (3, 10)):
         for step_s in (60.0, 300.0, 3600.0):
             windows = 1500
-            time_s = START_S + np.arange(windows) * step_s
+            time_s = START_S + step_s * np.arange(windows, dtype=np.float64)
             random = np.random.default_rng(11)
             values = 100 + 5 * random.standard_normal((series, windows))
             values[:, -20:] += 5 * deviations
