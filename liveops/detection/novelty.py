@@ -53,18 +53,18 @@ class Shapes:
 
 def judge(shapes: Shapes, rows: Ints, value: Floats, passed_s: Floats) -> Floats:
     """Surprise of the run that ends with each value; the values are learned."""
-    nearest = np.full((len(LENGTHS), len(rows)), np.nan)
+    distances = np.full((len(LENGTHS), len(rows)), np.nan)
     for place, (row, newest) in enumerate(zip(rows.tolist(), value.tolist(), strict=True)):
-        nearest[:, place] = _nearest(_append(shapes, row, newest))
+        distances[:, place] = nearest(remember(shapes, row, newest))
     total = np.zeros(len(rows))
-    for distance, past in zip(nearest, shapes.past, strict=True):
+    for distance, past in zip(distances, shapes.past, strict=True):
         ready = ~np.isnan(distance)
         if ready.any():
             total[ready] += _surprise(past, rows[ready], distance[ready], passed_s[ready])
     return np.asarray(total / len(LENGTHS), dtype=np.float64)
 
 
-def _append(shapes: Shapes, row: int, value: float) -> Floats:
+def remember(shapes: Shapes, row: int, value: float) -> Floats:
     """The values that may be looked at, the newest last."""
     line, used = shapes.values[row], int(shapes.used[row])
     if used == len(line):
@@ -76,7 +76,7 @@ def _append(shapes: Shapes, row: int, value: float) -> Floats:
     return looked_at
 
 
-def _nearest(past: Floats) -> list[float]:
+def nearest(past: Floats) -> list[float]:
     """Distance to the nearest earlier run of each length, nan while there are too few."""
     count = len(past)
     found = [np.nan] * len(LENGTHS)
@@ -107,8 +107,8 @@ def _nearest(past: Floats) -> list[float]:
         length = back + 1
         if length in LENGTHS and len(past) >= _ENOUGH * length:
             earliest = max(length - 1, count - length - RUNS) - first
-            nearest = sum_[earliest : count - length - first].min()
-            found[LENGTHS.index(length)] = largest * float(nearest) ** 0.5
+            least = sum_[earliest : count - length - first].min()
+            found[LENGTHS.index(length)] = largest * float(least) ** 0.5
     return found
 
 
