@@ -7,6 +7,7 @@ of late are under four fifths of those of the levels; the best of those that cou
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -41,6 +42,7 @@ class Seasons:
         return cls(step_s, np.zeros(shape), np.zeros(shape), np.zeros(errors), np.zeros(errors))
 
 
+@lru_cache
 def _places(step_s: float) -> Ints:
     """Places of each profile; a period with less than two is no candidate."""
     whole = np.minimum(_MOST_PLACES, np.round(PERIODS_S / step_s))
