@@ -6,10 +6,13 @@ import shutil
 
 import pytest
 
+#: Where servers are installed; not everybody has it on PATH.
+_SERVERS = "/usr/sbin"
+
 
 def program(name: str, package: str) -> str:
     """Its path; skips the test where it is not installed."""
-    found = shutil.which(name)
+    found = shutil.which(name) or shutil.which(name, path=_SERVERS)
     if found is None:
         print(f"skipped: no {name} on PATH (Debian: apt-get install {package})")
         pytest.skip(f"no {name} on PATH (Debian: apt-get install {package})")
