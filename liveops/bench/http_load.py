@@ -12,6 +12,7 @@ import asyncio
 import sys
 from collections import deque
 from time import perf_counter
+from typing import cast
 
 import msgspec
 from msgspec import Struct
@@ -99,8 +100,7 @@ class _Connection(asyncio.Protocol):
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - of a stream connection
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # of a stream connection
 
     def ask(self, asked_s: float) -> None:
         """Send the next request; its delay counts from `asked_s`."""

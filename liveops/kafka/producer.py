@@ -63,14 +63,14 @@ def _is_fatal(error: Exception) -> bool:
 def _hold_back(producer: Any, may_send: Callable[[], bool]) -> None:
     """Look at the last moment, before a request goes to the broker, whether it may."""
     sender = producer._sender  # noqa: SLF001 - aiokafka 0.14 offers no hook
-    send = sender._send_produce_req  # noqa: SLF001
+    send = sender._send_produce_req  # noqa: SLF001 - the last step before the socket
 
     async def when_allowed(node: Any, batches: Any) -> None:
         while not may_send():
             await asyncio.sleep(_LOOK_S)
         await send(node, batches)
 
-    sender._send_produce_req = when_allowed  # noqa: SLF001
+    sender._send_produce_req = when_allowed  # noqa: SLF001 - a test pins its name
 
 
 async def _give_up(producer: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiokafka import errors
+from aiokafka.producer.sender import Sender
 
 from liveops.errors import LiveOpsError, Unavailable
 from liveops.kafka import producer as module
@@ -138,3 +139,7 @@ async def test_a_record_that_can_never_be_sent_is_no_trouble_of_the_broker(
         await producer.send("t", "k", b"v")
     assert not refused.value.retryable
     await producer.send("t", "k", b"v")
+
+
+def test_aiokafka_sends_by_the_step_that_is_held_back() -> None:
+    assert "_send_produce_req" in Sender._sender_routine.__code__.co_names
