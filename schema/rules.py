@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from schema.incidents import Severity
 
-RuleKind = Literal["threshold", "zscore", "forecast", "no_data"]
+RuleKind = Literal["threshold", "zscore", "forecast", "no_data", "ensemble", "shape"]
 Field = Literal["mean", "min", "max", "sum", "count", "rate", "stddev", "p50", "p95", "p99"]
 Operator = Literal[">", ">=", "<", "<="]
 #: What a rule on missing data watches: services, metric types of living ones, or series.
@@ -29,6 +29,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     op: Operator | None = None
     value: float | None = None
     sensitivity: float | None = None
+    #: Of kinds that learn what is rare: about one false alarm in so many days of a series.
+    one_alarm_in_days: float | None = None
     severity: Severity = "medium"
     for_s: float = 0
     keep_firing_for_s: float = 0

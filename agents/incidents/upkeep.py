@@ -8,7 +8,8 @@ import os
 import structlog
 from faust.types.app import AppT
 
-from agents.incidents.detect import DETECTIONS_KEY, YIELD_EVERY, DetectAgent
+from agents.incidents.detect import DETECTIONS_KEY, DetectAgent
+from agents.incidents.leaving import YIELD_EVERY, forget_deleted
 from liveops.clock import Clock
 from liveops.detection.absence import judge_absence
 from liveops.detection.codec import encode_presence, encode_series
@@ -117,12 +118,13 @@ class DetectorUpkeep:
 
     def _write(self) -> bool:
         table, wrote = self._agent.table, False
-        forgotten, self._agent.forgotten = self._agent.forgotten, []
-        for key in forgotten:
+        services = self._agent.services
+        gone, services.gone_keys = services.gone_keys, []
+        for key in gone:
             if key in table:
                 del table[key]
                 wrote = True
-        for service, watched in self._agent.watched.items():
+        for service, watched in services.by_name.items():
             unsaved, watched.unsaved = watched.unsaved, set()
             for series in unsaved:
                 table[key_of(service, series)] = encode_series(watched.state.series[series])
@@ -142,14 +144,14 @@ class DetectorUpkeep:
                 self._since_s = now_s
             return
         self._caught_up_s = now_s
-        for number, (service, watched) in enumerate(list(self._agent.watched.items())):
+        for number, (service, watched) in enumerate(list(self._agent.services.by_name.items())):
             if number % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
             try:
                 async with self._agent.lock:
-                    if self._agent.watched.get(service) is not watched:
+                    if self._agent.services.by_name.get(service) is not watched:
                         continue  # revoked, or forced out meanwhile
-                    if await self._agent.forget_deleted(service):
+                    if await forget_deleted(self._agent, service):
                         continue
                     outcome = judge_absence(watched.state, now_s, self._agent.book, self._since_s)
                     await self._agent.publish(watched, outcome)
@@ -161,17 +163,17 @@ class DetectorUpkeep:
 
     async def _forget_silent(self, now_s: float) -> None:
         """Forget what has been silent for two weeks in the time of its service."""
-        for number, (service, watched) in enumerate(list(self._agent.watched.items())):
+        for number, (service, watched) in enumerate(list(self._agent.services.by_name.items())):
             if number % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
             async with self._agent.lock:
-                if self._agent.watched.get(service) is not watched:
+                if self._agent.services.by_name.get(service) is not watched:
                     continue  # revoked, or forced out meanwhile
                 outcome = Outcome()
                 gone = forget_silent(watched.state, now_s, outcome)
                 await self._agent.publish(watched, outcome)
                 if gone:
-                    self._agent.drop(service)
+                    self._agent.services.drop(service)
             SERIES_FORGOTTEN.labels("silent").inc(len(outcome.forgotten))
 
     def _caught_up(self) -> bool:
@@ -193,7 +195,7 @@ class DetectorUpkeep:
         """Every detection before a mark is on the broker: judging holds the lock until then."""
         owned = [tp for tp in self._app.consumer.assignment() if tp.topic == AGGREGATED]
         async with self._agent.lock:
-            marks = self._agent.marks(
+            marks = self._agent.services.marks(
                 [tp.partition for tp in owned], now_s if self._caught_up() else None
             )
         records = [Outgoing(DETECTIONS_KEY, write_mark(mark)) for mark in marks]

@@ -16,6 +16,7 @@ from schema.rules import Rule
 HEALTHY_WINDOWS = 2
 #: For this many windows after an excursion a learned detector wants a lasting breach.
 _COOL_DOWN_WINDOWS = 5
+_EXACT = frozenset({"threshold", "ensemble", "shape"})
 
 Change = Literal["firing", "resolved"]
 
@@ -87,10 +88,10 @@ def _breach(alarm: Alarm, observation: Observation, rule: Rule) -> Change | None
 def _cool_down_s(alarm: Alarm, observation: Observation, rule: Rule) -> float:
     """How long a breach must last: one window soon after an excursion, else nothing.
 
-    A threshold is a person's exact word and fires at once.
+    A threshold is a person's exact word and fires at once; what learns has its own patience.
     """
     size_s = observation.end_s - observation.start_s
-    if rule.kind == "threshold" or alarm.calm_s == NEVER_S:
+    if rule.kind in _EXACT or alarm.calm_s == NEVER_S:
         return 0.0
     return size_s if observation.at_s - alarm.calm_s < _COOL_DOWN_WINDOWS * size_s else 0.0
 
@@ -101,7 +102,8 @@ def _recover(alarm: Alarm, verdict: Verdict, observation: Observation, rule: Rul
         alarm.healthy += 1
         alarm.healthy_start_s = observation.start_s
     lasted_s = observation.at_s - alarm.breach_s
-    if alarm.healthy >= HEALTHY_WINDOWS and lasted_s >= rule.keep_firing_for_s:
+    is_over = verdict.over or alarm.healthy >= HEALTHY_WINDOWS
+    if is_over and lasted_s >= rule.keep_firing_for_s:
         alarm.phase, alarm.pending_s, alarm.healthy = "ok", None, 0
         alarm.calm_s = observation.at_s
         return "resolved"

@@ -12,10 +12,12 @@ from liveops.detection.absence import data_again
 from liveops.detection.alarm import Observation, step
 from liveops.detection.forecast import FitRequest
 from liveops.detection.forgetting import expire, look_due
+from liveops.detection.opinions import NO_OPINIONS, Opinions
+from liveops.detection.rule_bank import DETECTOR_OF
 from liveops.detection.report import Outcome, Subject, alarm_of, observation_of, publish
 from liveops.detection.retire import retire
 from liveops.detection.rulebook import RuleBook
-from liveops.detection.state import Baseline, SeriesState, ServiceDetectors, Verdict
+from liveops.detection.state import Alarm, Baseline, SeriesState, ServiceDetectors, Verdict
 from schema.metrics import WINDOW_S, Aggregate
 from schema.rules import Rule
 
@@ -28,8 +30,12 @@ def observe(
     windows: list[Aggregate],
     book: RuleBook,
     reached_s: float | None = None,
+    opinions: Opinions = NO_OPINIONS,
 ) -> Outcome:
-    """Apply the aggregates of one record; `reached_s` is the service's watermark."""
+    """Apply the aggregates of one record; `reached_s` is the service's watermark.
+
+    `opinions` are those of the rules that learn, on these windows.
+    """
     outcome = Outcome()
     retire(state, book, outcome)
     usable = [window for window in windows if not window.backfill]
@@ -37,7 +43,7 @@ def observe(
         return outcome
     before_s = state.presence.event_s
     for window in sorted(usable, key=_order):
-        _take(state, window, reached_s, book, outcome)
+        _take(state, window, reached_s, book, opinions, outcome)
     newest_s = max(min(window.end_s, max(window.start_s, reached_s or 0.0)) for window in usable)
     broker_s = max(window.broker_time_s for window in usable)
     no_data.observe(state.presence, broker_s, newest_s)
@@ -56,6 +62,7 @@ def _take(
     window: Aggregate,
     reached_s: float | None,
     book: RuleBook,
+    opinions: Opinions,
     outcome: Outcome,
 ) -> None:
     key = window.series
@@ -71,7 +78,12 @@ def _take(
     if window.start_s > series.closed_s.get(window.window, -1):
         subject = _subject(state, window)
         for rule in rules:
-            _judge(series, rule, window, subject, observation, book, outcome)
+            alarm = alarm_of(series.alarms, rule)
+            if rule.kind in DETECTOR_OF:
+                verdict = opinions.verdict(rule, state.service, window, alarm)
+            else:
+                verdict = _verdict(series, rule, window)
+            _move(alarm, verdict, rule, subject, observation, book, outcome)
     if window.final:
         _learn(state, series, window, rules, outcome)
 
@@ -87,17 +99,15 @@ def _subject(state: ServiceDetectors, window: Aggregate) -> Subject:
     )
 
 
-def _judge(
-    series: SeriesState,
+def _move(
+    alarm: Alarm,
+    verdict: Verdict | None,
     rule: Rule,
-    window: Aggregate,
     subject: Subject,
     observation: Observation,
     book: RuleBook,
     outcome: Outcome,
 ) -> None:
-    alarm = alarm_of(series.alarms, rule)
-    verdict = _verdict(series, rule, window)
     before = (alarm.phase, alarm.pending_s, alarm.healthy)
     change = step(alarm, verdict, observation, rule)
     if verdict is not None:
@@ -137,7 +147,7 @@ def _learn(
     learned: set[str] = set()
     for rule in rules:
         name = _baseline_name(rule)
-        if rule.kind == "threshold":
+        if rule.kind not in ("zscore", "forecast"):
             continue
         baseline = series.baselines.setdefault(name, Baseline())
         if name not in learned:

@@ -30,6 +30,8 @@ LEARNING_WINDOWS = 10
 _MOST_STEPS = 3.0
 #: Most that agreement of level and shape adds: a chance of one in sixty.
 _WITNESS = 1.8
+#: How much less a lone window of a young series counts, which nothing else witnesses.
+_YOUNG_DOUBT = 1.0
 SUDDEN = Temper(pull=10.0, floor=0.02, heavy=True)
 LASTING = Temper(pull=2.5, floor=0.1, heavy=False)
 
@@ -110,7 +112,7 @@ def judge(
     joined, is_lasting = _joined(bank, rows, sudden, lasting, shape, detector)
     learning = bank.count[rows] < LEARNING_WINDOWS
     joined[learning] = 0.0
-    least = float(np.log10(one_alarm_in_days * _DAY_S / bank.step_s))
+    least = bar_of(one_alarm_in_days, bank.step_s)
     turn = excursion.step(bank.excursions, rows, time_s, passed_s, joined, least)
     _learn(bank, rows, time_s, passed_s, sudden, lasting, turn)
     half = tails.reach(turn.bar, sudden.edge, sudden.excess, sudden.shape)
@@ -127,6 +129,11 @@ def judge(
         sudden.expected - half,
         sudden.expected + half,
     )
+
+
+def bar_of(one_alarm_in_days: float, step_s: float) -> float:
+    """The bar of a series without recent alarms."""
+    return float(np.log10(one_alarm_in_days * _DAY_S / step_s))
 
 
 def score(verdicts: Verdicts) -> Floats:
@@ -146,7 +153,7 @@ def _joined(
     if detector == "level":
         return pair, np.zeros(len(rows), dtype=bool)
     weaker = np.minimum(pair, shape)
-    agreed = weaker + np.minimum(weaker, _WITNESS)
+    agreed = np.maximum(weaker + np.minimum(weaker, _WITNESS), sudden.early - _YOUNG_DOUBT)
     if detector == "lasting":
         agreed = np.zeros(len(rows))
     return np.maximum(agreed, lasting.surprise), lasting.surprise > agreed

@@ -98,7 +98,11 @@ def publish(
         if told is not None:
             outcome.detections.append(
                 msgspec.structs.replace(
-                    told, state="resolved", at_s=at_s, broker_time_s=subject.broker_s
+                    told,
+                    state="resolved",
+                    at_s=at_s,
+                    broker_time_s=subject.broker_s,
+                    reason=verdict.end_reason or told.reason,
                 )
             )
         alarm.detection = None

@@ -159,3 +159,6 @@ class Verdict:
     upper: float | None
     score: float
     reason: str
+    #: The detector itself says that the excursion is over; why, where that is to be told.
+    over: bool = False
+    end_reason: str = ""

@@ -25,7 +25,7 @@ BINS = 800
 TAIL = 0.05
 AT_TAIL = -float(np.log10(TAIL))
 #: Heaviest tail taken from data; at 0.5 the variance it is fitted from would not exist.
-_HEAVIEST = 0.45
+HEAVIEST = 0.45
 #: So many exceedances weigh as much as the belief that the tail is exponential.
 _EXPONENTIAL_PRIOR = 10.0
 #: Past this count the fit is renewed at every eighth look only.
@@ -117,7 +117,7 @@ def _fit(weights: Floats, newest: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         shape = np.where(spread > 0, 0.5 * (1.0 - excess**2 / spread), 0.0)
     seen = share / newest
-    shape = np.clip(shape * seen / (seen + _EXPONENTIAL_PRIOR), 0.0, _HEAVIEST)
+    shape = np.clip(shape * seen / (seen + _EXPONENTIAL_PRIOR), 0.0, HEAVIEST)
     moved = above[:, -2]
     middle_at = np.argmax(above >= (0.5 * moved)[:, None], axis=1)
     middle = np.where(moved > 0, _VALUES[middle_at], 0.0)

@@ -42,6 +42,7 @@ async def sweep(database: Database) -> None:
         await con.execute(queries["forget_refresh"])
         await con.execute(queries["forget_outbox"])
         await con.execute(queries["forget_edges"], MAX_LEARNED_EDGES)
+        await con.execute(queries["forget_detector_memory"])
         for row in await con.fetch(queries["forget_revoked"]):
             await enqueue(con, CONFIG, REVOKED + row["jti"], None)
         for row in await con.fetch(queries["forget_deleted"]):

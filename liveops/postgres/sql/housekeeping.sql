@@ -27,3 +27,9 @@ DELETE FROM topology_edges
 WHERE source = 'learned' AND (last_seen < now() - interval '14 days' OR (caller, callee) IN (
     SELECT caller, callee FROM topology_edges WHERE source = 'learned'
     ORDER BY last_seen DESC NULLS LAST, caller, callee OFFSET $1))
+
+-- name: forget_detector_memory
+-- What was remembered of series that are no more, or for rules that are no more.
+DELETE FROM detector_memory
+WHERE saved_at < now() - interval '15 days'
+   OR NOT EXISTS (SELECT FROM rules WHERE rules.id = detector_memory.rule_id)

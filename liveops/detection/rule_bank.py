@@ -1,0 +1,182 @@
+"""The bank of one rule of a learning kind, and which of its rows is which series. Pure.
+
+Rows are reused: a series that is forgotten leaves its row to the next newcomer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from liveops.detection import arrays, ensemble
+from liveops.detection.ensemble import ONE_ALARM_IN_DAYS, Bank, Detector, Verdicts
+from liveops.detection.tails import Bools, Floats, Ints
+from schema.metrics import WINDOW_S, Aggregate
+from schema.rules import Rule, RuleKind
+
+#: Series a rule remembers at most; those beyond are not judged by it.
+MAX_ROWS = 20_000
+_FIRST_ROWS = 16
+#: Weight of the newest window in what is usual of samples and spread.
+_NEW = 0.1
+DETECTOR_OF: dict[RuleKind, Detector] = {"ensemble": "ensemble", "shape": "shape"}
+
+
+class Seen(NamedTuple):
+    """A window of a service that is to be judged."""
+
+    service: str
+    window: Aggregate
+
+
+@dataclass(slots=True)
+class Standing:
+    """How each series was last judged, and how its closed windows usually are made."""
+
+    surprise: Floats
+    bar: Floats
+    expected: Floats
+    lower: Floats
+    upper: Floats
+    #: Usual standard deviation and number of samples within a window.
+    spread: Floats
+    samples: Floats
+
+    @classmethod
+    def empty(cls, rows: int) -> Standing:
+        """Of series that were never judged."""
+        return cls(*(np.zeros(rows) for _ in range(7)))
+
+
+class Judged(NamedTuple):
+    """One window's place among verdicts; `firing` tells whether its excursion goes on."""
+
+    verdicts: Verdicts
+    place: int
+    firing: bool
+
+
+class RuleBank:
+    """All that a rule has learned on this worker."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.step_s = float(WINDOW_S[rule.window])
+        self.bank: Bank = ensemble.empty(_FIRST_ROWS, self.step_s)
+        self.standing = Standing.empty(_FIRST_ROWS)
+        self._free = list(range(_FIRST_ROWS))[::-1]
+        self._rows: dict[str, dict[str, int]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._rows.values()))
+
+    @property
+    def one_alarm_in_days(self) -> float:
+        """How seldom a healthy series should alarm."""
+        return self.rule.one_alarm_in_days or ONE_ALARM_IN_DAYS
+
+    def find(self, service: str, series: str) -> int | None:
+        """The row of a series, if it has one."""
+        return self._rows.get(service, {}).get(series)
+
+    def series_of(self, service: str) -> dict[str, int]:
+        """The rows of a service's series."""
+        return self._rows.get(service, {})
+
+    def rows(self) -> Iterator[tuple[str, str, int]]:
+        """Service, series and row of all."""
+        for service, series in self._rows.items():
+            for name, row in series.items():
+                yield service, name, row
+
+    def admit(self, service: str, series: str) -> int | None:
+        """The row of a series, a fresh one at first; None when there are too many."""
+        found = self.find(service, series)
+        if found is not None:
+            return found
+        if not self._free:
+            have = len(self.bank.count)
+            if have >= MAX_ROWS:
+                return None
+            self._grow(min(2 * have, MAX_ROWS), have)
+        row = self._rows.setdefault(service, {})[series] = self._free.pop()
+        return row
+
+    def _grow(self, size: int, have: int) -> None:
+        ensemble.grow(self.bank, size)
+        size = len(self.bank.count)
+        arrays.move(self.standing, Standing.empty(size), have)
+        self._free = list(range(have, size))[::-1]
+
+    def forget(self, service: str, series: str) -> None:
+        """A series is no more."""
+        row = self._rows.get(service, {}).pop(series, None)
+        if row is not None:
+            ensemble.clear(self.bank, row)
+            arrays.renew(self.standing, Standing.empty(1), row)
+            self._free.append(row)
+
+    def forget_service(self, service: str) -> None:
+        """A service is no more, or no more here."""
+        for series in list(self._rows.get(service, ())):
+            self.forget(service, series)
+        self._rows.pop(service, None)
+
+    def judge(self, windows: Iterable[Seen]) -> Iterator[tuple[Seen, Judged]]:
+        """Judge closed windows and learn them, each of a series in turn; old ones are passed over.
+
+        A series without a row gives nothing.
+        """
+        for batch in self._turns(windows):
+            rows = np.array([row for _, row in batch], np.int64)
+            seen = [window for window, _ in batch]
+            verdicts = ensemble.judge(
+                self.bank,
+                rows,
+                np.array([item.window.start_s for item in seen], np.float64),
+                np.array([value_of(self.rule, item.window) for item in seen], np.float64),
+                DETECTOR_OF[self.rule.kind],
+                self.one_alarm_in_days,
+            )
+            self._note(rows, seen, verdicts)
+            firing = self.bank.excursions.firing[rows].tolist()
+            for place, item in enumerate(seen):
+                yield item, Judged(verdicts, place, firing[place])
+
+    def _turns(self, windows: Iterable[Seen]) -> list[list[tuple[Seen, int]]]:
+        """Windows with their rows, so that no row is twice in one turn and its times rise."""
+        turns: list[list[tuple[Seen, int]]] = []
+        count: dict[int, int] = {}
+        newest: dict[int, float] = {}
+        for item in windows:
+            row = self.admit(item.service, item.window.series)
+            if row is None:
+                continue
+            if item.window.start_s <= newest.get(row, float(self.bank.newest_s[row])):
+                continue
+            newest[row] = item.window.start_s
+            turn = count[row] = count.get(row, -1) + 1
+            if turn == len(turns):
+                turns.append([])
+            turns[turn].append((item, row))
+        return turns
+
+    def _note(self, rows: Ints, seen: Sequence[Seen], verdicts: Verdicts) -> None:
+        now = self.standing
+        now.surprise[rows], now.bar[rows] = verdicts.surprise, verdicts.bar
+        now.expected[rows] = verdicts.expected
+        now.lower[rows], now.upper[rows] = verdicts.lower, verdicts.upper
+        samples = np.array([item.window.count for item in seen], np.float64)
+        spread = np.array([item.window.stddev for item in seen])
+        first: Bools = now.samples[rows] == 0
+        share = np.where(first, 1.0, _NEW)
+        now.samples[rows] += share * (samples - now.samples[rows])
+        now.spread[rows] += share * (spread - now.spread[rows])
+
+
+def value_of(rule: Rule, window: Aggregate) -> float:
+    """What a rule judges of a window."""
+    return float(getattr(window, rule.field))

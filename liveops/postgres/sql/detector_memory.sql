@@ -1,0 +1,23 @@
+-- name: read
+-- What a rule remembers of the series of a service.
+SELECT series, state FROM detector_memory WHERE service_name = $1 AND rule_id = $2
+
+-- name: save
+-- Series of a rule as they are remembered now.
+INSERT INTO detector_memory (rule_id, service_name, series, newest, state)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (service_name, rule_id, md5(series))
+DO UPDATE SET newest = EXCLUDED.newest, saved_at = now(), state = EXCLUDED.state
+
+-- name: windows
+-- Closed windows of a service's series, the oldest first, for a rule to learn.
+SELECT * FROM (
+    SELECT series, extract(epoch FROM start)::bigint AS start_s, CASE $5::text
+               WHEN 'mean' THEN mean WHEN 'min' THEN min WHEN 'max' THEN max WHEN 'sum' THEN sum
+               WHEN 'count' THEN count WHEN 'rate' THEN rate WHEN 'stddev' THEN stddev
+               WHEN 'p50' THEN p50 WHEN 'p95' THEN p95 WHEN 'p99' THEN p99
+           END AS value
+    FROM metric_windows
+    WHERE service_name = $1 AND "window" = $2 AND start > $3 AND start <= $4 AND NOT backfill
+    ORDER BY start DESC LIMIT $6) AS newest
+ORDER BY start_s
