@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 import typer
 
+from liveops.cli import backtest_plot
+from liveops.cli.backtest_plot import Drawn
 from liveops.cli.send import zone
 from liveops.clock import SystemClock
 from liveops.detection.alone import Alone
@@ -61,6 +63,7 @@ class Run:
     series: dict[tuple[str, str], Alone] = field(default_factory=dict)
     refused: Refusals = field(default_factory=Refusals)
     rows: int = 0
+    drawn: dict[tuple[str, str], Drawn] | None = None
 
     def results(self, rows: Iterator[Row]) -> Iterator[Result]:
         """One a row, known when the row is."""
@@ -81,9 +84,27 @@ class Run:
             series = self.series[key] = Alone(detector, self.config.one_alarm_in_days)
         verdicts = series.judge(metric.timestamp_s, metric.value)
         told = format_time(metric.timestamp_s)
+        if self.drawn is not None:
+            _draw(self.drawn, self.name, key, metric.timestamp_s, metric.value, verdicts)
         if verdicts is None or verdicts.learning[0]:
             return Result(self.name, told, metric.value, detector=detector)
         return _judged(self.name, told, metric.value, detector, verdicts)
+
+
+def _draw(
+    drawn: dict[tuple[str, str], Drawn],
+    file: str,
+    key: tuple[str, str],
+    time_s: float,
+    value: float,
+    verdicts: Verdicts | None,
+) -> None:
+    one = drawn.setdefault(key, Drawn(" ".join((file, *key))))
+    if verdicts is None or verdicts.learning[0]:
+        one.add(time_s, value)
+        return
+    bounds = float(verdicts.lower[0]), float(verdicts.upper[0])
+    one.add(time_s, value, float(score(verdicts)[0]), bool(verdicts.alarm[0]), bounds)
 
 
 def _judged(name: str, told: str, value: float, detector: str, verdicts: Verdicts) -> Result:
@@ -127,6 +148,9 @@ def command(
         Detector | None, typer.Option(help="One of them instead of all joined.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML: detector, one_alarm_in_days.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Picture (.png) of values, bounds, score and alarms.")
+    ] = None,
     service: Annotated[str, typer.Option(help="For files without service_name.")] = _SERVICE,
     metric: Annotated[str, typer.Option(help="For files without metric_type.")] = _METRIC,
     unit: Annotated[
@@ -138,13 +162,22 @@ def command(
 ) -> None:
     """Judge files row by row, each row a closed window of the file's own step."""
     chosen = _config(config, detector)
+    if plot is not None:
+        backtest_plot.require(plot)
     refused = 0
+    drawn: list[Drawn] = []
     for name in files:
         reading = Reading(service, metric, FileTimes(unit, tz), SystemClock().now_s())
-        run = Run(name, chosen)
+        run = Run(name, chosen, drawn=None if plot is None else {})
         _run(run, reading, as_json)
+        drawn += (run.drawn or {}).values()
         # A gap is no fault of the file: nothing was measured.
         refused += run.refused.count - run.refused.counts["gap"]
+    if plot is not None:
+        backtest_plot.draw(drawn, plot)
+        if len(drawn) > backtest_plot.MOST_SERIES:
+            most = backtest_plot.MOST_SERIES
+            print(f"{plot}: the first {most} of {len(drawn)} series", file=sys.stderr)
     if refused:
         raise typer.Exit(1)
 

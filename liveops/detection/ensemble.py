@@ -13,7 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from liveops.detection import excursion, levels, novelty, tails
+from liveops.detection import arrays, counters, excursion, levels, novelty, tails
+from liveops.detection.counters import Counters
 from liveops.detection.excursion import Excursions
 from liveops.detection.levels import Levels, Look, Temper
 from liveops.detection.novelty import Shapes
@@ -23,8 +24,8 @@ Detector = Literal["ensemble", "level", "lasting", "shape"]
 DETECTORS: tuple[Detector, ...] = ("ensemble", "level", "lasting", "shape")
 ONE_ALARM_IN_DAYS = 21.0
 _DAY_S, _HOUR_S = 86_400.0, 3600.0
-#: Larger values are taken for this, so that squares of them are numbers.
-_LARGEST = 1e150
+#: Larger values are taken for this, so that single precision holds their distances.
+_LARGEST = 1e30
 #: Windows before anything is said, and the longest time that counts as passed between two.
 LEARNING_WINDOWS = 10
 _MOST_STEPS = 3.0
@@ -32,6 +33,8 @@ _MOST_STEPS = 3.0
 _WITNESS = 1.8
 #: How much less a lone window of a young series counts, which nothing else witnesses.
 _YOUNG_DOUBT = 1.0
+#: Places of a season's profile, and of that of the mean of the hour, which moves slowly.
+_PLACES, _PLACES_OF_HOUR = 288, 96
 SUDDEN = Temper(pull=10.0, floor=0.02, heavy=True)
 LASTING = Temper(pull=2.5, floor=0.1, heavy=False)
 
@@ -52,6 +55,7 @@ class Bank:
     lasting: Levels
     shapes: Shapes
     excursions: Excursions
+    counters: Counters
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +86,24 @@ def empty(rows: int, step_s: float) -> Bank:
         np.ones(rows, dtype=bool),
         np.zeros((rows, hour)),
         np.zeros(rows),
-        Levels.empty(rows, step_s),
-        Levels.empty(rows, step_s),
+        Levels.empty(rows, step_s, _PLACES),
+        Levels.empty(rows, step_s, _PLACES_OF_HOUR),
         Shapes.empty(rows),
         Excursions.empty(rows, step_s),
+        Counters.empty(rows),
     )
+
+
+def grow(bank: Bank, rows: int) -> None:
+    """Make room for so many rows at least, twice as many as before; contents stay."""
+    have = len(bank.count)
+    if rows > have:
+        arrays.move(bank, empty(max(rows, 2 * have), bank.step_s), have)
+
+
+def clear(bank: Bank, row: int) -> None:
+    """Make a row one that has seen nothing."""
+    arrays.renew(bank, empty(1, bank.step_s), row)
 
 
 def judge(
@@ -100,7 +117,13 @@ def judge(
     """Judge and learn a closed window each of `rows`, in no row twice; times rise by row."""
     value = np.clip(value, -_LARGEST, _LARGEST)
     passed_s = np.clip(time_s - bank.newest_s[rows], 0.0, _MOST_STEPS * bank.step_s)
-    passed_s = np.where(bank.count[rows] > 0, passed_s, bank.step_s)
+    first = bank.count[rows] == 0
+    passed_s = np.where(first, bank.step_s, passed_s)
+    steps = (time_s - bank.newest_s[rows]) / bank.step_s
+    increase = counters.step(bank.counters, rows, value, steps, first)
+    if increase.turned.any():
+        _forget(bank, rows[increase.turned])
+    value = increase.value
     bank.whole[rows] &= value == np.floor(value)
     whole = bank.whole[rows]
     sudden = levels.look(bank.sudden, rows, time_s, value, whole, SUDDEN)
@@ -125,9 +148,9 @@ def judge(
         turn.over,
         turn.accepted,
         is_lasting,
-        sudden.expected,
-        sudden.expected - half,
-        sudden.expected + half,
+        increase.before + increase.steps * sudden.expected,
+        increase.before + increase.steps * (sudden.expected - half),
+        increase.before + increase.steps * (sudden.expected + half),
     )
 
 
@@ -140,6 +163,13 @@ def score(verdicts: Verdicts) -> Floats:
     """In [0, 1], above a half only where an alarm starts, growing with surprise."""
     share = verdicts.surprise / verdicts.bar
     return np.where(verdicts.alarm, 1.0 - 0.5 * np.exp(-share), 0.5 * np.minimum(share, 1.0))
+
+
+def _forget(bank: Bank, rows: Ints) -> None:
+    """What is judged of these series is another thing from now on."""
+    fresh = empty(1, bank.step_s)
+    for name in ("count", "whole", "hour", "before", "sudden", "lasting", "shapes"):
+        arrays.renew(getattr(bank, name), getattr(fresh, name), rows)
 
 
 def _joined(

@@ -66,8 +66,8 @@ class Levels:
     seasons: Seasons
 
     @classmethod
-    def empty(cls, rows: int, step_s: float) -> Levels:
-        """Rows that have seen nothing."""
+    def empty(cls, rows: int, step_s: float, most_places: int) -> Levels:
+        """Rows that have seen nothing; a season's profile has at most so many places."""
         return cls(
             step_s,
             np.zeros((rows, len(MEMORIES_D))),
@@ -75,7 +75,7 @@ class Levels:
             np.zeros(rows, np.int64),
             np.zeros(rows),
             Tails.empty(rows),
-            Seasons.empty(rows, step_s),
+            Seasons.empty(rows, step_s, most_places),
         )
 
 
@@ -165,6 +165,7 @@ def _begin(levels: Levels, rows: Ints, value: Floats) -> None:
         middle = np.median(begun, axis=1)
         levels.level[some] = middle[:, None]
         if known == FIRST - 1:
+            levels.seasons.base[some] = middle
             away = np.abs(begun - middle[:, None])
             most = _FIRST_SPREADS * np.median(away, axis=1, keepdims=True)
             for column in np.minimum(away, most).T:

@@ -10,9 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from liveops.detection import tails
 from liveops.detection.tails import Floats, Ints, Tails
+
+Singles = NDArray[np.float32]
 
 LENGTHS = (4, 6, 8, 12)
 #: Runs looked at.
@@ -23,7 +26,7 @@ _ENOUGH = 3
 _LONGEST = max(LENGTHS)
 _KEPT = RUNS + 2 * _LONGEST
 #: Room behind the kept values, so that they are moved seldom.
-_ROOM = 1024
+_ROOM = 256
 _DISTANCES_D = 20.0
 #: Distances known before one is judged.
 _LEARNING = 60
@@ -35,9 +38,10 @@ _PROOF = 2.0
 
 @dataclass(slots=True)
 class Shapes:
-    """One row a series: its last values end at column `used`."""
+    """One row a series: its last values end at column `used`, as distances from `base`."""
 
-    values: Floats
+    values: Singles
+    base: Floats
     used: Ints
     past: list[Tails]
 
@@ -45,7 +49,8 @@ class Shapes:
     def empty(cls, rows: int) -> Shapes:
         """Rows that have seen nothing."""
         return cls(
-            np.zeros((rows, _KEPT + _ROOM)),
+            np.zeros((rows, _KEPT + _ROOM), np.float32),
+            np.zeros(rows),
             np.zeros(rows, np.int64),
             [Tails.empty(rows) for _ in LENGTHS],
         )
@@ -64,32 +69,39 @@ def judge(shapes: Shapes, rows: Ints, value: Floats, passed_s: Floats) -> Floats
     return np.asarray(total / len(LENGTHS), dtype=np.float64)
 
 
-def remember(shapes: Shapes, row: int, value: float) -> Floats:
-    """The values that may be looked at, the newest last."""
+def remember(shapes: Shapes, row: int, value: float) -> Singles:
+    """The values that may be looked at, the newest last, all less the same."""
     line, used = shapes.values[row], int(shapes.used[row])
+    if used == 0:
+        shapes.base[row] = value
     if used == len(line):
         line[:_KEPT] = line[used - _KEPT :].copy()
         used = _KEPT
-    line[used] = value
-    shapes.used[row] = used + 1
-    looked_at: Floats = line[max(0, used + 1 - _KEPT) : used + 1]
+    line[used] = value - shapes.base[row]
+    used += 1
+    shapes.used[row] = used
+    looked_at: Singles = line[max(0, used - _KEPT) : used]
+    # A base among the values keeps single precision good, whatever the first value was.
+    if used in (_ENOUGH * LENGTHS[0], _KEPT + 1):
+        middle = np.median(looked_at)
+        line[:used] -= middle
+        shapes.base[row] += float(middle)
     return looked_at
 
 
-def nearest(past: Floats) -> list[float]:
+def nearest(past: Singles) -> list[float]:
     """Distance to the nearest earlier run of each length, nan while there are too few."""
     count = len(past)
     found = [np.nan] * len(LENGTHS)
     if count < _ENOUGH * LENGTHS[0]:
         return found
-    # Relative to the newest value single precision is enough, and twice as fast.
     first = max(0, count - LENGTHS[-1] - RUNS)
     begin = max(0, first - _LONGEST)
     centred = past[begin:] - past[-1]
     largest = float(np.abs(centred).max())
     if largest == 0.0:
         return [0.0 if count >= _ENOUGH * length else np.nan for length in LENGTHS]
-    near = (centred / largest).astype(np.float32)
+    near = centred / np.float32(largest)
     first, count = first - begin, count - begin
     # Element j of `sum_` belongs to the run that ends at first + j.
     last = count - LENGTHS[0]

@@ -1,6 +1,6 @@
 """Seasons: what a series did at this time of the hour, day or week, where that proves better.
 
-Each candidate period has a profile of at most 288 places. A profile counts once its errors
+Each candidate period has a profile of some hundred places at most. A profile counts once its errors
 of late are under four fifths of those of the levels; the best of those that count speaks.
 """
 
@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from liveops.detection.tails import Bools, Floats, Ints
 
 #: Candidates: a quarter of an hour to a week, what clocks and calendars give.
 PERIODS_S = np.array([900.0, 3600.0, 21_600.0, 86_400.0, 604_800.0])
-_MOST_PLACES = 288
+#: Windows counted at a place; more make no difference.
+_MOST_VISITS = 65_534
 #: Visits before a place of a profile says something.
 _VISITS = 2.0
 _BETTER = 0.8
@@ -26,48 +28,75 @@ _ERRORS_KEPT = 0.995
 
 @dataclass(slots=True)
 class Seasons:
-    """Profiles and errors, one row a series; the last column of `errors` is the levels'."""
+    """Profiles and errors, one row a series; the last column of `errors` is the levels'.
+
+    The profiles of all periods lie behind each other, as distances from `base`; `visits`
+    counts the windows that fell into each of their places.
+    """
 
     step_s: float
-    profile: Floats
-    visits: Floats
+    most_places: int
+    base: Floats
+    profile: NDArray[np.float32]
+    visits: NDArray[np.uint16]
     errors: Floats
     judged: Floats
 
     @classmethod
-    def empty(cls, rows: int, step_s: float) -> Seasons:
-        """Rows that have seen nothing."""
-        shape = (rows, len(PERIODS_S), _MOST_PLACES)
+    def empty(cls, rows: int, step_s: float, most_places: int) -> Seasons:
+        """Rows that have seen nothing; a profile has at most so many places."""
+        places = _layout(step_s, most_places).end
         errors = (rows, len(PERIODS_S) + 1)
-        return cls(step_s, np.zeros(shape), np.zeros(shape), np.zeros(errors), np.zeros(errors))
+        return cls(
+            step_s,
+            most_places,
+            np.zeros(rows),
+            np.zeros((rows, places), np.float32),
+            np.zeros((rows, places), np.uint16),
+            np.zeros(errors),
+            np.zeros(errors),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where the profiles lie: places of each, the first of each, all, and windows a visit."""
+
+    places: Ints
+    first: Ints
+    end: int
+    windows: Floats
 
 
 @lru_cache
-def _places(step_s: float) -> Ints:
-    """Places of each profile; a period with less than two is no candidate."""
-    whole = np.minimum(_MOST_PLACES, np.round(PERIODS_S / step_s))
-    return np.asarray(whole, dtype=np.int64)
+def _layout(step_s: float, most_places: int) -> _Layout:
+    """Each period has a place at least; one with less than two is no candidate."""
+    whole = np.minimum(most_places, np.round(PERIODS_S / step_s)).astype(np.int64)
+    places = np.maximum(whole, 1)
+    first = np.cumsum(places) - places
+    windows = np.maximum(1.0, PERIODS_S / step_s / places)
+    return _Layout(whole, first, int(places.sum()), windows)
 
 
-def _place(time_s: Floats, step_s: float) -> Ints:
+def _place(layout: _Layout, time_s: Floats) -> Ints:
     phase = np.mod(time_s[:, None], PERIODS_S) / PERIODS_S
-    place = np.minimum(phase * _places(step_s), _MOST_PLACES - 1)
-    return np.asarray(place, dtype=np.int64)
+    place = np.minimum(phase * layout.places, layout.places - 1)
+    return layout.first + np.maximum(place, 0).astype(np.int64)
 
 
 def expected(seasons: Seasons, rows: Ints, time_s: Floats) -> tuple[Floats, Bools]:
     """What the best proved season expects, and where there is one."""
-    place = _place(time_s, seasons.step_s)
-    periods = np.arange(len(PERIODS_S))
-    visits = seasons.visits[rows[:, None], periods, place]
+    layout = _layout(seasons.step_s, seasons.most_places)
+    place = _place(layout, time_s)
+    visited = seasons.visits[rows[:, None], place] >= _VISITS * layout.windows
     judged = seasons.judged[rows]
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.where(judged > 0, seasons.errors[rows] / judged, np.inf)
-    known = (visits >= _VISITS) & (_places(seasons.step_s) >= 2) & (judged[:, :-1] > 0)
+    known = visited & (layout.places >= 2) & (judged[:, :-1] > 0)
     usable = known & (error[:, :-1] < _BETTER * error[:, -1:])
     best = np.argmin(np.where(usable, error[:, :-1], np.inf), axis=1)
     at = np.arange(len(rows))
-    return seasons.profile[rows, best, place[at, best]], usable[at, best]
+    return seasons.base[rows] + seasons.profile[rows, place[at, best]], usable[at, best]
 
 
 def learn(
@@ -80,18 +109,19 @@ def learn(
     level_error: Floats,
 ) -> None:
     """Take in a value (`pulled` in to what was believable) and the levels' error on it."""
-    place = _place(time_s, seasons.step_s)
-    places = _places(seasons.step_s)
-    at = (rows[:, None], np.arange(len(PERIODS_S)), place)
-    profile, visits = seasons.profile[at], seasons.visits[at]
-    error = np.minimum(np.abs(value[:, None] - profile), most_error[:, None])
-    told = np.column_stack((visits >= _VISITS, np.ones(len(rows), dtype=bool)))
+    layout = _layout(seasons.step_s, seasons.most_places)
+    at = (rows[:, None], _place(layout, time_s))
+    profile, visits = seasons.profile[at].astype(np.float64), seasons.visits[at]
+    off = (value - seasons.base[rows])[:, None]
+    error = np.minimum(np.abs(off - profile), most_error[:, None])
+    visited = visits >= _VISITS * layout.windows
+    told = np.column_stack((visited, np.ones(len(rows), dtype=bool)))
     errors = np.column_stack((error, np.minimum(level_error, most_error)))
     kept = np.where(told, _ERRORS_KEPT, 1.0)
     seasons.errors[rows] = seasons.errors[rows] * kept + np.where(told, errors, 0.0)
     seasons.judged[rows] = seasons.judged[rows] * kept + told
-    # Several rows of one period may fall into a place; together they are one visit.
-    weight = 1.0 / np.maximum(1.0, PERIODS_S / seasons.step_s / np.maximum(places, 1))
-    share = np.maximum(weight / (visits + weight), _NEW * weight)
-    seasons.visits[at] = visits + weight
-    seasons.profile[at] = profile + share * (pulled[:, None] - profile)
+    # Several windows of one period may fall into a place; together they are one visit.
+    share = np.maximum(1.0 / (visits + 1.0), _NEW / layout.windows)
+    seasons.visits[at] = np.minimum(visits, _MOST_VISITS) + 1
+    off = (pulled - seasons.base[rows])[:, None]
+    seasons.profile[at] = profile + share * (off - profile)

@@ -1,9 +1,10 @@
 """Surprise: how rare a distance is in its series' own past, as −log10 of a tail probability.
 
-The past is a histogram of distances with bins an eighth of an octave wide, one row a series;
-old entries lose weight. Beyond the upper 5 % a generalised Pareto tail is fitted by moments
-(Hosking and Wallis, "Parameter and quantile estimation for the generalized Pareto
-distribution", Technometrics 29, 1987): exponential for noise, heavier where the past is.
+The past is a histogram of distances with bins an eighth of an octave wide, one row a series,
+over the 40 octaves below the largest; old entries lose weight. Beyond the upper 5 % a
+generalised Pareto tail is fitted by moments (Hosking and Wallis, "Parameter and quantile
+estimation for the generalized Pareto distribution", Technometrics 29, 1987): exponential for
+noise, heavier where the past is.
 So 2 means one in a hundred whatever the unit, and 6 one in a million.
 """
 
@@ -19,8 +20,9 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 _PER_OCTAVE = 8
-_OCTAVES_BELOW_ONE = 40
-BINS = 800
+BINS = 320
+#: Bins kept free above the largest distance when a row makes room for it.
+_ROOM = 16
 #: Share of the past that the fitted tail stands for.
 TAIL = 0.05
 AT_TAIL = -float(np.log10(TAIL))
@@ -33,18 +35,23 @@ _OFTEN_UNTIL, _EVERY = 64, 8
 _RENEW_WEIGHT = 1e12
 _LN10 = float(np.log(10.0))
 _DAY_S = 86_400.0
+#: Of rows that have seen no distance but 0: below any.
+_NO_TOP = -(1 << 32)
 
-#: Middle of each bin from the largest to 0, where equal values lie.
-_VALUES = np.append(
-    2.0 ** ((np.arange(BINS - 1, 0, -1) - _OCTAVES_BELOW_ONE * _PER_OCTAVE + 0.5) / _PER_OCTAVE), 0
-)
+#: Middle of each bin, in units of the first's lower end, from the largest to 0, where equal
+#: values lie.
+_VALUES = np.append(2.0 ** ((0.5 - np.arange(BINS - 1)) / _PER_OCTAVE), 0)
 
 
 @dataclass(slots=True)
 class Tails:
-    """One row a series; `fit` holds edge, mean excess, shape and middle of what was not 0."""
+    """One row a series; `fit` holds edge, mean excess, shape and middle of what was not 0.
 
-    weights: Floats
+    `top` is the place of a row's first bin, in eighths of an octave above 1.
+    """
+
+    weights: NDArray[np.float32]
+    top: Ints
     weight: Floats
     count: Ints
     fit: Floats
@@ -53,7 +60,11 @@ class Tails:
     def empty(cls, rows: int) -> Tails:
         """Rows that have seen nothing."""
         return cls(
-            np.zeros((rows, BINS)), np.ones(rows), np.zeros(rows, np.int64), np.zeros((rows, 4))
+            np.zeros((rows, BINS), np.float32),
+            np.full(rows, _NO_TOP),
+            np.ones(rows),
+            np.zeros(rows, np.int64),
+            np.zeros((rows, 4)),
         )
 
 
@@ -65,12 +76,13 @@ def learn(tails: Tails, rows: Ints, distance: Floats, passed_s: Floats, memory_d
         tails.weights[rows[heavy]] /= weight[heavy, None]
         weight[heavy] = 1.0
     tails.weight[rows] = weight
-    tails.weights[rows, _bins(distance)] += weight
+    tails.weights[rows, _bins(tails, rows, distance)] += weight
     tails.count[rows] += 1
     count = tails.count[rows]
     due = rows[(count < _OFTEN_UNTIL) | (count % _EVERY == 0)]
     if len(due):
-        tails.fit[due] = _fit(tails.weights[due], tails.weight[due])
+        tails.fit[due] = _fit(tails.weights[due].astype(np.float64), tails.weight[due])
+        tails.fit[due[:, None], [0, 1, 3]] *= 2.0 ** (tails.top[due, None] / _PER_OCTAVE)
 
 
 def surprise(distance: Floats, edge: Floats, excess: Floats, shape: Floats) -> Floats:
@@ -92,12 +104,27 @@ def reach(level: Floats, edge: Floats, excess: Floats, shape: Floats) -> Floats:
     return edge + excess * np.where(shape > 0.01, bent, over * _LN10)
 
 
-def _bins(distance: Floats) -> Ints:
-    """Index into a row of weights, the largest distances first."""
+def _bins(tails: Tails, rows: Ints, distance: Floats) -> Ints:
+    """Index into a row of weights, the largest distances first; room is made for larger ones."""
+    moved = distance > 0
     with np.errstate(divide="ignore"):
-        octave = np.floor(np.log2(distance) * _PER_OCTAVE)
-    place = np.clip(octave + _OCTAVES_BELOW_ONE * _PER_OCTAVE, 1, BINS - 1)
-    return np.asarray(BINS - 1 - np.where(distance > 0, place, 0), dtype=np.int64)
+        place = np.floor(np.log2(distance) * _PER_OCTAVE)
+    place = np.where(moved, place, 0.0).astype(np.int64)
+    for at in np.flatnonzero(moved & (place > tails.top[rows])):
+        _make_room(tails, int(rows[at]), int(place[at]) + _ROOM)
+    bins = np.minimum(tails.top[rows] - place, BINS - 2)
+    return np.asarray(np.where(moved, bins, BINS - 1), dtype=np.int64)
+
+
+def _make_room(tails: Tails, row: int, top: int) -> None:
+    """Move a row's bins down; what falls out below stays in the lowest."""
+    line = tails.weights[row, : BINS - 1]
+    by = min(top - int(tails.top[row]), BINS - 1)
+    lost = line[BINS - 1 - by :].sum()
+    line[by:] = line[: BINS - 1 - by].copy()
+    line[:by] = 0.0
+    line[-1] += lost
+    tails.top[row] = top
 
 
 def _fit(weights: Floats, newest: Floats) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 
 from liveops.detection import ensemble
 from liveops.detection.ensemble import ONE_ALARM_IN_DAYS
-from tests.quality import healthy, labelled
+from tests.quality import healthy, labelled, servers
 from tests.quality.series import surprises
 
 
@@ -32,6 +32,17 @@ def _labelled() -> None:
         print(f"one alarm in {share * ONE_ALARM_IN_DAYS:.0f} days")
         print(next(nab.rows(found)))
         print(next(cloud.rows(found)))
+
+
+def _servers() -> None:
+    missing = servers.missing()
+    if missing:
+        print(f"left out, servers of many metrics: not there: {missing}")
+        return
+    for name in servers.SETS:
+        print(f"\n{name.upper():32}    F1  false/day  named  found")
+        for row in servers.rows(name):
+            print(row, flush=True)
 
 
 def _speed(detector: ensemble.Detector, series: int = 500, windows: int = 60) -> float:
@@ -57,7 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=int, default=30, help="of healthy series")
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--only", choices=("labelled", "healthy", "steps", "speed"))
+    parser.add_argument("--only", choices=("labelled", "healthy", "steps", "speed", "servers"))
     options = parser.parse_args()
     if options.only in (None, "speed"):
         for name in ("ensemble", "lasting"):
@@ -67,6 +78,8 @@ def main() -> None:
         print("\n".join(healthy.steps()))
     if options.only in (None, "labelled"):
         _labelled()
+    if options.only in (None, "servers"):
+        _servers()
     if options.only in (None, "healthy"):
         print(f"\nhealthy series{'':12} window   alarms a series-month")
         for row in healthy.rows(options.days, options.seeds):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,13 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from liveops.cli.backtest import command
+from liveops.cli.backtest import Config, Run, command
+from liveops.cli.backtest_plot import Drawn
 from liveops.errors import InvalidInput
+from liveops.send.formats import read_rows
+from liveops.send.rows import Reading
+from liveops.send.text import look_through
+from liveops.send.times import FileTimes
 
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command()(command)
@@ -152,3 +159,36 @@ def test_a_bad_configuration_is_one_line(file: Path, tmp_path: Path, text: str) 
 def test_without_json_alarms_are_told_in_lines(file: Path) -> None:
     result = call(str(file))
     assert result.stdout.splitlines()[-1] == f"{file}: {len(VALUES)} rows, 1 alarm"
+
+
+def test_a_picture_is_drawn_beside_the_rows(file: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    plain = call(str(file), "--json")
+    drawn = call(str(file), "--json", "--plot", str(picture))
+    assert rows(drawn) == rows(plain)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_drawn_is_what_was_judged(file: Path) -> None:
+    drawn: dict[tuple[str, str], Drawn] = {}
+    reading = Reading("file", "value", FileTimes(None, UTC), 1.8e9)
+    run = Run(str(file), Config(), drawn=drawn)
+    found = list(run.results(read_rows(look_through(file), reading)))
+    (one,) = drawn.values()
+    assert one.value == VALUES
+    assert one.alarms == [k for k, row in enumerate(found) if row.is_anomaly]
+    assert [round(score, 6) for score in one.score] == [row.anomaly_score for row in found]
+
+
+def test_without_matplotlib_the_picture_is_refused_in_one_line(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    result = call(str(file), "--plot", str(tmp_path / "a.png"))
+    assert isinstance(result.exception, InvalidInput)
+    assert "pip install matplotlib" in str(result.exception)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "none/a.png"])
+def test_a_picture_that_cannot_be_written_is_refused(file: Path, tmp_path: Path, name: str) -> None:
+    assert isinstance(call(str(file), "--plot", str(tmp_path / name)).exception, InvalidInput)

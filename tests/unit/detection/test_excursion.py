@@ -73,7 +73,7 @@ def test_a_daily_season_is_proved_and_its_absence_is_not() -> None:
     random = np.random.default_rng(3)
     daily = 100 * np.sin(2 * np.pi * time_s / 86_400)
     for value, proved in ((daily, True), (0 * daily, False)):
-        seasons = Seasons.empty(1, STEP_S)
+        seasons = Seasons.empty(1, STEP_S, 288)
         noisy = value + random.standard_normal(len(value))
         most = np.array([np.inf])
         for now_s, one in zip(time_s, noisy, strict=True):
