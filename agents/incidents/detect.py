@@ -80,7 +80,8 @@ class DetectAgent:
 
     def _read_rules(self) -> None:
         self.book = RuleBook(self.config.rules.values(), self.config.silences.values())
-        self.services.learned.obey(self.book)
+        new = self.services.learned.obey(self.book)
+        self._remembering.renew({bank.rule.id for bank in new})
 
     async def run(self, stream: Stream[bytes]) -> None:
         """Read chunks for as long as the worker lives; no record ends it."""
@@ -118,9 +119,7 @@ class DetectAgent:
         watched = self.services.get(record.service)
         watched.offsets[topic] = record.offset
         with EVALUATION_SECONDS.time():
-            outcome = observe(
-                watched.state, record.windows, self.book, record.reached_s, opinions
-            )
+            outcome = observe(watched.state, record.windows, self.book, record.reached_s, opinions)
         await self.publish(watched, outcome)
         SERIES_FORGOTTEN.labels("silent").inc(len(outcome.forgotten))
         if outcome.created:

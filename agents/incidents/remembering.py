@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 import structlog
 
@@ -43,15 +43,20 @@ class Remembering:
         self._clock = clock
         self._waiting: deque[Memory] = deque()
         self._arrived = asyncio.Event()
+        self._generation = 0
         self.begin()
 
     def begin(self) -> None:
         """The assignment changed: nothing is recalled yet."""
-        #: Bank and service → when to ask again; infinite when it was recalled.
-        self._asked: dict[tuple[int, str], float] = {}
+        #: Rule and service → when to ask again; infinite when it was recalled.
+        self._asked: dict[tuple[str, str], float] = {}
         self._saved_s: dict[tuple[str, str, str], float] = {}
         self._round: deque[tuple[str, str, str, int]] = deque()
-        self._generation = getattr(self, "_generation", 0) + 1
+        self._generation += 1
+
+    def renew(self, rules: Container[str]) -> None:
+        """The banks of these rules are new: nothing is recalled in them."""
+        self._asked = {key: at_s for key, at_s in self._asked.items() if key[0] not in rules}
 
     async def recall(
         self, services: WatchedServices, book: RuleBook, records: Iterable[WindowRecord]
@@ -72,8 +77,8 @@ class Remembering:
                 await self._recall(services, bank, missing)
 
     def _is_missing(self, bank: RuleBank, service: str) -> bool:
-        again_s = self._asked.get((id(bank), service), 0.0)
-        return again_s <= self._clock.now_s() and bank.rule.chooses_service(service)
+        again_s = self._asked.get((bank.rule.id, service), 0.0)
+        return again_s <= self._clock.now_s() and bank.may_choose(service)
 
     async def _recall(
         self, services: WatchedServices, bank: RuleBank, first_s: dict[str, float]
@@ -87,12 +92,12 @@ class Remembering:
         except Unavailable:
             log.warning("what was learned cannot be read, postgres is away", services=len(first_s))
             again_s = self._clock.now_s() + _AGAIN_S
-            self._asked |= {(id(bank), service): again_s for service in first_s}
+            self._asked |= {(bank.rule.id, service): again_s for service in first_s}
             return
         if generation != self._generation:
             return  # revoked meanwhile
         bank.adopt(fresh)
-        self._asked |= {(id(bank), service): float("inf") for service in first_s}
+        self._asked |= {(bank.rule.id, service): float("inf") for service in first_s}
         MEMORY_RECALLED.inc(len(fresh))
 
     async def _read(
@@ -106,24 +111,21 @@ class Remembering:
         """Kept memory of a service, and the windows judged since; none that is yet to come."""
         window = bank.rule.window
         kept = await read_memory(self._database, bank.rule.id, service)
-        known = await asyncio.to_thread(
-            recalled, bank.rule, {(service, series): state for series, state in kept.items()}
-        )
+        newest_s = {memory.series: memory.newest_s for memory in kept}
         watched = services.by_name.get(service)
-        states = watched.state.series if watched else {}
-        judged_s = {name: float(one.closed_s.get(window, -1)) for name, one in states.items()}
-        newest_s = max([first_s - 1.0, *judged_s.values()])
-        newest = {name: known.newest_s(service, name) for name in kept}
-        is_whole = judged_s.keys() <= {name for name, at_s in newest.items() if at_s > 0}
-        since_s = newest_s - PAST_S
-        if is_whole and newest:
-            since_s = max(since_s, min(newest.values()))
-        for name, start_s, value in await read_values(
-            self._database, bank.rule, service, since_s, newest_s
-        ):
-            if start_s <= judged_s.get(name, first_s - 1.0):
-                past.windows.append((start_s, service, name, value))
-        past.kept |= {(service, name): kept[name] for name in kept if newest[name] > 0}
+        series = watched.state.series if watched else {}
+        judged_s = {name: float(one.closed_s.get(window, -1)) for name, one in series.items()}
+        until_s = max([first_s - 1.0, *judged_s.values()])
+        since_s = until_s - PAST_S
+        if kept and judged_s.keys() <= newest_s.keys():
+            since_s = max(since_s, min(newest_s.values()))
+        windows = await read_values(self._database, bank.rule, service, since_s, until_s)
+        past.windows += [
+            (start_s, service, name, value)
+            for name, start_s, value in windows
+            if newest_s.get(name, 0.0) < start_s <= judged_s.get(name, first_s - 1.0)
+        ]
+        past.kept |= {(service, memory.series): memory.state for memory in kept}
 
     def due(self, services: WatchedServices) -> list[Memory]:
         """Series to keep now; only between chunks, when all that was learned is in the state."""

@@ -10,6 +10,7 @@ from faust.types.app import AppT
 
 from agents.incidents.detect import DETECTIONS_KEY, DetectAgent
 from agents.incidents.leaving import YIELD_EVERY, forget_deleted
+from agents.incidents.remembering import Remembering
 from liveops.clock import Clock
 from liveops.detection.absence import judge_absence
 from liveops.detection.codec import encode_presence, encode_series
@@ -51,12 +52,14 @@ class DetectorUpkeep:
         database: Database,
         producer: Producer,
         clock: Clock,
+        remembering: Remembering,
     ) -> None:
         self._app = app
         self._agent = agent
         self._database = database
         self._producer = producer
         self._clock = clock
+        self._remembering = remembering
         self._since_s = self._caught_up_s = clock.now_s()
         self._forgot_s = float("-inf")
         self._edges_written: Registry[tuple[str, str]] = Registry()
@@ -107,12 +110,15 @@ class DetectorUpkeep:
             await self._storing.acquire()  # free: `suspend` holds it for no longer than it waits
             events, self._agent.unacknowledged = self._agent.unacknowledged, []
             wrote = self._write()
+            # What is kept of a series is never newer than its state in the changelog.
+            memories = self._remembering.due(self._agent.services)
         try:
             if wrote:
                 async with asyncio.timeout(_CHANGELOG_DEADLINE_S):
                     await self._agent.table.written()
         finally:
             self._storing.release()
+        self._remembering.keep(memories)
         for event in events:
             event.ack()
 

@@ -13,9 +13,9 @@ from liveops.detection.alarm import Observation, step
 from liveops.detection.forecast import FitRequest
 from liveops.detection.forgetting import expire, look_due
 from liveops.detection.opinions import NO_OPINIONS, Opinions
-from liveops.detection.rule_bank import DETECTOR_OF
 from liveops.detection.report import Outcome, Subject, alarm_of, observation_of, publish
 from liveops.detection.retire import retire
+from liveops.detection.rule_bank import DETECTOR_OF
 from liveops.detection.rulebook import RuleBook
 from liveops.detection.state import Alarm, Baseline, SeriesState, ServiceDetectors, Verdict
 from schema.metrics import WINDOW_S, Aggregate

@@ -35,9 +35,7 @@ class Opinions:
         window = seen.window
         self._judged[(rule_id, seen.service, window.series, window.start_s)] = judged
 
-    def verdict(
-        self, rule: Rule, service: str, window: Aggregate, alarm: Alarm
-    ) -> Verdict | None:
+    def verdict(self, rule: Rule, service: str, window: Aggregate, alarm: Alarm) -> Verdict | None:
         """What the rule says; None while it learns, or where it does not say anything.
 
         An excursion that is expected, as it came at equal distance before, is no breach: it

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 import numpy as np
@@ -110,6 +111,25 @@ class RuleBank:
         size = len(self.bank.count)
         arrays.move(self.standing, Standing.empty(size), have)
         self._free = list(range(have, size))[::-1]
+
+    def newest_s(self, service: str, series: str) -> float:
+        """Start of the newest window learned of a series; 0 without any."""
+        row = self.find(service, series)
+        return 0.0 if row is None else max(0.0, float(self.bank.newest_s[row]))
+
+    def may_choose(self, service: str) -> bool:
+        """Whether the rule is about a service at all."""
+        return fnmatchcase(service, self.rule.service)
+
+    def adopt(self, other: RuleBank) -> None:
+        """Take what another bank of this rule knows of its series, in the place of the own."""
+        for service, series, theirs in other.rows():
+            row = self.admit(service, series)
+            if row is not None:
+                for mine, known in zip(
+                    arrays.every(self.bank), arrays.every(other.bank), strict=True
+                ):
+                    mine[row] = known[theirs]
 
     def forget(self, service: str, series: str) -> None:
         """A series is no more."""

@@ -9,7 +9,7 @@ from msgspec import Struct
 from liveops.detection import arrays
 from liveops.detection.ensemble import Bank
 
-_FORM = 2
+FORM = 2
 
 
 class StoredEnsemble(Struct, array_like=True, frozen=True):
@@ -23,14 +23,14 @@ class StoredEnsemble(Struct, array_like=True, frozen=True):
 def encode(bank: Bank, row: int) -> bytes:
     """Value of one series."""
     rows = [np.ascontiguousarray(array[row]).tobytes() for array in arrays.every(bank)]
-    return msgspec.msgpack.encode(StoredEnsemble(_FORM, bank.step_s, rows))
+    return msgspec.msgpack.encode(StoredEnsemble(FORM, bank.step_s, rows))
 
 
 def decode_into(bank: Bank, row: int, value: bytes) -> None:
     """Inverse of `encode`; msgspec.ValidationError on what does not fit this bank."""
     stored = msgspec.msgpack.decode(value, type=StoredEnsemble)
     kept_in = list(arrays.every(bank))
-    if stored.form != _FORM or stored.step_s != bank.step_s or len(stored.rows) != len(kept_in):
+    if stored.form != FORM or stored.step_s != bank.step_s or len(stored.rows) != len(kept_in):
         raise msgspec.ValidationError("another form of the ensemble's state")
     for array, kept in zip(kept_in, stored.rows, strict=True):
         if len(kept) != array[row].nbytes:

@@ -58,7 +58,17 @@ EVENT_TO_DETECTED_SECONDS = Histogram(
     buckets=(0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0),
     registry=REGISTRY,
 )
-preset(DETECTIONS, ("threshold", "zscore", "forecast", "no_data"))
+MEMORY_RECALLED = Counter(
+    "liveops_detector_memory_recalled_series_total",
+    "Series of which rules that learn were given back what they knew, or their stored past.",
+    registry=REGISTRY,
+)
+MEMORY_SAVED = Counter(
+    "liveops_detector_memory_saved_series_total",
+    "Series whose long memory was kept in PostgreSQL.",
+    registry=REGISTRY,
+)
+preset(DETECTIONS, ("threshold", "zscore", "forecast", "no_data", "ensemble", "shape"))
 preset(SERIES, ("learning", "ok", "firing", "no_data"))
 preset(SERIES_FORGOTTEN, ("silent", "too_many", "deleted"))
 preset(INCIDENTS, ("detector", "manual"))

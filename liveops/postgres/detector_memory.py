@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from liveops.detection.stored import FORM
 from liveops.postgres.database import Database
 from liveops.postgres.queries import load
 from schema.rules import Rule
@@ -25,17 +26,20 @@ class Memory:
     state: bytes
 
 
-async def read_memory(database: Database, rule_id: str, service: str) -> dict[str, bytes]:
-    """What a rule remembers of a service, by series; raises Unavailable."""
+async def read_memory(database: Database, rule_id: str, service: str) -> list[Memory]:
+    """What a rule remembers of a service's series; raises Unavailable."""
     async with database.connection() as con:
-        rows = await con.fetch(load("detector_memory")["read"], service, rule_id)
-    return {row["series"]: row["state"] for row in rows}
+        rows = await con.fetch(load("detector_memory")["read"], service, rule_id, FORM)
+    return [
+        Memory(rule_id, service, row["series"], float(row["newest_s"]), row["state"])
+        for row in rows
+    ]
 
 
 async def save_memory(database: Database, memories: Sequence[Memory]) -> None:
     """Keep these in the place of what was kept before; raises Unavailable."""
     rows = [
-        (one.rule_id, one.service, one.series, to_datetime(one.newest_s), one.state)
+        (one.rule_id, one.service, one.series, to_datetime(one.newest_s), FORM, one.state)
         for one in memories
     ]
     async with database.connection() as con:

@@ -11,6 +11,7 @@ from faust.types import TP
 from agents.incidents.active import watch_active
 from agents.incidents.correlate import CorrelateAgent
 from agents.incidents.detect import DETECTIONS_KEY, DetectAgent
+from agents.incidents.remembering import Remembering
 from agents.incidents.series_states import SeriesStates
 from agents.incidents.upkeep import DetectorUpkeep
 from liveops.deps import Deps, make_deps
@@ -74,8 +75,11 @@ def _wire_detectors(app: LiveOpsApp, deps: Deps) -> None:
     table = detectors.register(app, deps.settings.partitions, changelog)
     offsets = LogOffsets(deps.settings)
     takeover = Takeover(app, table, offsets)
-    agent = DetectAgent(table, deps.producer, deps.config, partitions=deps.settings.partitions)
-    upkeep = DetectorUpkeep(app, agent, deps.database, deps.producer, deps.clock)
+    remembering = Remembering(deps.database, deps.clock)
+    agent = DetectAgent(
+        table, deps.producer, deps.config, remembering, partitions=deps.settings.partitions
+    )
+    upkeep = DetectorUpkeep(app, agent, deps.database, deps.producer, deps.clock, remembering)
     app.batched_topics = frozenset({AGGREGATED, WINDOWS_OPEN})
     app.agent(_source(app, AGGREGATED, WINDOWS_OPEN), name="detect")(cast(Any, agent.run))
 
@@ -94,9 +98,10 @@ def _wire_detectors(app: LiveOpsApp, deps: Deps) -> None:
 
     app.background += [changelog, agent.fitter, offsets]
     app.background.append(BackgroundTask(upkeep.run, "detector-upkeep"))
+    app.background.append(BackgroundTask(remembering.run, "detector-memory"))
     app.background.append(BackgroundTask(upkeep.keep_edges, "learned-edges"))
     app.background.append(BackgroundTask(upkeep.send_marks, "detector-marks"))
-    app.background.append(BackgroundTask(SeriesStates(agent.watched_states).run, "series-states"))
+    app.background.append(BackgroundTask(SeriesStates(agent.services.states).run, "series-states"))
 
 
 def _wire_correlator(app: LiveOpsApp, deps: Deps) -> None:

@@ -6,6 +6,7 @@ CREATE TABLE detector_memory (
     series       text         NOT NULL,
     newest       timestamptz  NOT NULL,
     saved_at     timestamptz  NOT NULL DEFAULT now(),
+    form         integer      NOT NULL,
     state        bytea        NOT NULL
 );
 -- Series keys may be longer than an index entry.

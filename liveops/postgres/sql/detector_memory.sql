@@ -1,13 +1,15 @@
 -- name: read
--- What a rule remembers of the series of a service.
-SELECT series, state FROM detector_memory WHERE service_name = $1 AND rule_id = $2
+-- What a rule remembers of the series of a service, in the form that is read now.
+SELECT series, extract(epoch FROM newest)::bigint AS newest_s, state
+FROM detector_memory WHERE service_name = $1 AND rule_id = $2 AND form = $3
 
 -- name: save
 -- Series of a rule as they are remembered now.
-INSERT INTO detector_memory (rule_id, service_name, series, newest, state)
-VALUES ($1, $2, $3, $4, $5)
+INSERT INTO detector_memory (rule_id, service_name, series, newest, form, state)
+VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (service_name, rule_id, md5(series))
-DO UPDATE SET newest = EXCLUDED.newest, saved_at = now(), state = EXCLUDED.state
+DO UPDATE SET newest = EXCLUDED.newest, form = EXCLUDED.form, state = EXCLUDED.state,
+    saved_at = now()
 
 -- name: windows
 -- Closed windows of a service's series, the oldest first, for a rule to learn.
