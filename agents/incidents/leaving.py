@@ -26,7 +26,7 @@ async def make_room(agent: DetectAgent, partition: int) -> None:
     excess = services.excess(partition, MAX_SERIES)
     if not excess:
         return
-    count = excess + int(MAX_SERIES * _SHARE_FORGOTTEN)
+    count = min(excess + int(MAX_SERIES * _SHARE_FORGOTTEN), MAX_SERIES)
     reason = f"forgotten: over {MAX_SERIES} series are watched, this one was silent longest"
     # In a thread: a walk over all of them would hold the loop. The lock keeps them still.
     leaving = await asyncio.to_thread(excess_of, services.here(partition), count)

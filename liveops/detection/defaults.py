@@ -8,20 +8,6 @@ from schema.rules import Rule
 
 _FIRST: tuple[Rule, ...] = (
     Rule(
-        id=derived_id("default-rule", "zscore"),
-        name="Unusual value",
-        kind="zscore",
-        sensitivity=DEFAULT_SENSITIVITY,
-        severity="high",
-    ),
-    Rule(
-        id=derived_id("default-rule", "forecast"),
-        name="Off the forecast",
-        kind="forecast",
-        sensitivity=DEFAULT_SENSITIVITY,
-        severity="medium",
-    ),
-    Rule(
         id=derived_id("default-rule", "no_data"),
         name="Service fell silent",
         kind="no_data",
@@ -37,6 +23,37 @@ _SILENT_METRICS: tuple[Rule, ...] = (
         severity="medium",
     ),
 )
+_ENSEMBLE: tuple[Rule, ...] = (
+    Rule(
+        id=derived_id("default-rule", "ensemble"),
+        name="Unusual value",
+        kind="ensemble",
+        severity="high",
+    ),
+)
 #: Rules that came together, by the name under which a database remembers that it has them.
-SEEDS: dict[str, tuple[Rule, ...]] = {"": _FIRST, "silent-metrics": _SILENT_METRICS}
+SEEDS: dict[str, tuple[Rule, ...]] = {
+    "": _FIRST,
+    "silent-metrics": _SILENT_METRICS,
+    "ensemble": _ENSEMBLE,
+}
 DEFAULT_RULES: tuple[Rule, ...] = tuple(rule for seed in SEEDS.values() for rule in seed)
+#: Former default rules by the seed that takes their place where nobody has changed them.
+REPLACED: dict[str, tuple[Rule, ...]] = {
+    "ensemble": (
+        Rule(
+            id=derived_id("default-rule", "zscore"),
+            name="Unusual value",
+            kind="zscore",
+            sensitivity=DEFAULT_SENSITIVITY,
+            severity="high",
+        ),
+        Rule(
+            id=derived_id("default-rule", "forecast"),
+            name="Off the forecast",
+            kind="forecast",
+            sensitivity=DEFAULT_SENSITIVITY,
+            severity="medium",
+        ),
+    )
+}

@@ -72,11 +72,11 @@ def _learn(bank: RuleBank, start_s: int, same: list[StoredWindow], *, in_full: b
     if not values:
         return
     rows = np.array(list(values), np.int64)
-    value = np.array(list(values.values()), np.float64)
+    column = np.array(list(values.values()), np.float64)
     detector = DETECTOR_OF[bank.rule.kind]
     if not in_full:
         detector = "level"
         for row, one in values.items():
             novelty.remember(bank.bank.shapes, row, one)
     time_s = np.full(len(rows), float(start_s))
-    ensemble.judge(bank.bank, rows, time_s, value, detector, bank.one_alarm_in_days)
+    ensemble.judge(bank.bank, rows, time_s, column, detector, bank.one_alarm_in_days)

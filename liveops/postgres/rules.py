@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from liveops.detection.defaults import SEEDS
+from liveops.detection.defaults import REPLACED, SEEDS
 from liveops.errors import NotFound, StaleVersion
 from liveops.outbox import enqueue
 from liveops.postgres.database import Database
@@ -74,19 +74,37 @@ async def replace_rule(
 async def delete_rule(database: Database, rule_id: str) -> None:
     """Remove a rule; raises NotFound or Unavailable."""
     async with database.transaction() as con:
-        if await con.fetchval(load("config")["delete_rule"], rule_id) is None:
+        if not await _delete(con, rule_id):
             raise NotFound("no rule with this id")
-        await enqueue(con, CONFIG, RULE + rule_id, None)
+
+
+async def _delete(con: Any, rule_id: str) -> bool:
+    if await con.fetchval(load("config")["delete_rule"], rule_id) is None:
+        return False
+    await enqueue(con, CONFIG, RULE + rule_id, None)
+    return True
 
 
 async def seed_default_rules(database: Database) -> bool:
-    """Add the default rules, each once in a database's life; raises Unavailable."""
-    added = False
+    """Add the default rules, each once in a database's life; raises Unavailable.
+
+    What takes the place of former defaults comes only where one of those was left as it was.
+    """
+    added = is_new = False
     async with database.transaction() as con:
         for name, rules in SEEDS.items():
             if await con.fetchval(load("config")["begin_defaults"], name) is None:
+                continue
+            is_new = is_new or name == ""
+            replaced = [rule for rule in REPLACED.get(name, ()) if await _drop_unchanged(con, rule)]
+            if name in REPLACED and not is_new and not replaced:
                 continue
             added = True
             for rule in rules:
                 await _insert(con, rule)
     return added
+
+
+async def _drop_unchanged(con: Any, rule: Rule) -> bool:
+    row = await con.fetchrow(load("config")["rule"], rule.id)
+    return row is not None and _rule(row) == rule and await _delete(con, rule.id)

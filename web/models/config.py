@@ -16,6 +16,9 @@ TagText = Annotated[str, Field(min_length=1, max_length=256, pattern=NO_NUL)]
 class RuleBody(BaseModel):
     """A rule; `op` and `value` belong to threshold, `sensitivity` to zscore and forecast.
 
+    `one_alarm_in_days` belongs to ensemble and shape: about one false alarm in so many days
+    of a series, 21 unless given.
+
     A `no_data` rule watches services as a whole (`scope: service`), each metric type of
     living services (`metric`), or each series it chooses (`series`, the default where it
     names a metric or tags); `window` is the least absence that means something.
@@ -24,7 +27,7 @@ class RuleBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Line
-    kind: Literal["threshold", "zscore", "forecast", "no_data"]
+    kind: Literal["threshold", "zscore", "forecast", "no_data", "ensemble", "shape"]
     service: Glob = "*"
     metric: Glob = "*"
     tags: dict[TagText, TagText] = Field(default={}, max_length=16)
@@ -35,6 +38,7 @@ class RuleBody(BaseModel):
     op: Literal[">", ">=", "<", "<="] | None = None
     value: FiniteFloat | None = None
     sensitivity: Annotated[float, Field(gt=0, le=1000)] | None = None
+    one_alarm_in_days: Annotated[float, Field(ge=0.1, le=3650)] | None = None
     severity: Severity = "medium"
     for_s: float = Field(default=0, ge=0, le=86_400)
     keep_firing_for_s: float = Field(default=0, ge=0, le=86_400)
@@ -50,6 +54,8 @@ class RuleBody(BaseModel):
             raise ValueError("op and value belong to threshold rules")
         if self.sensitivity is not None and self.kind not in ("zscore", "forecast"):
             raise ValueError("sensitivity belongs to zscore and forecast rules")
+        if self.one_alarm_in_days is not None and self.kind not in ("ensemble", "shape"):
+            raise ValueError("one_alarm_in_days belongs to ensemble and shape rules")
         if self.kind == "no_data":
             self._fields_of_absence()
         elif self.scope is not None:
@@ -111,6 +117,7 @@ class RuleAnswer(BaseModel):
     op: str | None
     value: float | None
     sensitivity: float | None
+    one_alarm_in_days: float | None
     severity: Severity
     for_s: float
     keep_firing_for_s: float

@@ -14,6 +14,7 @@ from faust.types import TP
 
 from agents.incidents import upkeep as module
 from agents.incidents.detect import DetectAgent
+from agents.incidents.remembering import Remembering
 from agents.incidents.upkeep import DetectorUpkeep
 from liveops.clock import FakeClock
 from liveops.kafka.chunks import Chunk
@@ -93,8 +94,9 @@ class World:
             subscribe=lambda _: None,
             wait_ready=self._ready,
         )
+        remembering = Remembering(cast(Any, self.database), self.clock)
         self.agent = DetectAgent(
-            cast(Any, self.table), cast(Any, None), cast(Any, config), partitions=1
+            cast(Any, self.table), cast(Any, None), cast(Any, config), remembering, partitions=1
         )
         owned = {TP(AGGREGATED, 0), TP(WINDOWS_OPEN, 0)}
         consumer = SimpleNamespace(
@@ -106,7 +108,12 @@ class World:
         app = cast(Any, SimpleNamespace(consumer=consumer))
         self.broker = Broker()
         self.upkeep = DetectorUpkeep(
-            app, self.agent, cast(Any, self.database), cast(Any, self.broker), self.clock
+            app,
+            self.agent,
+            cast(Any, self.database),
+            cast(Any, self.broker),
+            self.clock,
+            remembering,
         )
         self.upkeep.resume()
 
@@ -202,7 +209,7 @@ async def test_a_service_that_is_gone_leaves_nothing() -> None:
     assert len(await world.stored()) == 2
     world.clock.advance(item.broker_time_s + 15 * 86_400 - world.clock.now_s())
     await world.upkeep.look_for_absence()
-    assert (world.agent.watched, await world.stored()) == ({}, [])
+    assert (world.agent.services.by_name, await world.stored()) == ({}, [])
     await world.read(window(30 * 1440, 1.0))
     assert len(await world.stored()) == 2
 
@@ -210,7 +217,7 @@ async def test_a_service_that_is_gone_leaves_nothing() -> None:
 async def test_a_partition_holds_so_many_series_and_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("agents.incidents.detect.MAX_SERIES", 100)
+    monkeypatch.setattr("agents.incidents.leaving.MAX_SERIES", 100)
     world = World()
     for minute in range(300):
         items = [
@@ -218,7 +225,7 @@ async def test_a_partition_holds_so_many_series_and_no_more(
             for n in range(3)
         ]
         await world.read(*items)
-        assert sum(len(w.state.series) for w in world.agent.watched.values()) <= 100
+        assert sum(len(w.state.series) for w in world.agent.services.by_name.values()) <= 100
     keys = await world.stored()
     assert len([key for key in keys if not key.endswith(b"\x00")]) <= 100
     assert any(b"pod=299-" in key for key in keys)
@@ -229,11 +236,11 @@ async def test_a_partition_holds_so_many_series_and_no_more(
 async def test_a_service_whose_last_series_is_forced_out_is_gone_with_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("agents.incidents.detect.MAX_SERIES", 10)
+    monkeypatch.setattr("agents.incidents.leaving.MAX_SERIES", 10)
     world = World()
     for minute in range(40):
         await world.read(window(minute, 1.0, service_name=f"pod-{minute}"))
-    assert len(world.agent.watched) <= 10
+    assert len(world.agent.services.by_name) <= 10
     assert len(await world.stored()) <= 20
 
 
@@ -256,8 +263,8 @@ async def test_before_everything_is_read_a_mark_stays_behind_the_records() -> No
     world = World()
     await world.read(window(0, 1.0), window(5, 1.0))
     world.clock.advance(1e6)
-    assert world.agent.marks([0], None) == [Mark(0, format_time(window(5, 1.0).start_s))]
-    assert world.agent.marks([1], None) == []
+    assert world.agent.services.marks([0], None) == [Mark(0, format_time(window(5, 1.0).start_s))]
+    assert world.agent.services.marks([1], None) == []
 
 
 async def test_marks_say_how_many_services_live_and_how_long_they_are_silent() -> None:
@@ -266,9 +273,9 @@ async def test_marks_say_how_many_services_live_and_how_long_they_are_silent() -
         for name in ("a", "b") if minute < 8 else ("a",):
             await world.read(window(minute, 1.0, service_name=name))
     await world.read(window(11, 1.0, service_name="new"))
-    (mark,) = world.agent.marks([0], window(11, 1.0).broker_time_s + 30.0)
+    (mark,) = world.agent.services.marks([0], window(11, 1.0).broker_time_s + 30.0)
     assert (mark.live, mark.silent_s) == (1, 30.0)
-    (before,) = world.agent.marks([0], None)
+    (before,) = world.agent.services.marks([0], None)
     assert (before.live, before.silent_s) == (1, 0.0)
 
 
@@ -290,11 +297,11 @@ async def test_a_deleted_service_is_no_more_until_it_reports_again() -> None:
     world.deleted["svc"] = last.broker_time_s - 1
     world.clock.advance(last.broker_time_s + 5 - world.clock.now_s())
     await world.upkeep.look_for_absence()
-    assert list(world.agent.watched) == ["svc"]
+    assert list(world.agent.services.by_name) == ["svc"]
     world.deleted["svc"] = last.broker_time_s + 3
     await world.upkeep.look_for_absence()
-    assert world.agent.watched == {}
+    assert world.agent.services.by_name == {}
     assert await world.stored() == []
     await world.read(window(11, 1.0))
     await world.upkeep.look_for_absence()
-    assert list(world.agent.watched) == ["svc"]
+    assert list(world.agent.services.by_name) == ["svc"]
