@@ -15,9 +15,10 @@ from liveops.demo.shop import BY_NAME, edges
 from liveops.demo.signals import Reading, readings
 from schema.times import format_time, parse_time_s
 
-#: Event time sent at once before the live part, so that baselines are learned.
-WARM_UP_S = 45 * 60.0
-#: Distance of readings while catching up; live it is 1 / rate.
+#: Event time sent at once before the live part, so that the rules know the shop's days.
+WARM_UP_S = 2 * 86_400.0
+#: Distance of readings in that history, and while catching up later; live it is 1 / rate.
+HISTORY_STEP_S = 30.0
 CATCH_UP_STEP_S = 5.0
 #: Further behind than this is catching up.
 _BEHIND_S = 15.0
