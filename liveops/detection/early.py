@@ -18,7 +18,7 @@ from liveops.detection.tails import Bools, Floats, Ints
 #: Fields whose value in an open window estimates that of the closed one.
 STEADY_FIELDS = frozenset({"mean", "p50"})
 #: Standard errors of the missing samples that a value may be off by.
-_ERRORS = 3.0
+_ERRORS = 6.0
 #: Share of a window's own standard error that counts: one wild sample is no evidence.
 _WEIGHT_OF_OWN = 1 / 3
 _LEAST_SAMPLES = 3.0
@@ -87,4 +87,4 @@ def _as_if_closed(bank: RuleBank, row: int, item: Seen, value: float) -> Judged 
     if not verdicts.alarm[0]:
         return None
     arrays.renew(bank.bank.excursions, copy.excursions, row)
-    return Judged(verdicts, 0, firing=True)
+    return Judged(verdicts, 0, starts=True, firing=True)

@@ -132,11 +132,11 @@ def judge(
     # Without the ensemble's wish for shapes the dearest detector rests.
     wanted = detector in ("ensemble", "shape")
     shape = novelty.judge(bank.shapes, rows, value, passed_s) if wanted else np.zeros(len(rows))
-    joined, is_lasting = _joined(bank, rows, sudden, lasting, shape, detector)
+    joined, staying, is_lasting = _joined(bank, rows, sudden, lasting, shape, detector)
     learning = bank.count[rows] < LEARNING_WINDOWS
-    joined[learning] = 0.0
+    joined[learning] = staying[learning] = 0.0
     least = bar_of(one_alarm_in_days, bank.step_s)
-    turn = excursion.step(bank.excursions, rows, time_s, passed_s, joined, least)
+    turn = excursion.step(bank.excursions, rows, time_s, passed_s, joined, staying, least)
     _learn(bank, rows, time_s, passed_s, sudden, lasting, turn)
     half = tails.reach(turn.bar, sudden.edge, sudden.excess, sudden.shape)
     return Verdicts(
@@ -174,19 +174,24 @@ def _forget(bank: Bank, rows: Ints) -> None:
 
 def _joined(
     bank: Bank, rows: Ints, sudden: Look, lasting: Look, shape: Floats, detector: Detector
-) -> tuple[Floats, Bools]:
+) -> tuple[Floats, Floats, Bools]:
+    """Surprise that starts an excursion, what keeps it up, and whether the hour's mean speaks.
+
+    A new level is soon a familiar shape: to go on, being off the level is enough.
+    """
     side = np.where(sudden.value >= sudden.expected, 1.0, -1.0)
     pair = 0.5 * (sudden.surprise + np.maximum(bank.before[rows] * side, 0.0))
     bank.before[rows] = side * sudden.surprise
     if detector == "shape":
-        return shape.copy(), np.zeros(len(rows), dtype=bool)
+        return shape.copy(), shape.copy(), np.zeros(len(rows), dtype=bool)
     if detector == "level":
-        return pair, np.zeros(len(rows), dtype=bool)
+        return pair, pair.copy(), np.zeros(len(rows), dtype=bool)
     weaker = np.minimum(pair, shape)
     agreed = np.maximum(weaker + np.minimum(weaker, _WITNESS), sudden.early - _YOUNG_DOUBT)
     if detector == "lasting":
         agreed = np.zeros(len(rows))
-    return np.maximum(agreed, lasting.surprise), lasting.surprise > agreed
+    joined = np.maximum(agreed, lasting.surprise)
+    return joined, np.maximum(joined, pair), lasting.surprise > agreed
 
 
 def _mean_of_hour(bank: Bank, rows: Ints, sudden: Look) -> Floats:
@@ -218,6 +223,7 @@ def _learn(
     ):
         if turn.accepted.any():
             levels.accept(bank_levels, rows[turn.accepted], seen.value[turn.accepted])
-        levels.learn(bank_levels, rows, time_s, passed_s, seen, turn.held, temper)
+        begins = turn.alarm | turn.expected
+        levels.learn(bank_levels, rows, time_s, passed_s, seen, turn.held, begins, temper)
     bank.newest_s[rows] = np.maximum(bank.newest_s[rows], time_s)
     bank.count[rows] += 1

@@ -66,15 +66,24 @@ class Turn:
 
 
 def step(
-    state: Excursions, rows: Ints, time_s: Floats, passed_s: Floats, surprise: Floats, least: float
+    state: Excursions,
+    rows: Ints,
+    time_s: Floats,
+    passed_s: Floats,
+    surprise: Floats,
+    staying: Floats,
+    least: float,
 ) -> Turn:
-    """Move the excursions of `rows`; `least` is the bar of a series without recent alarms."""
+    """Move the excursions of `rows`: `surprise` starts one, `staying` keeps it up.
+
+    `least` is the bar of a series without recent alarms.
+    """
     alarms = state.alarms[rows] * np.exp(-passed_s / (_DAY_S * _ALARMS_D))
     bar = least * (1.0 + _PER_ALARM * alarms)
     firing = state.firing[rows]
     starts = ~firing & (surprise >= bar) & (time_s - state.alarm_s[rows] >= QUIET_S)
     expected = starts & _recurs(state, rows, time_s)
-    calm = firing & (surprise < _CALM * bar)
+    calm = firing & (staying < _CALM * bar)
     first_s = np.where(state.calm_s[rows] > NEVER_S, state.calm_s[rows], time_s)
     calm_s = np.where(calm, first_s, NEVER_S)
     over = calm & (time_s - calm_s >= (_CALM_WINDOWS - 1) * state.step_s)

@@ -118,8 +118,9 @@ def look(
     raw = np.minimum(raw, np.where(least > 0, _PROOF, 1.0) * known)
     seen = (levels.count[rows] >= FIRST) & (distance > 0)
     seen &= distance >= _OF_PEAK * levels.peak[rows]
-    early = _early(levels.count[rows], distance, edge, excess) * seen
-    return Look(value, expected, distance, edge, excess, shape, np.where(seen, raw, 0.0), early)
+    early = _early(levels.count[rows], distance, edge, excess)
+    raw, early = np.where(seen, raw, 0.0), np.where(seen, early, 0.0)
+    return Look(value, expected, distance, edge, excess, shape, raw, early)
 
 
 def _early(count: Ints, distance: Floats, edge: Floats, excess: Floats) -> Floats:
@@ -136,18 +137,30 @@ def learn(
     passed_s: Floats,
     seen: Look,
     held: Bools,
+    begins: Bools,
     temper: Temper,
 ) -> None:
-    """Take the values in; the levels of `held` series stay where they are."""
+    """Take the values in; what is known of `held` series stays as it is.
+
+    An excursion that `begins` is one distance of the series' past, however long it lasts.
+    """
     early = levels.count[rows] < FIRST
     if early.any():
         _begin(levels, rows[early], seen.value[early])
     late = ~early
     if late.any():
         chosen = rows[late]
-        part = _part(seen, late)
-        _remember(levels, chosen, time_s[late], passed_s[late], part, temper)
-        _move(levels, chosen[~held[late]], passed_s[late][~held[late]], _part(part, ~held[late]))
+        part, free = _part(seen, late), ~held[late]
+        told = free | begins[late]
+        _remember(
+            levels,
+            chosen[told],
+            time_s[late][told],
+            passed_s[late][told],
+            _part(part, told),
+            temper,
+        )
+        _move(levels, chosen[free], passed_s[late][free], _part(part, free))
     levels.count[rows] += 1
 
 

@@ -44,8 +44,7 @@ class Opinions:
         judged = self._judged.get((rule.id, service, window.series, window.start_s))
         if judged is None or judged.verdicts.learning[judged.place]:
             return None
-        starts = bool(judged.verdicts.alarm[judged.place])
-        breach = starts or (judged.firing and alarm.pending_s is not None)
+        breach = judged.starts or (judged.firing and alarm.pending_s is not None)
         if not breach and alarm.pending_s is None:
             return _QUIET
         return _verdict(rule, window, judged, breach=breach)

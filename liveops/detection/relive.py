@@ -10,8 +10,7 @@ from operator import itemgetter
 import msgspec
 import numpy as np
 
-from liveops.detection import arrays, ensemble, novelty, stored
-from liveops.detection.excursion import Excursions
+from liveops.detection import ensemble, novelty, stored
 from liveops.detection.rule_bank import DETECTOR_OF, RuleBank
 from schema.rules import Rule
 
@@ -49,7 +48,7 @@ def recalled(rule: Rule, kept: Mapping[tuple[str, str], bytes]) -> RuleBank:
 def relive(bank: RuleBank, windows: Iterable[StoredWindow]) -> None:
     """Let the bank learn windows as if they came now; nothing is told of them.
 
-    Of series it did not know no excursion is left over: nobody was told of one.
+    An excursion that a series it did not know is in is told with its next window.
     """
     known = {(service, series) for service, series, _ in bank.rows()}
     ordered = sorted(windows, key=itemgetter(0))
@@ -57,10 +56,9 @@ def relive(bank: RuleBank, windows: Iterable[StoredWindow]) -> None:
     for place, (start_s, same) in enumerate(moments):
         in_full = place >= len(moments) - _SHAPES_JUDGED
         _learn(bank, start_s, same, in_full=in_full)
-    none = Excursions.empty(1, bank.step_s)
     for service, series, row in bank.rows():
-        if (service, series) not in known:
-            arrays.renew(bank.bank.excursions, none, row)
+        if (service, series) not in known and bank.bank.excursions.firing[row]:
+            bank.untold.add(row)
 
 
 def _learn(bank: RuleBank, start_s: int, same: list[StoredWindow], *, in_full: bool) -> None:

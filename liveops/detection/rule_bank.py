@@ -53,10 +53,11 @@ class Standing:
 
 
 class Judged(NamedTuple):
-    """One window's place among verdicts; `firing` tells whether its excursion goes on."""
+    """One window's place among verdicts; whether an excursion is to be told, and goes on."""
 
     verdicts: Verdicts
     place: int
+    starts: bool
     firing: bool
 
 
@@ -68,6 +69,8 @@ class RuleBank:
         self.step_s = float(WINDOW_S[rule.window])
         self.bank: Bank = ensemble.empty(_FIRST_ROWS, self.step_s)
         self.standing = Standing.empty(_FIRST_ROWS)
+        #: Rows in an excursion that nobody was told of.
+        self.untold: set[int] = set()
         self._free = list(range(_FIRST_ROWS))[::-1]
         self._rows: dict[str, dict[str, int]] = {}
 
@@ -102,15 +105,15 @@ class RuleBank:
             have = len(self.bank.count)
             if have >= MAX_ROWS:
                 return None
-            self._grow(min(2 * have, MAX_ROWS), have)
+            self._grow(have)
         row = self._rows.setdefault(service, {})[series] = self._free.pop()
         return row
 
-    def _grow(self, size: int, have: int) -> None:
-        ensemble.grow(self.bank, size)
+    def _grow(self, have: int) -> None:
+        ensemble.grow(self.bank, have + 1)
         size = len(self.bank.count)
         arrays.move(self.standing, Standing.empty(size), have)
-        self._free = list(range(have, size))[::-1]
+        self._free = list(range(have, min(size, MAX_ROWS)))[::-1]
 
     def newest_s(self, service: str, series: str) -> float:
         """Start of the newest window learned of a series; 0 without any."""
@@ -126,10 +129,11 @@ class RuleBank:
         for service, series, theirs in other.rows():
             row = self.admit(service, series)
             if row is not None:
-                for mine, known in zip(
-                    arrays.every(self.bank), arrays.every(other.bank), strict=True
-                ):
+                pairs = zip(arrays.every(self.bank), arrays.every(other.bank), strict=True)
+                for mine, known in pairs:
                     mine[row] = known[theirs]
+                if theirs in other.untold:
+                    self.untold.add(row)
 
     def forget(self, service: str, series: str) -> None:
         """A series is no more."""
@@ -137,6 +141,7 @@ class RuleBank:
         if row is not None:
             ensemble.clear(self.bank, row)
             arrays.renew(self.standing, Standing.empty(1), row)
+            self.untold.discard(row)
             self._free.append(row)
 
     def forget_service(self, service: str) -> None:
@@ -162,9 +167,11 @@ class RuleBank:
                 self.one_alarm_in_days,
             )
             self._note(rows, seen, verdicts)
-            firing = self.bank.excursions.firing[rows].tolist()
+            firing = self.bank.excursions.firing[rows]
+            starts = verdicts.alarm | (firing & np.isin(rows, list(self.untold)))
+            self.untold.difference_update(rows.tolist())
             for place, item in enumerate(seen):
-                yield item, Judged(verdicts, place, firing[place])
+                yield item, Judged(verdicts, place, bool(starts[place]), bool(firing[place]))
 
     def _turns(self, windows: Iterable[Seen]) -> list[list[tuple[Seen, int]]]:
         """Windows with their rows, so that no row is twice in one turn and its times rise."""

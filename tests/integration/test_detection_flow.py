@@ -62,7 +62,7 @@ async def breach(engineer: Client, service: str) -> Json:
 
 async def test_the_default_rules_are_there_from_the_start(engineer: Client) -> None:
     rules = (await engineer.get("/api/rules"))["items"]
-    assert {"zscore", "forecast", "no_data"} <= {rule["kind"] for rule in rules}
+    assert {"ensemble", "no_data"} <= {rule["kind"] for rule in rules}
 
 
 async def test_a_breach_opens_one_incident_that_explains_itself(

@@ -17,7 +17,7 @@ BODY: dict[str, Any] = {
 
 async def test_rules_are_created_listed_and_deleted(engineer: Client) -> None:
     defaults = (await engineer.get("/api/rules"))["items"]
-    assert {"zscore", "forecast", "no_data"} <= {rule["kind"] for rule in defaults}
+    assert {"ensemble", "no_data"} <= {rule["kind"] for rule in defaults}
     body = {"name": "slow", "kind": "threshold", "op": ">", "value": 100, "service": "x"}
     made = await engineer.call("POST", "/api/rules", json=body)
     assert made.status == 201, made

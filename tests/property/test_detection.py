@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveops.detection.codec import decode_series, encode_series
-from liveops.detection.defaults import DEFAULT_RULES
 from liveops.detection.engine import observe
 from liveops.detection.rulebook import RuleBook
 from liveops.detection.state import new_service
 from schema.incidents import Detection
 from tests.aggregates import feed, quiet, rule, window
 
-BOOK = RuleBook(DEFAULT_RULES, ())
+BASELINES = (rule("zscore"), rule("forecast"), rule("no_data"))
+BOOK = RuleBook(BASELINES, ())
 LEVELS = st.floats(0.001, 1e9)
 SEEDS = st.integers(0, 2**32)
 
@@ -52,7 +52,7 @@ def test_an_excursion_gives_one_alarm_and_its_end(
 def test_the_same_windows_give_the_same_detections_stored_or_not(
     seed: int, means: list[float]
 ) -> None:
-    book = RuleBook([rule("threshold"), *DEFAULT_RULES], ())
+    book = RuleBook([rule("threshold"), *BASELINES], ())
     whole, cut, coin = new_service("svc"), new_service("svc"), Random(seed)
     expected = feed(whole, book, means)
     found = []

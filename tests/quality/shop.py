@@ -1,4 +1,4 @@
-"""The demo's shop through detectors and correlator, without servers: what is announced, what told."""
+"""The demo's shop through detectors and correlator, without servers: what they tell of it."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ from liveops.detection.codec import (
     encode_presence,
     encode_series,
 )
-from liveops.detection.defaults import DEFAULT_RULES
 from liveops.detection.engine import accept_fit, observe
 from liveops.detection.rulebook import RuleBook
 from liveops.detection.state import new_service
@@ -140,7 +139,7 @@ def test_a_silent_service_is_told_its_alarms_wait_and_data_resolve() -> None:
 def test_stored_state_goes_on_where_it_stopped() -> None:
     whole, parts = new_service("svc"), new_service("svc")
     means = [*quiet(40), *[500.0] * 3, *quiet(5, 1)]
-    book = RuleBook(DEFAULT_RULES, ())
+    book = RuleBook([rule("zscore"), rule("no_data")], ())
     expected = feed(whole, book, means)
     found = []
     for number, mean in enumerate(means):

@@ -18,7 +18,9 @@ def turns(surprises: list[float]) -> list[Turn]:
     state = Excursions.empty(1, STEP_S)
     passed = np.array([STEP_S])
     return [
-        excursion.step(state, ROW, np.array([STEP_S * k]), passed, np.array([found]), BAR)
+        excursion.step(
+            state, ROW, np.array([STEP_S * k]), passed, np.array([found]), np.array([found]), BAR
+        )
         for k, found in enumerate(surprises)
     ]
 
