@@ -40,6 +40,8 @@ class WatchedServices:
         self.learned = Learned()
         #: Keys to delete from the table, before anything else is written.
         self.gone_keys: list[bytes] = []
+        #: Services with an alarm that changed since it was shown.
+        self.urgent: set[str] = set()
         self._partitions = partitions
         self._series_count: Counter[int] = Counter()
 
@@ -63,6 +65,8 @@ class WatchedServices:
     def note(self, watched: Watched, outcome: Outcome) -> None:
         """Remember what is to be stored, and deleted."""
         service = watched.state.service
+        if outcome.detections:
+            self.urgent.add(service)
         self._count(service, outcome.created - len(outcome.forgotten))
         self.learned.forget(service, outcome.forgotten)
         self.gone_keys += [key_of(service, key) for key in outcome.forgotten]
@@ -129,6 +133,7 @@ class WatchedServices:
         for service in self.by_name:
             self.learned.forget_service(service)
         self.by_name.clear()
+        self.urgent.clear()
         self.gone_keys.clear()
         self._series_count.clear()
 

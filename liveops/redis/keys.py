@@ -33,3 +33,8 @@ def closed(service: str, window: str) -> str:
 def analysis(incident_id: str) -> str:
     """The incident's newest analysis as JSON."""
     return f"analysis:{incident_id}"
+
+
+def standings(service: str) -> str:
+    """How the service's series stand with the rules, as a JSON list."""
+    return f"detectors:{service}"

@@ -13,6 +13,7 @@ from agents.incidents.correlate import CorrelateAgent
 from agents.incidents.detect import DETECTIONS_KEY, DetectAgent
 from agents.incidents.remembering import Remembering
 from agents.incidents.series_states import SeriesStates
+from agents.incidents.standing_writer import StandingWriter
 from agents.incidents.upkeep import DetectorUpkeep
 from liveops.deps import Deps, make_deps
 from liveops.kafka.offsets import LogOffsets
@@ -33,6 +34,7 @@ from liveops.services import port_of
 from liveops.settings import Settings, load_settings
 from schema.topics import AGGREGATED, DETECTIONS, WINDOWS_OPEN
 from tables import detectors
+from web import detectors as detector_routes
 from web import incidents, rules, silences
 from web.actuator import Check
 from web.server import install
@@ -57,6 +59,7 @@ def build(settings: Settings) -> LiveOpsApp:
         incidents.live_route(deps, fanout),
         *incidents.routes(deps),
         *rules.routes(deps),
+        *detector_routes.routes(deps),
         *silences.routes(deps),
     ]
     checks: dict[str, Check] = {
@@ -99,6 +102,8 @@ def _wire_detectors(app: LiveOpsApp, deps: Deps) -> None:
     app.background += [changelog, agent.fitter, offsets]
     app.background.append(BackgroundTask(upkeep.run, "detector-upkeep"))
     app.background.append(BackgroundTask(remembering.run, "detector-memory"))
+    writer = StandingWriter(agent.services, lambda: agent.book, deps.cache, deps.clock)
+    app.background.append(BackgroundTask(writer.run, "standings"))
     app.background.append(BackgroundTask(upkeep.keep_edges, "learned-edges"))
     app.background.append(BackgroundTask(upkeep.send_marks, "detector-marks"))
     app.background.append(BackgroundTask(SeriesStates(agent.services.states).run, "series-states"))
