@@ -17,8 +17,9 @@ from schema.times import format_time, parse_time_s
 
 #: Event time sent at once before the live part, so that the rules know the shop's days.
 WARM_UP_S = 2 * 86_400.0
-#: Distance of readings in that history, and while catching up later; live it is 1 / rate.
+#: Distance of readings in that history, and in its last part; live it is 1 / rate.
 HISTORY_STEP_S = 30.0
+RECENT_S = 900.0
 CATCH_UP_STEP_S = 5.0
 #: Further behind than this is catching up.
 _BEHIND_S = 15.0
@@ -90,7 +91,8 @@ async def _catch_up(client: AsyncClient, clock: Clock, start_s: float, rng: Rand
     at_s, waiting = start_s, list[Reading]()
     while at_s < clock.now_s() - CATCH_UP_STEP_S:
         waiting += readings(at_s, (), rng)
-        at_s += CATCH_UP_STEP_S
+        is_long_ago = at_s < clock.now_s() - RECENT_S
+        at_s += HISTORY_STEP_S if is_long_ago else CATCH_UP_STEP_S
         if len(waiting) + 5 * len(BY_NAME) > MAX_BATCH:
             await _send(client, waiting)
             waiting.clear()

@@ -2,6 +2,7 @@
 
 Its value counts only as far as it lies beyond what the samples still missing may bring. A
 value that the level finds rare is put to the whole ensemble, on a copy of the series' row.
+While the closed windows before it are yet to come, as in a backlog, it is passed over.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def judge_open(bank: RuleBank, windows: Sequence[Seen]) -> Iterator[tuple[Seen, 
         (item, row)
         for item in windows
         if (row := bank.find(item.service, item.window.series)) is not None
-        and item.window.start_s > bank.bank.newest_s[row]
+        and _follows(bank, row, item.window.start_s)
     ]
     if not known:
         return
@@ -46,6 +47,12 @@ def judge_open(bank: RuleBank, windows: Sequence[Seen]) -> Iterator[tuple[Seen, 
         judged = _as_if_closed(bank, row, item, float(pulled[place]))
         if judged is not None:
             yield item, judged
+
+
+def _follows(bank: RuleBank, row: int, start_s: float) -> bool:
+    """Whether the closed windows before are known: the last may wait for late values still."""
+    since_s = start_s - float(bank.bank.newest_s[row])
+    return 0.0 < since_s <= float(bank.standing.gap_s[row]) + bank.step_s
 
 
 def _suspects(

@@ -21,6 +21,7 @@ from schema.rules import Rule, RuleKind
 #: Series a rule remembers at most; those beyond are not judged by it.
 MAX_ROWS = 20_000
 _FIRST_ROWS = 16
+_MOST_GAP_S = 86_400.0
 #: Weight of the newest window in what is usual of samples and spread.
 _NEW = 0.1
 DETECTOR_OF: dict[RuleKind, Detector] = {"ensemble": "ensemble", "shape": "shape"}
@@ -45,11 +46,13 @@ class Standing:
     #: Usual standard deviation and number of samples within a window.
     spread: Floats
     samples: Floats
+    #: Usual time between two closed windows.
+    gap_s: Floats
 
     @classmethod
     def empty(cls, rows: int) -> Standing:
         """Of series that were never judged."""
-        return cls(*(np.zeros(rows) for _ in range(7)))
+        return cls(*(np.zeros(rows) for _ in range(8)))
 
 
 class Judged(NamedTuple):
@@ -158,6 +161,7 @@ class RuleBank:
         for batch in self._turns(windows):
             rows = np.array([row for _, row in batch], np.int64)
             seen = [window for window, _ in batch]
+            before_s = self.bank.newest_s[rows]
             verdicts = ensemble.judge(
                 self.bank,
                 rows,
@@ -166,7 +170,7 @@ class RuleBank:
                 DETECTOR_OF[self.rule.kind],
                 self.one_alarm_in_days,
             )
-            self._note(rows, seen, verdicts)
+            self._note(rows, seen, verdicts, before_s)
             firing = self.bank.excursions.firing[rows]
             starts = verdicts.alarm | (firing & np.isin(rows, list(self.untold)))
             self.untold.difference_update(rows.tolist())
@@ -191,7 +195,7 @@ class RuleBank:
             turns[turn].append((item, row))
         return turns
 
-    def _note(self, rows: Ints, seen: Sequence[Seen], verdicts: Verdicts) -> None:
+    def _note(self, rows: Ints, seen: Sequence[Seen], verdicts: Verdicts, before_s: Floats) -> None:
         now = self.standing
         now.surprise[rows], now.bar[rows] = verdicts.surprise, verdicts.bar
         now.expected[rows] = verdicts.expected
@@ -202,6 +206,8 @@ class RuleBank:
         share = np.where(first, 1.0, _NEW)
         now.samples[rows] += share * (samples - now.samples[rows])
         now.spread[rows] += share * (spread - now.spread[rows])
+        gap_s = np.minimum(self.bank.newest_s[rows] - before_s, _MOST_GAP_S)
+        now.gap_s[rows] += share * (np.where(first, self.step_s, gap_s) - now.gap_s[rows])
 
 
 def value_of(rule: Rule, window: Aggregate) -> float:

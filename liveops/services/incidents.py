@@ -26,6 +26,7 @@ from liveops.postgres.rules import seed_default_rules
 from liveops.redis.announce import Announcer
 from liveops.redis.fanout import Fanout
 from liveops.redis.keys import LIVE_INCIDENTS_CHANNEL
+from liveops.rehearsing.process import RehearsalProcess
 from liveops.runtime.app import LiveOpsApp, create_app
 from liveops.runtime.background import BackgroundTask
 from liveops.runtime.recovery import Takeover
@@ -35,7 +36,7 @@ from liveops.settings import Settings, load_settings
 from schema.topics import AGGREGATED, DETECTIONS, WINDOWS_OPEN
 from tables import detectors
 from web import detectors as detector_routes
-from web import incidents, rules, silences
+from web import incidents, rule_backtest, rules, silences
 from web.actuator import Check
 from web.server import install
 
@@ -54,11 +55,13 @@ def build(settings: Settings) -> LiveOpsApp:
     app.background.append(BackgroundTask(lambda: watch_active(deps.database), "active-incidents"))
     app.background.append(OutboxRelay(deps.database, deps.producer, Announcer(deps.cache).sent))
     fanout = Fanout(deps.cache, LIVE_INCIDENTS_CHANNEL)
-    app.background.append(fanout)
+    rehearsals = RehearsalProcess(settings.database_url or "")
+    app.background += [fanout, rehearsals]
     routes = [
         incidents.live_route(deps, fanout),
         *incidents.routes(deps),
         *rules.routes(deps),
+        *rule_backtest.routes(deps, rehearsals),
         *detector_routes.routes(deps),
         *silences.routes(deps),
     ]

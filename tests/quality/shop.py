@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from liveops.demo.faults import Fault, schedule
-from liveops.demo.run import HISTORY_STEP_S, WARM_UP_S
+from liveops.demo.run import CATCH_UP_STEP_S, HISTORY_STEP_S, RECENT_S, WARM_UP_S
 from liveops.demo.shop import edges
 from liveops.demo.signals import readings
 from liveops.detection.absence import judge_absence
@@ -92,7 +92,7 @@ class Shop:
         while at_s < live_s:
             self._take(at_s, (), noise)
             self._close(at_s - _LATENESS_S, at_s, live_s)
-            at_s += HISTORY_STEP_S
+            at_s += HISTORY_STEP_S if at_s < live_s - RECENT_S else CATCH_UP_STEP_S
         coming = schedule(Random(f"faults {self.seed}"), live_s)
         following = next(coming)
         for second in range(minutes * _MINUTE_S):

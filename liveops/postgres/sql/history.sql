@@ -35,3 +35,13 @@ FROM incidents CROSS JOIN LATERAL (
         AS service_name) AS named
 WHERE status <> 'resolved'
 GROUP BY named.service_name, incidents.severity
+
+-- name: judged
+-- Closed windows as rules judge them, of all services or some, the oldest first.
+SELECT service_name, metric_type, tags, extract(epoch FROM start)::bigint AS start_s,
+       extract(epoch FROM "end")::bigint AS end_s, count, sum, min, max, mean, stddev,
+       p50, p95, p99, rate, revision, backfill
+FROM metric_windows
+WHERE ($1::text[] IS NULL OR service_name = ANY($1)) AND "window" = $2
+  AND start >= $3 AND start < $4
+ORDER BY start LIMIT $5

@@ -65,3 +65,9 @@ SELECT id, at, kind, actor, data FROM incident_events WHERE incident_id = $1 ORD
 -- name: active
 -- Ids of incidents that are not resolved, newest first.
 SELECT id FROM incidents WHERE status <> 'resolved' ORDER BY detected_at DESC, id DESC LIMIT 1000
+
+-- name: overlapping
+-- Incidents that were not resolved at some time of a span.
+SELECT id, service_name, affected_services, detected_at, resolved_at FROM incidents
+WHERE detected_at < $2 AND (resolved_at IS NULL OR resolved_at >= $1)
+ORDER BY detected_at DESC LIMIT 5000

@@ -105,6 +105,14 @@ def test_an_open_window_that_may_still_be_usual_tells_nothing(more: dict[str, An
     assert worker.take([window(300, 300.0, final=False, **more)], BEGIN_S + 300 * 60 + 5) == []
 
 
+def test_an_open_window_far_ahead_of_the_closed_ones_waits_for_them() -> None:
+    worker = Worker()
+    worker.feed(quiet(300))
+    assert worker.take([window(305, 300.0, final=False)], BEGIN_S + 305 * 60 + 30) == []
+    (told,) = worker.take([window(301, 300.0, final=False)], BEGIN_S + 301 * 60 + 30)
+    assert told.onset_s == BEGIN_S + 301 * 60
+
+
 def test_a_new_level_is_accepted_and_that_is_told() -> None:
     worker = Worker()
     found = worker.feed([*quiet(300), *quiet(400, 1, 150.0)])
