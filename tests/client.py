@@ -23,6 +23,7 @@ _OWNERS = (
     ("/api/analysis", "analysis"),
     ("/api/incidents", "incidents"),
     ("/api/rules", "incidents"),
+    ("/api/detectors", "incidents"),
     ("/api/silences", "incidents"),
 )
 
