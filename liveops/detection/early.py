@@ -72,7 +72,7 @@ def _suspects(
     pulled = first.expected + np.sign(off) * np.maximum(np.abs(off) - error, 0.0)
     look = levels.look(memory.sudden, rows, time_s, pulled, whole, SUDDEN)
     bar = ensemble.bar_of(bank.one_alarm_in_days, bank.step_s)
-    suspect = np.maximum(look.surprise, look.early) >= _SUSPECT * bar
+    suspect = np.maximum(look.surprise, look.extreme) >= _SUSPECT * bar
     suspect &= (usual.samples[rows] > 0) & (samples >= np.minimum(_LEAST_SAMPLES, known))
     suspect &= ~memory.excursions.firing[rows]
     return suspect, pulled

@@ -31,8 +31,8 @@ LEARNING_WINDOWS = 10
 _MOST_STEPS = 3.0
 #: Most that agreement of level and shape adds: a chance of one in sixty.
 _WITNESS = 1.8
-#: How much less a lone window of a young series counts, which nothing else witnesses.
-_YOUNG_DOUBT = 1.0
+#: How much less the size of a lone window counts, which nothing else witnesses.
+_LONE_DOUBT = 1.0
 #: Places of a season's profile, and of that of the mean of the hour, which moves slowly.
 _PLACES, _PLACES_OF_HOUR = 288, 96
 SUDDEN = Temper(pull=10.0, floor=0.02, heavy=True)
@@ -187,7 +187,7 @@ def _joined(
     if detector == "level":
         return pair, pair.copy(), np.zeros(len(rows), dtype=bool)
     weaker = np.minimum(pair, shape)
-    agreed = np.maximum(weaker + np.minimum(weaker, _WITNESS), sudden.early - _YOUNG_DOUBT)
+    agreed = np.maximum(weaker + np.minimum(weaker, _WITNESS), sudden.extreme - _LONE_DOUBT)
     if detector == "lasting":
         agreed = np.zeros(len(rows))
     joined = np.maximum(agreed, lasting.surprise)

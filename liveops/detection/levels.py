@@ -32,9 +32,8 @@ _PROOF = 2.0
 _OF_PEAK = 0.2
 _PEAK_D = 7.0
 _PEAK_EDGES = 10.0
-#: A young series proves nothing by rank: until it has so many values its tail is taken for
-#: the heaviest, and what is known of its scale for this much too small at n values.
-_YOUNG = 120
+#: What a rank in a short past cannot prove, sheer size can: with the heaviest of tails, and a
+#: scale that n values give for so much too small.
 _WIDER = 8.0
 #: What a season or a level learns of a value: up to so many edges away.
 _SEASON_EDGES = 2.5
@@ -83,7 +82,7 @@ class Levels:
 class Look:
     """One value each of some series, judged; `surprise` is 0 where a recent peak hides it.
 
-    `early` is the surprise of a young series, whose past is too short for a rank.
+    `extreme` is the surprise of its size alone, however short the past.
     """
 
     value: Floats
@@ -93,7 +92,7 @@ class Look:
     excess: Floats
     shape: Floats
     surprise: Floats
-    early: Floats
+    extreme: Floats
 
 
 def look(
@@ -118,16 +117,16 @@ def look(
     raw = np.minimum(raw, np.where(least > 0, _PROOF, 1.0) * known)
     seen = (levels.count[rows] >= FIRST) & (distance > 0)
     seen &= distance >= _OF_PEAK * levels.peak[rows]
-    early = _early(levels.count[rows], distance, edge, excess)
-    raw, early = np.where(seen, raw, 0.0), np.where(seen, early, 0.0)
-    return Look(value, expected, distance, edge, excess, shape, raw, early)
+    extreme = _extreme(levels.count[rows], distance, edge, excess)
+    raw, extreme = np.where(seen, raw, 0.0), np.where(seen, extreme, 0.0)
+    return Look(value, expected, distance, edge, excess, shape, raw, extreme)
 
 
-def _early(count: Ints, distance: Floats, edge: Floats, excess: Floats) -> Floats:
+def _extreme(count: Ints, distance: Floats, edge: Floats, excess: Floats) -> Floats:
     wider = 1.0 + _WIDER / np.maximum(count, 1)
     heaviest = np.full(len(distance), tails.HEAVIEST)
     found = tails.surprise(distance, wider * edge, wider * excess, heaviest)
-    return np.where((count < _YOUNG) & (edge > 0), found, 0.0)
+    return np.where(edge > 0, found, 0.0)
 
 
 def learn(
@@ -219,5 +218,5 @@ def _part(seen: Look, chosen: Bools) -> Look:
         seen.excess[chosen],
         seen.shape[chosen],
         seen.surprise[chosen],
-        seen.early[chosen],
+        seen.extreme[chosen],
     )
