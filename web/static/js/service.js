@@ -11,6 +11,7 @@ import { incidentRow } from "./incidentrow.js";
 import { RANGES, ServiceChart } from "./servicechart.js";
 import { showHealth } from "./health.js";
 import { ago } from "./times.js";
+import { Watching } from "./watching.js";
 
 const REFRESH_MS = 5_000;
 const ROWS = 20;
@@ -29,6 +30,7 @@ class ServicePage {
   #service = null;
   #left = false;
   #chart;
+  #watching;
   #active;
   #past;
   #view = {};
@@ -40,6 +42,7 @@ class ServicePage {
     this.#metric = query.get("metric");
     this.#range = query.get("range") in RANGES ? query.get("range") : "live";
     this.#chart = new ServiceChart(name, (types) => this.#learn(types));
+    this.#watching = new Watching(name);
     this.#build(root);
     // Unresolved ones are asked for by themselves: newer ones that are over must not hide them.
     this.#active = new IncidentQuery({ service: name, status: UNRESOLVED }, ROWS, () => this.#showIncidents());
@@ -55,7 +58,7 @@ class ServicePage {
     this.#left = true;
     clearInterval(this.#timer);
     incidents.removeEventListener("count", this.#onCount);
-    [this.#chart, this.#active, this.#past].forEach((part) => part.close());
+    [this.#chart, this.#watching, this.#active, this.#past].forEach((part) => part.close());
   }
 
   #build(root) {
@@ -77,7 +80,8 @@ class ServicePage {
       h("div", { class: "page-head" }, h("h1", null, this.#name), h("div", { class: "row" }, view.health, view.seen, view.remove.node)),
       view.note, view.chart,
       h("section", { "aria-labelledby": "service-incidents" }, h("h2", { id: "service-incidents" }, "Incidents"), h("div", { class: "row wrap" }, view.count, view.fresh), view.incidents,
-        view.all = h("p", { hidden: true }, h("a", { href: `#/incidents?${new URLSearchParams({ status: "all", service: this.#name })}` }, "All incidents of this service"))));
+        view.all = h("p", { hidden: true }, h("a", { href: `#/incidents?${new URLSearchParams({ status: "all", service: this.#name })}` }, "All incidents of this service"))),
+      this.#watching.node);
     this.#press();
   }
 
