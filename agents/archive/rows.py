@@ -63,7 +63,7 @@ class RowReader:
             self._epoch, self._tails = table.epoch, []
         self._tails += [
             raw_copy.tail(service, metric_type, dict(tags))
-            for service, metric_type, tags in table.ids[len(self._tails) :]
+            for service, metric_type, tags, _ in table.ids[len(self._tails) :]
         ]
 
     def _digests(self, chunk: DecodedChunk, rows: Ints) -> list[bytes]:
