@@ -72,7 +72,9 @@ def test_a_group_is_the_window_of_all_its_values(series: list[tuple[Any, ...]]) 
         assert window["min"] <= window["mean"] <= window["max"]
         grown = math.fsum(series[pod][3][0] for pod in pods) if metric_type == "m" else None
         assert window["increase"] == (grown if grown is None else pytest.approx(grown, abs=1e-6))
-        assert window["rate_per_s"] == (None if grown is None else pytest.approx(grown / 60, abs=1e-6))
+        assert window["rate_per_s"] == (
+            None if grown is None else pytest.approx(grown / 60, abs=1e-6)
+        )
 
 
 def test_numbers_beyond_a_double_become_the_largest() -> None:
