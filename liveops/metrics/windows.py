@@ -45,7 +45,7 @@ COUNTER_RESETS = Counter(
     registry=REGISTRY,
 )
 COUNTER_MINUTES_CROWDED = Counter(
-    "liveops_minutes_crowded_total",
+    "liveops_samples_crowded_total",
     "Minutes of counters with more samples than are kept, into which late ones came: their "
     "increase is recomputed from the archive.",
     registry=REGISTRY,
