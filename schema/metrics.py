@@ -1,24 +1,28 @@
 """Metrics as producers send them and aggregates as the windows emit them.
 
 One reader for all entrances (HTTP, Kafka, files): `read_metric` turns a decoded
-JSON object into a `Metric` or says exactly what is wrong with it.
+JSON object into a `Metric` or says exactly what is wrong with it. `schema.kinds` says what
+a metric object may hold beside its value.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from functools import lru_cache
 from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType, structs
 
+from schema.kinds import GAUGE, Histogram, Kind, fault_of_histogram
+from schema.metric_fault import MetricFault as MetricFault
+from schema.metric_fault import fault_of as fault_of
+from schema.names import MAX_NAME_CHARS as MAX_NAME_CHARS
+from schema.names import is_metric_type as is_metric_type
+from schema.names import is_service_name as is_service_name
 from schema.series import OVERFLOW_SERVICE, OVERFLOW_TAG, series_key
 from schema.times import format_time, parse_time_s
 
-MAX_NAME_CHARS = 128
 MAX_TAGS = 16
 MAX_TAG_CHARS = 256
 MAX_FUTURE_S = 600.0
@@ -33,9 +37,13 @@ class MetricIn(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 
     service_name: str
     metric_type: str
-    value: float
+    value: float | UnsetType = UNSET
     tags: dict[str, str] = {}
     timestamp: float | str | None = None
+    kind: Kind = GAUGE
+    once: bool = False
+    start: float | str | None = None
+    histogram: Histogram | UnsetType = UNSET
 
 
 class KeyedMetricIn(MetricIn, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -45,7 +53,10 @@ class KeyedMetricIn(MetricIn, frozen=True, forbid_unknown_fields=True, gc=False)
 
 
 class Metric(Struct, frozen=True, gc=False):
-    """One accepted measurement; `timestamp_s` is event time in epoch seconds."""
+    """One accepted measurement; times are event times in epoch seconds.
+
+    The value of a histogram is its mean.
+    """
 
     id: str
     service_name: str
@@ -53,6 +64,10 @@ class Metric(Struct, frozen=True, gc=False):
     value: float
     tags: dict[str, str]
     timestamp_s: float
+    kind: Kind = GAUGE
+    once: bool = False
+    start_s: float | None = None
+    histogram: Histogram | None = None
 
     @property
     def series(self) -> str:
@@ -60,8 +75,8 @@ class Metric(Struct, frozen=True, gc=False):
         return series_key(self.metric_type, self.tags)
 
     def public(self) -> dict[str, Any]:
-        """JSON form of HTTP answers, Redis and WebSockets."""
-        return {
+        """JSON form of HTTP answers, Redis and WebSockets; the kind where it is no gauge."""
+        shown = {
             "id": self.id,
             "service_name": self.service_name,
             "metric_type": self.metric_type,
@@ -69,16 +84,22 @@ class Metric(Struct, frozen=True, gc=False):
             "tags": self.tags,
             "timestamp": format_time(self.timestamp_s),
         }
+        return shown if self.kind == GAUGE else shown | {"kind": self.kind}
 
-
-class MetricFault(Exception):
-    """Why an object is no metric: `loc` is the field path, `msg` the reason."""
-
-    def __init__(self, loc: list[str | int], msg: str, reason: str = "invalid") -> None:
-        super().__init__(msg)
-        self.loc = loc
-        self.msg = msg
-        self.reason = reason
+    def measured(self) -> dict[str, Any]:
+        """What was measured, as a metric object says it: value or histogram, and its kind."""
+        told: dict[str, Any] = (
+            {"value": self.value}
+            if self.histogram is None
+            else {"histogram": structs.asdict(self.histogram)}
+        )
+        if self.kind != GAUGE:
+            told["kind"] = self.kind
+        if self.once:
+            told["once"] = True
+        if self.start_s is not None:
+            told["start"] = round(self.start_s, 6)
+        return told
 
 
 def read_metric(item: object, now_s: float, max_age_s: float, *, with_id: bool = False) -> Metric:
@@ -105,19 +126,15 @@ def judge(sent: MetricIn, now_s: float, max_age_s: float) -> Metric | MetricFaul
         return MetricFault(["service_name"], f"{OVERFLOW_SERVICE}… is reserved")
     if not is_metric_type(sent.metric_type):
         return MetricFault(["metric_type"], "1 to 128 of A-Z a-z 0-9 . _ : / -")
-    if not math.isfinite(sent.value):
-        return MetricFault(["value"], "must be a finite number")
+    value = _value_of(sent)
+    if isinstance(value, MetricFault):
+        return value
     fault = _fault_of_tags(sent.tags) if sent.tags else None
     if fault is not None:
         return fault
-    time_s = sent.timestamp
-    if time_s is None:
-        time_s = now_s
-    elif isinstance(time_s, str):
-        try:
-            time_s = parse_time_s(time_s)
-        except (ValueError, OverflowError):
-            return MetricFault(["timestamp"], "not RFC 3339 with an offset")
+    time_s = _seconds("timestamp", sent.timestamp, now_s)
+    if isinstance(time_s, MetricFault):
+        return time_s
     if not now_s - max_age_s <= time_s <= now_s + MAX_FUTURE_S:
         return _fault_of_time(time_s, now_s)
     identity = ""
@@ -126,28 +143,59 @@ def judge(sent: MetricIn, now_s: float, max_age_s: float) -> Metric | MetricFaul
             identity = str(UUID(sent.id))
         except ValueError:
             return MetricFault(["id"], "not a UUID")
-    return Metric(identity, sent.service_name, sent.metric_type, sent.value, sent.tags, time_s)
+    found = Metric(
+        identity, sent.service_name, sent.metric_type, value, sent.tags, time_s, sent.kind,
+        sent.once,
+    )  # fmt: skip
+    return found if _is_plain(sent) else _detailed(found, sent)
 
 
-def is_service_name(text: str) -> bool:
-    """Whether a service may be called so."""
-    return len(text) <= MAX_NAME_CHARS and _is_service_name(text)
+def _value_of(sent: MetricIn) -> float | MetricFault:
+    """The value, of a histogram its mean."""
+    if sent.kind == "histogram":
+        if sent.histogram is UNSET:
+            return MetricFault(["histogram"], "Object missing required field `histogram`")
+        if sent.value is not UNSET:
+            return MetricFault(["value"], "a histogram has none")
+        wrong = fault_of_histogram(sent.histogram)
+        if wrong is not None:
+            return MetricFault(["histogram", wrong[0]], wrong[1])
+        return sent.histogram.mean
+    if sent.histogram is not UNSET:
+        return MetricFault(["histogram"], 'only with "kind": "histogram"')
+    if sent.value is UNSET:
+        return MetricFault(["value"], "Object missing required field `value`")
+    if not math.isfinite(sent.value):
+        return MetricFault(["value"], "must be a finite number")
+    return sent.value
 
 
-def is_metric_type(text: str) -> bool:
-    """Whether a metric type may be called so."""
-    return len(text) <= MAX_NAME_CHARS and _is_metric_type(text)
+def _seconds(name: str, stamp: float | str | None, now_s: float) -> float | MetricFault:
+    if stamp is None:
+        return now_s
+    if not isinstance(stamp, str):
+        return stamp
+    try:
+        return parse_time_s(stamp)
+    except (ValueError, OverflowError):
+        return MetricFault([name], "not RFC 3339 with an offset")
 
 
-# The same names come again and again: looking one up is faster than matching it.
-@lru_cache(maxsize=16_384)
-def _is_service_name(text: str) -> bool:
-    return re.fullmatch(r"[A-Za-z0-9._/-]+", text) is not None
+def _is_plain(sent: MetricIn) -> bool:
+    return sent.start is None and sent.histogram is UNSET
 
 
-@lru_cache(maxsize=16_384)
-def _is_metric_type(text: str) -> bool:
-    return re.fullmatch(r"[A-Za-z0-9._:/-]+", text) is not None
+def _detailed(found: Metric, sent: MetricIn) -> Metric | MetricFault:
+    """The metric with its start and its histogram."""
+    start_s = None if sent.start is None else _seconds("start", sent.start, 0.0)
+    if isinstance(start_s, MetricFault):
+        return start_s
+    if start_s is not None and sent.kind != "counter":
+        return MetricFault(["start"], 'only with "kind": "counter"')
+    if start_s is not None and not start_s <= found.timestamp_s:
+        return MetricFault(["start"], "must be a time not after the timestamp")
+    histogram = None if sent.histogram is UNSET else sent.histogram
+    return structs.replace(found, start_s=start_s, histogram=histogram)
 
 
 def _fault_of_tags(tags: dict[str, str]) -> MetricFault | None:
@@ -169,26 +217,6 @@ def _fault_of_time(time_s: float, now_s: float) -> MetricFault:
     if time_s > now_s:
         return MetricFault(["timestamp"], "more than 10 minutes in the future", "future")
     return MetricFault(["timestamp"], "older than the retention", "too_old")
-
-
-def fault_of(error: msgspec.ValidationError) -> MetricFault:
-    """The fault of an object that is not of the right form."""
-    return MetricFault(*_where(str(error)))
-
-
-_PATH = re.compile(r" - at `(?:key in )?\$([^`]*)`$")
-
-
-def _where(message: str) -> tuple[list[str | int], str]:
-    """Split msgspec's "what - at `$.path`" into a location and a message."""
-    found = _PATH.search(message)
-    if not found:
-        unknown = re.search(r"unknown field `([^`]*)`", message)
-        missing = re.search(r"required field `([^`]*)`", message)
-        name = unknown or missing
-        return ([name.group(1)] if name else []), message
-    loc: list[str | int] = [part for part in re.split(r"[.\[\]]+", found.group(1)) if part]
-    return loc, message[: found.start()]
 
 
 class Aggregate(Struct, frozen=True):
@@ -221,6 +249,10 @@ class Aggregate(Struct, frozen=True):
     broker_time_s: float = 0.0
     #: The same packed, of open windows.
     sketch: str = ""
+    kind: Kind = GAUGE
+    #: What a counter or delta grew by; None for other kinds.
+    increase: float | None = None
+    rate_per_s: float | None = None
 
     @property
     def series(self) -> str:
@@ -229,5 +261,6 @@ class Aggregate(Struct, frozen=True):
 
 
 POINT_FIELDS = (
-    "count", "sum", "min", "max", "mean", "stddev", "p50", "p95", "p99", "rate", "final",
+    "count", "sum", "min", "max", "mean", "stddev", "p50", "p95", "p99", "rate", "increase",
+    "rate_per_s", "final",
 )  # fmt: skip

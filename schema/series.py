@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from schema.kinds import GAUGE, Kind
+
 #: Tags as sorted pairs.
 Tags = tuple[tuple[str, str], ...]
 #: Reserved: where values go when there are more series than there may be.
@@ -26,11 +28,15 @@ _SPECIAL = re.compile(r"[\\,={}]")
 
 
 class SeriesId(NamedTuple):
-    """A series; `tags` must be sorted (`series_id` sees to it)."""
+    """A series; `tags` must be sorted (`series_id` sees to it).
+
+    `kind` is what it is at the time: nobody names a series by it.
+    """
 
     service_name: str
     metric_type: str
     tags: Tags
+    kind: Kind = GAUGE
 
     @property
     def key(self) -> str:
@@ -38,9 +44,11 @@ class SeriesId(NamedTuple):
         return _key(self.metric_type, self.tags)
 
 
-def series_id(service_name: str, metric_type: str, tags: Mapping[str, str]) -> SeriesId:
+def series_id(
+    service_name: str, metric_type: str, tags: Mapping[str, str], kind: Kind = GAUGE
+) -> SeriesId:
     """The identity of a series as clients write it."""
-    return SeriesId(service_name, metric_type, tuple(sorted(tags.items())))
+    return SeriesId(service_name, metric_type, tuple(sorted(tags.items())), kind)
 
 
 def series_key(metric_type: str, tags: Mapping[str, str]) -> str:

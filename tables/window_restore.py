@@ -16,6 +16,7 @@ from liveops.windows.buckets import Ints
 from liveops.windows.state import HEARD_S, MINUTE_S, UNSEEN_S, PartitionState, ServiceWindows
 from schema.series import OVERFLOW_TAGS, SeriesId
 from tables.pending import Pending
+from tables.window_samples import restore_lasts
 from tables.windows import (
     ID_BYTES,
     Header,
@@ -60,6 +61,9 @@ def restore(partition: PartitionState, name: str, values: dict[str, bytes]) -> R
     _minutes(service, values)
     _count(partition, service)
     _ids(service, values, header)
+    for part in values:
+        if part[0] == "c":
+            restore_lasts(values[part], int(part[1:]), header.watermark_s, service.counters)
     return _pieces(values, header)
 
 
@@ -74,8 +78,9 @@ def _names(service: ServiceWindows, values: dict[str, bytes]) -> None:
             series, minute = None, UNSEEN_S
             if stored is not None:
                 tags = tuple((name, text) for name, text in stored.tags)
-                series = SeriesId(service.name, stored.metric_type, tags)
+                series = SeriesId(service.name, stored.metric_type, tags, stored.kind)
                 service.numbers[series] = len(service.series)
+                service.note_kind(len(service.series), stored.kind)
                 minute = int(watermark_s // MINUTE_S) * MINUTE_S  # not told before form 2
                 if stored.last_minute is not None:
                     minute = stored.last_minute

@@ -4,7 +4,8 @@ Kafka keeps the order of the writes of one service, but a crash may come between
 So names are written first, then minutes, each with its own offsets, then ids and finished
 output, and the header last: what the header does not know of is replayed, and a replayed
 record is skipped where a minute already holds it. Values are deleted only after a header
-that no longer needs them.
+that no longer needs them; the last samples of dropped minutes are stored with those before,
+for a header that knows of no more.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from tables.window_parts import (
     ranges_of,
 )
 from tables.window_restore import restore
+from tables.window_samples import StoredLasts, columns_of
 from tables.windows import (
     FORM,
     MAX_VALUE_BYTES,
@@ -71,6 +73,7 @@ class WindowStore:
                 self._write_minute(service, start, block, unstored)
         self._write_ids(service)
         self._write_pieces(service.name, pending)
+        self._write_lasts(service)
         self._write_header(partition, service, pending)
         for start in service.dropped:
             ranges = service.parts.pop(start, set())
@@ -137,12 +140,24 @@ class WindowStore:
                 None
                 if series is None
                 else StoredSeries(
-                    series.metric_type, list(series.tags), int(service.last_minute[first + at])
+                    series.metric_type,
+                    list(series.tags),
+                    int(service.last_minute[first + at]),
+                    series.kind,
                 )
                 for at, series in enumerate(service.series[first : first + NAMES_PER_VALUE])
             ]
             self._put(key_of(service.name, f"s{first}"), encode(names))
         service.unstored_series.clear()
+
+    def _write_lasts(self, service: ServiceWindows) -> None:
+        counters = service.counters
+        for first in sorted(counters.unstored):
+            now = columns_of(counters.dropped, first)
+            stored = StoredLasts(service.watermark_s, now, counters.stored.get(first))
+            self._put(key_of(service.name, f"c{first}"), encode(stored))
+            counters.stored[first] = now
+        counters.unstored.clear()
 
     def _write_minute(
         self, service: ServiceWindows, start: int, block: Block, unstored: Ints

@@ -8,6 +8,7 @@ of series is many values; `tables/window_store.py` says in which order they are 
     m<start>/<low>-<high>   one minute of the series low ≤ n < high, with its offsets
     i<minute>/<n>           ids given by clients, by the minute they were seen in
     p<n>         a piece of finished output, not known to be sent
+    c<n>         last samples of dropped minutes, of the counters from number n on
     f            of `liveops_overflow/<partition>`: partitions that were forwarded records
 
 Header and names carry the form they are written in; forms before are read.
@@ -23,7 +24,9 @@ from liveops.kafka.producer import Producer
 from liveops.windows.block import FIELDS, Block
 from liveops.windows.buckets import CODE_BITS, Ints
 from liveops.windows.state import Range
+from schema.kinds import GAUGE, Kind
 from tables.checkpointed import SEPARATOR, CheckpointedTable, declare
+from tables.window_samples import StoredSamples, decode_samples, encode_keys, encode_samples
 
 NAME = "windows"
 MAX_VALUE_BYTES = 256 * 1024
@@ -62,6 +65,9 @@ class MinutePart(msgspec.Struct, array_like=True):
     keys: bytes
     counts: bytes
     revisions: list[tuple[int, int, int]]
+    #: Of counters, and of samples that count once; before form 3 there were none.
+    samples: StoredSamples | None = None
+    once: bytes = b""
 
 
 class StoredSeries(msgspec.Struct, array_like=True):
@@ -71,12 +77,13 @@ class StoredSeries(msgspec.Struct, array_like=True):
     tags: list[tuple[str, str]]
     #: Before form 2 not told.
     last_minute: int | None = None
+    kind: Kind = GAUGE
 
 
 #: Series in order of their numbers; None where a forgotten one was.
 Names = list[StoredSeries | None]
 #: Form of the headers written now.
-FORM = 2
+FORM = 3
 
 encode = msgspec.msgpack.encode
 decode_header = msgspec.msgpack.Decoder(Header).decode
@@ -131,10 +138,17 @@ def encode_minute(block: Block, series: Range, offsets: dict[int, int]) -> bytes
             chosen.astype("<i4").tobytes(),
             block.columns(chosen).astype("<f8").tobytes(),
             (keys[first:last] - (low << CODE_BITS)).astype("<u4").tobytes(),
-            counts[first:last].astype("<u4").tobytes(),
+            _encode_counts(counts[first:last]),
             revisions,
+            encode_samples(block, series),
+            b"" if block.once is None else encode_keys(block.once.keys, series),
         )
     )
+
+
+def _encode_counts(counts: Ints) -> bytes:
+    """Four bytes each, or eight where one needs them."""
+    return counts.astype("<u4" if counts.max(initial=0) < 1 << 32 else "<u8").tobytes()
 
 
 def outline_of(value: bytes) -> tuple[dict[int, int], Ints]:
@@ -154,7 +168,8 @@ def decode_minute(
     numbers = np.frombuffer(part.series, "<i4").astype(np.int64)
     columns = np.frombuffer(part.columns, "<f8").reshape(FIELDS, len(numbers))
     keys = np.frombuffer(part.keys, "<u4").astype(np.int64) + (series[0] << CODE_BITS)
-    counts = np.frombuffer(part.counts, "<u4").astype(np.int64)
+    width = "<u4" if len(part.counts) == len(part.keys) else "<u8"
+    counts = np.frombuffer(part.counts, width).astype(np.int64)
     if wanted is not None:
         chosen = np.isin(numbers, list(wanted))
         kept = np.isin(keys >> CODE_BITS, list(wanted))
@@ -165,3 +180,4 @@ def decode_minute(
     for size, number, revision in part.revisions:
         if wanted is None or number in wanted:
             block.revisions[(size, number)] = revision
+    decode_samples(part.samples, part.once, block, series, wanted)

@@ -56,6 +56,6 @@ def metric_of(row: LiveRow) -> Metric:
         identity = raw_metric_id(RAW, place[0], place[1], int(chunk.item[at]))
     else:
         identity = str(UUID(bytes=given))
-    service, metric_type, tags = chunk.table.ids[int(chunk.series[at])]
+    service, metric_type, tags, kind = chunk.table.ids[int(chunk.series[at])]
     value, time_s = float(chunk.values[at]), float(chunk.times_s[at])
-    return Metric(identity, service, metric_type, value, dict(tags), time_s)
+    return Metric(identity, service, metric_type, value, dict(tags), time_s, kind)

@@ -13,7 +13,7 @@ import numpy as np
 
 from liveops.detection import arrays, ensemble, levels
 from liveops.detection.ensemble import SUDDEN
-from liveops.detection.rule_bank import DETECTOR_OF, Judged, RuleBank, Seen, value_of
+from liveops.detection.rule_bank import DETECTOR_OF, Chosen, Judged, RuleBank, Seen, value_of
 from liveops.detection.tails import Bools, Floats, Ints
 
 #: Fields whose value in an open window estimates that of the closed one.
@@ -31,22 +31,29 @@ def judge_open(bank: RuleBank, windows: Sequence[Seen]) -> Iterator[tuple[Seen, 
     """Open windows that start an alarm already; their excursions have begun then."""
     if bank.rule.kind != "ensemble" or bank.rule.field not in STEADY_FIELDS:
         return
-    known = [
-        (item, row)
-        for item in windows
-        if (row := bank.find(item.service, item.window.series)) is not None
-        and _follows(bank, row, item.window.start_s)
-    ]
+    known = [one for item in windows if (one := _known(bank, item)) is not None]
     if not known:
         return
-    rows = np.array([row for _, row in known], np.int64)
-    value = np.array([value_of(bank.rule, item.window) for item, _ in known])
-    suspect, pulled = _suspects(bank, rows, [item for item, _ in known], value)
+    rows = np.array([one.row for one in known], np.int64)
+    value = np.array([one.value for one in known])
+    suspect, pulled = _suspects(bank, rows, [one.seen for one in known], value)
     for place in np.flatnonzero(suspect).tolist():
-        item, row = known[place]
-        judged = _as_if_closed(bank, row, item, float(pulled[place]))
+        seen = known[place].seen
+        judged = _as_if_closed(bank, known[place].row, seen, float(pulled[place]))
         if judged is not None:
-            yield item, judged
+            yield seen, judged
+
+
+def _known(bank: RuleBank, item: Seen) -> Chosen | None:
+    """The window with its row; None where it cannot be judged yet."""
+    row = bank.find(item.service, item.window.series)
+    # What a counter grew by in a part of a minute says less than the mean of a part.
+    if row is None or item.window.kind in ("counter", "delta"):
+        return None
+    value = value_of(bank.rule, item.window)
+    if value is None or not _follows(bank, row, item.window.start_s):
+        return None
+    return Chosen(item, value, row)
 
 
 def _follows(bank: RuleBank, row: int, start_s: float) -> bool:

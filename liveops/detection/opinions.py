@@ -6,7 +6,7 @@ from liveops.detection.excursion import ACCEPT_S
 from liveops.detection.rule_bank import Judged, Seen
 from liveops.detection.state import Alarm, Verdict
 from schema.metrics import Aggregate
-from schema.rules import Rule
+from schema.rules import Rule, judged_field
 
 _YEAR_S, _DAY_S, _HOUR_S = 365 * 86_400.0, 86_400.0, 3600.0
 #: Above it nobody can tell how rare something is.
@@ -58,7 +58,8 @@ def _verdict(rule: Rule, window: Aggregate, judged: Judged, *, breach: bool) -> 
     surprise = float(verdicts.surprise[place])
     expected = float(verdicts.expected[place])
     lower, upper = float(verdicts.lower[place]), float(verdicts.upper[place])
-    value = float(getattr(window, rule.field))
+    field = judged_field(rule.field, window.kind)
+    value = float(getattr(window, field))
     return Verdict(
         breach=breach,
         healthy=not judged.firing,
@@ -68,7 +69,7 @@ def _verdict(rule: Rule, window: Aggregate, judged: Judged, *, breach: bool) -> 
         upper=upper,
         score=surprise,
         reason=(
-            f"{rule.field} {value:.6g} {_how(judged, value > expected)} the expected "
+            f"{field} {value:.6g} {_how(judged, value > expected)} the expected "
             f"{expected:.6g} (bounds {lower:.6g} to {upper:.6g}): "
             f"{rarity(surprise, window.end_s - window.start_s)}"
         ),

@@ -16,7 +16,7 @@ from liveops.detection import arrays, ensemble
 from liveops.detection.ensemble import ONE_ALARM_IN_DAYS, Bank, Detector, Verdicts
 from liveops.detection.tails import Bools, Floats, Ints
 from schema.metrics import WINDOW_S, Aggregate
-from schema.rules import Rule, RuleKind
+from schema.rules import Rule, RuleKind, judged_field
 
 #: Series a rule remembers at most; those beyond are not judged by it.
 MAX_ROWS = 20_000
@@ -32,6 +32,14 @@ class Seen(NamedTuple):
 
     service: str
     window: Aggregate
+
+
+class Chosen(NamedTuple):
+    """A window with the value that a rule judges of it, and the row of its series."""
+
+    seen: Seen
+    value: float
+    row: int
 
 
 @dataclass(slots=True)
@@ -158,15 +166,15 @@ class RuleBank:
 
         A series without a row gives nothing.
         """
-        for batch in self._turns(windows):
-            rows = np.array([row for _, row in batch], np.int64)
-            seen = [window for window, _ in batch]
+        for turn in self._turns(windows):
+            rows = np.array([one.row for one in turn], np.int64)
+            seen = [one.seen for one in turn]
             before_s = self.bank.newest_s[rows]
             verdicts = ensemble.judge(
                 self.bank,
                 rows,
                 np.array([item.window.start_s for item in seen], np.float64),
-                np.array([value_of(self.rule, item.window) for item in seen], np.float64),
+                np.array([one.value for one in turn], np.float64),
                 DETECTOR_OF[self.rule.kind],
                 self.one_alarm_in_days,
             )
@@ -177,14 +185,15 @@ class RuleBank:
             for place, item in enumerate(seen):
                 yield item, Judged(verdicts, place, bool(starts[place]), bool(firing[place]))
 
-    def _turns(self, windows: Iterable[Seen]) -> list[list[tuple[Seen, int]]]:
+    def _turns(self, windows: Iterable[Seen]) -> list[list[Chosen]]:
         """Windows with their rows, so that no row is twice in one turn and its times rise."""
-        turns: list[list[tuple[Seen, int]]] = []
+        turns: list[list[Chosen]] = []
         count: dict[int, int] = {}
         newest: dict[int, float] = {}
         for item in windows:
-            row = self.admit(item.service, item.window.series)
-            if row is None:
+            value = value_of(self.rule, item.window)
+            row = None if value is None else self.admit(item.service, item.window.series)
+            if row is None or value is None:
                 continue
             if item.window.start_s <= newest.get(row, float(self.bank.newest_s[row])):
                 continue
@@ -192,7 +201,7 @@ class RuleBank:
             turn = count[row] = count.get(row, -1) + 1
             if turn == len(turns):
                 turns.append([])
-            turns[turn].append((item, row))
+            turns[turn].append(Chosen(item, value, row))
         return turns
 
     def _note(self, rows: Ints, seen: Sequence[Seen], verdicts: Verdicts, before_s: Floats) -> None:
@@ -210,6 +219,7 @@ class RuleBank:
         now.gap_s[rows] += share * (np.where(first, self.step_s, gap_s) - now.gap_s[rows])
 
 
-def value_of(rule: Rule, window: Aggregate) -> float:
-    """What a rule judges of a window."""
-    return float(getattr(window, rule.field))
+def value_of(rule: Rule, window: Aggregate) -> float | None:
+    """What a rule judges of a window: of counters their rate; None where it has no such field."""
+    measured = getattr(window, judged_field(rule.field, window.kind))
+    return None if measured is None else float(measured)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from schema.kinds import GAUGE, KINDS, Kind
 from schema.series import SeriesId
 
 Ints = npt.NDArray[np.int64]
@@ -56,7 +57,9 @@ class SeriesTable:
         self._clear()
 
     def _clear(self) -> None:
-        self.written: dict[Written, int] = {}
+        #: Numbers by kind and how a series is written; `written` are those of gauges.
+        self.by_kind: dict[Kind, dict[Written, int]] = {kind: {} for kind in KINDS}
+        self.written = self.by_kind[GAUGE]
         self.ids: list[SeriesId] = []
         self._numbers: dict[SeriesId, int] = {}
         self.services: list[str] = []
@@ -67,12 +70,13 @@ class SeriesTable:
 
     def refresh(self) -> None:
         """Begin anew when there are too many names; only between chunks."""
-        if len(self.written) > MAX_NAMES or len(self.ids) > MAX_NAMES:
+        names = sum(map(len, self.by_kind.values()))
+        if names > MAX_NAMES or len(self.ids) > MAX_NAMES:
             self._clear()
             self.epoch += 1
 
     def number_of(self, series: SeriesId) -> int:
-        """The series' number, given on first sight."""
+        """The series' number, given on first sight; of another kind it has another."""
         number = self._numbers.get(series)
         if number is None:
             number = self._numbers[series] = len(self.ids)

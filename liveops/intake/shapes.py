@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
+
+from schema.kinds import GAUGE, Kind
 
 MAX_RECORD_BYTES = 1_000_000
 MAX_ITEMS = 10_000
@@ -38,10 +41,31 @@ class Wire(Struct, forbid_unknown_fields=True, gc=False):
     tags: Raw = NO_TAGS
     timestamp: float | str | None = None
     id: str | None = None
-    metrics: list[Item] | UnsetType = UNSET
+    metrics: Sequence[Item] | UnsetType = UNSET
+
+
+class KindItem(Item, forbid_unknown_fields=True, gc=False):
+    """A metric within a batch record, with the fields that belong to kinds (`schema.kinds`)."""
+
+    value: float = float("nan")
+    kind: Kind = GAUGE
+    once: bool = False
+    start: float | str | None = None
+    histogram: Raw | UnsetType = UNSET
+
+
+class KindWire(Wire, forbid_unknown_fields=True, gc=False):
+    """A record with the fields that belong to kinds."""
+
+    metrics: Sequence[KindItem] | UnsetType = UNSET
+    kind: Kind = GAUGE
+    once: bool = False
+    start: float | str | None = None
+    histogram: Raw | UnsetType = UNSET
 
 
 decode_wire: Callable[[bytes], Wire] = msgspec.json.Decoder(Wire).decode
+_decode_kind_wire: Callable[[bytes], KindWire] = msgspec.json.Decoder(KindWire).decode
 
 
 #: What decoding anything at all may raise: a tombstone is a TypeError.
@@ -51,28 +75,39 @@ _UNREADABLE = (TypeError, ValueError, OverflowError, RecursionError, msgspec.Dec
 _id_of: Callable[[Wire | Item], str | None] = attrgetter("id")
 
 #: Stands for a record that is no metric at first sight.
-UNREADABLE = Wire("")
+UNREADABLE = KindWire("")
 
 
-def decode_all(records: Sequence[Any]) -> tuple[list[Wire], list[int] | None]:
+@dataclass(frozen=True, slots=True)
+class Wires:
     """Every record's value, UNREADABLE where it is not of the usual form or too large.
 
-    And the positions of those that can be read, None where all can.
+    `known` are the positions of those that can be read, None where all can. `plain` tells that
+    none has a field that belongs to kinds.
     """
+
+    all: Sequence[Wire]
+    known: list[int] | None
+    plain: bool
+
+
+def decode_all(records: Sequence[Any]) -> Wires:
+    """The values of records; where one says its kind, all are read with that in mind."""
     values = [record.value for record in records]
     with suppress(*_UNREADABLE):
         if max(map(len, values)) <= MAX_RECORD_BYTES:
-            return list(map(decode_wire, values)), None
+            return Wires(list(map(decode_wire, values)), None, plain=True)
     values = [value if len(value or b"") <= MAX_RECORD_BYTES else b"" for value in values]
-    wires: list[Wire] = []
+    wires: list[KindWire] = []
     rest = iter(values)
     while len(wires) < len(values):
         try:
             # Up to the next that cannot be read; what was read before it stays.
-            wires.extend(map(decode_wire, rest))
+            wires.extend(map(_decode_kind_wire, rest))
         except _UNREADABLE:
             wires.append(UNREADABLE)
-    return wires, [at for at, wire in enumerate(wires) if wire is not UNREADABLE]
+    known = [at for at, wire in enumerate(wires) if wire is not UNREADABLE]
+    return Wires(wires, known, plain=False)
 
 
 def given_ids(items: Sequence[Wire | Item]) -> tuple[dict[int, bytes], list[int]]:

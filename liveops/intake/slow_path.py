@@ -43,11 +43,12 @@ def read_record(
     builder.faults += [(index, fault) for fault in decoded.faults]
     numbers: list[int] = []
     for metric, item in zip(decoded.metrics, decoded.items, strict=True):
-        series = series_id(metric.service_name, metric.metric_type, metric.tags)
+        series = series_id(metric.service_name, metric.metric_type, metric.tags, metric.kind)
         numbers.append(builder.table.number_of(series))
         if metric.id:
             builder.ids[len(builder)] = UUID(metric.id).bytes
         builder.add(numbers[-1], metric.value, metric.timestamp_s, index, item)
+        builder.tell(once=metric.once, start_s=metric.start_s, histogram=metric.histogram)
     if numbers and not decoded.bad and wire is not UNREADABLE:
         _learn(wire, numbers, builder.table)
 
@@ -56,4 +57,8 @@ def _learn(wire: Wire, numbers: list[int], table: SeriesTable) -> None:
     """Remember the names as they are written in the record, for the fast path."""
     items: Sequence[Wire | Item] = [wire] if wire.metrics is UNSET else wire.metrics
     for item, number in zip(items, numbers, strict=True):
-        table.written[wire.service_name, item.metric_type, bytes(item.tags)] = number
+        kind = table.ids[number].kind
+        if kind == "histogram":  # is always looked at with care
+            continue
+        written = table.by_kind[kind]
+        written[wire.service_name, item.metric_type, bytes(item.tags)] = number

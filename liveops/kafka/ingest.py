@@ -72,7 +72,7 @@ async def publish(producer: Producer, metrics: list[Metric]) -> None:
 def _item(metric: Metric) -> dict[str, object]:
     item: dict[str, object] = {
         "metric_type": metric.metric_type,
-        "value": metric.value,
+        **metric.measured(),
         "timestamp": format_time(metric.timestamp_s),
     }
     if metric.tags:

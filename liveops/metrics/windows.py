@@ -38,6 +38,18 @@ DUPLICATES_SKIPPED = Counter(
     ["kind"],
     registry=REGISTRY,
 )
+COUNTER_RESETS = Counter(
+    "liveops_series_resets_total",
+    "Falls of counters seen in closed minutes. Many of one counter in a minute, which the log "
+    "names, may mean that two programs send the same series.",
+    registry=REGISTRY,
+)
+COUNTER_MINUTES_CROWDED = Counter(
+    "liveops_samples_crowded_total",
+    "Minutes of counters with more samples than are kept, into which late ones came: their "
+    "increase is recomputed from the archive.",
+    registry=REGISTRY,
+)
 FORWARDED = Counter(
     "liveops_records_forwarded_total",
     "Records on another service's partition, forwarded to the right one.",
@@ -102,7 +114,7 @@ OUTPUTS_RESENT = Counter(
 )
 preset(RECORDS_READ, (RAW, RAW_KEYED))
 preset(METRICS_LATE, ("corrected", "archived"))
-preset(DUPLICATES_SKIPPED, ("record", "metric"))
+preset(DUPLICATES_SKIPPED, ("record", "metric", "sample"))
 preset(OVERFLOWED, ("series", "service"))
 preset(WINDOWS_EMITTED, ("closed", "open"))
 preset(

@@ -63,4 +63,6 @@ async def read_values(
             rule.field,
             MAX_WINDOWS,
         )
-    return [(row["series"], row["start_s"], row["value"]) for row in rows]
+    return [
+        (row["series"], row["start_s"], row["value"]) for row in rows if row["value"] is not None
+    ]

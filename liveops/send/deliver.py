@@ -46,7 +46,7 @@ class Sendable:
         body: dict[str, Any] = {
             "service_name": metric.service_name,
             "metric_type": metric.metric_type,
-            "value": metric.value,
+            **metric.measured(),
         }
         if self.timed:
             body["timestamp"] = round(metric.timestamp_s, 6)

@@ -13,9 +13,9 @@ from heapq import heapify, heappop, heappush
 
 import numpy as np
 
-from liveops.windows.admission import admit, leave, stale_before, stale_series
+from liveops.windows.admission import admit, counted_kind, leave, stale_before, stale_series
 from liveops.windows.buckets import Ints, argsort_small, group_starts
-from liveops.windows.rows import SERIES_BITS, SERIES_MASK, WAITING, Rows
+from liveops.windows.rows import REFUSED, SERIES_BITS, SERIES_MASK, WAITING, Rows
 from liveops.windows.state import (
     LARGEST_S,
     MINUTE_S,
@@ -114,17 +114,22 @@ class Sweep:
         rows, time_s = self._rows, float(self._rows.times_s[row])
         service = self._partition.by_number[int(rows.series[row]) >> SERIES_BITS]
         path = self._paths.get(service.number)
-        if path is not None and _is_too_late(path, row, time_s, self._limits):
-            return False
         series = self._series[int(rows.table_numbers[row])]
         if series.service_name != service.name:  # of a service beyond the limit
             series = series._replace(service_name=service.name)
+        if path is not None and _is_too_late(path, row, time_s, self._limits):
+            number = service.numbers.get(series, WAITING)  # a counter's last sample it may be
+            rows.series[row] = service.number << SERIES_BITS | number
+            return False
         minute_s = math.floor(time_s / MINUTE_S) * MINUTE_S
         number = admit(
             self._partition, service, series, minute_s, self._limits, self._outputs,
             was_full=_was_applied(service, rows, row, minute_s),
         )  # fmt: skip
         rows.series[row] = service.number << SERIES_BITS | number
+        if number == REFUSED:
+            place = int(rows.origins[row]), int(rows.offsets[row]), int(rows.table_numbers[row])
+            self._outputs.refused[place] = counted_kind(service, series) or ""
         return service.numbers.get(series) == number
 
     def _forget(self, path: WatermarkPath, begin: int, step: int) -> Ints:

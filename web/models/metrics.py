@@ -9,6 +9,20 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 
+class HistogramBody(BaseModel):
+    """Values by bucket: counts[0] at or below bounds[0], …, the last one above the last bound.
+
+    `count` is the sum of the counts.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    count: int = Field(ge=0)
+    sum: float
+    bounds: list[float] = Field(max_length=999)
+    counts: list[int] = Field(min_length=1, max_length=1000)
+
+
 class MetricBody(BaseModel):
     """One metric; a body may also be an array, {"metrics": [...]} or NDJSON of these.
 
@@ -21,9 +35,23 @@ class MetricBody(BaseModel):
 
     service_name: str = Field(pattern=r"^[A-Za-z0-9._/-]{1,128}$")
     metric_type: str = Field(pattern=r"^[A-Za-z0-9._:/-]{1,128}$")
-    value: float
+    value: float | None = Field(default=None, description="of every kind but histogram")
     tags: dict[str, str] = Field(default={}, max_length=16)
     timestamp: datetime | float | None = None
+    kind: Literal["gauge", "counter", "delta", "histogram"] = Field(
+        default="gauge",
+        description="counter: cumulative, falls only at resets; delta: the value is an increase. "
+        "The first of a series stays; a metric of another becomes a dead letter",
+    )
+    once: bool = Field(
+        default=False, description="of metrics of the same series and time the first one counts"
+    )
+    start: datetime | float | None = Field(
+        default=None, description="of a counter: when it began at 0"
+    )
+    histogram: HistogramBody | None = Field(
+        default=None, description="of one interval, in the place of the value"
+    )
 
 
 class Rejected(BaseModel):
@@ -49,6 +77,9 @@ class RawMetric(BaseModel):
     value: float
     tags: dict[str, str]
     timestamp: datetime
+    kind: Literal["counter", "delta", "histogram"] | None = Field(
+        default=None, description="left out for a gauge; the value of a histogram is its mean"
+    )
 
 
 class RawPage(BaseModel):
@@ -73,6 +104,10 @@ class Point(BaseModel):
     p95: float | None = None
     p99: float | None = None
     rate: float | None = None
+    increase: float | None = Field(
+        default=None, description="what a counter or delta grew by; null for other kinds"
+    )
+    rate_per_s: float | None = Field(default=None, description="the increase a second")
     final: bool
 
 

@@ -14,10 +14,13 @@ DO UPDATE SET newest = EXCLUDED.newest, form = EXCLUDED.form, state = EXCLUDED.s
 -- name: windows
 -- Closed windows of a service's series, the oldest first, for a rule to learn.
 SELECT * FROM (
-    SELECT series, extract(epoch FROM start)::bigint AS start_s, CASE $5::text
+    SELECT series, extract(epoch FROM start)::bigint AS start_s, CASE
+               CASE WHEN kind IN ('counter', 'delta') AND $5::text NOT IN ('count', 'rate', 'increase')
+                   THEN 'rate_per_s' ELSE $5::text END
                WHEN 'mean' THEN mean WHEN 'min' THEN min WHEN 'max' THEN max WHEN 'sum' THEN sum
                WHEN 'count' THEN count WHEN 'rate' THEN rate WHEN 'stddev' THEN stddev
                WHEN 'p50' THEN p50 WHEN 'p95' THEN p95 WHEN 'p99' THEN p99
+               WHEN 'increase' THEN increase WHEN 'rate_per_s' THEN rate_per_s
            END AS value
     FROM metric_windows
     WHERE service_name = $1 AND "window" = $2 AND start > $3 AND start <= $4 AND NOT backfill

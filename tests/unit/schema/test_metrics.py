@@ -10,6 +10,12 @@ from schema.metrics import MetricFault, read_metric
 
 NOW_S = 1_800_000_000.0
 GOOD: dict[str, Any] = {"service_name": "a", "metric_type": "m", "value": 1}
+HISTOGRAM: dict[str, Any] = {
+    "service_name": "a",
+    "metric_type": "m",
+    "kind": "histogram",
+    "histogram": {"count": 4, "sum": 6.0, "bounds": [1.0, 2.0], "counts": [1, 2, 1]},
+}
 
 
 @pytest.mark.parametrize(
@@ -23,6 +29,10 @@ GOOD: dict[str, Any] = {"service_name": "a", "metric_type": "m", "value": 1}
         {"timestamp": NOW_S + 600},
         {"timestamp": NOW_S - 3600},
         {"timestamp": "2027-01-15T08:00:00.5Z"},
+        {"kind": "counter", "start": NOW_S - 5, "once": True},
+        {"kind": "counter", "start": "2027-01-15T08:00:00Z", "timestamp": NOW_S},
+        {"kind": "delta", "value": -2},
+        {"kind": "gauge", "once": False, "start": None},
     ],
 )
 def test_what_is_within_the_limits_is_a_metric(more: dict[str, Any]) -> None:
@@ -55,6 +65,19 @@ def test_what_is_within_the_limits_is_a_metric(more: dict[str, Any]) -> None:
         ({"timestamp": NOW_S + 601}, ["timestamp"], "future"),
         ({"timestamp": NOW_S - 3601}, ["timestamp"], "too_old"),
         ({"more": 1}, ["more"], "invalid"),
+        ({"kind": "summary"}, ["kind"], "invalid"),
+        ({"kind": None}, ["kind"], "invalid"),
+        ({"once": 1}, ["once"], "invalid"),
+        ({"start": NOW_S - 5}, ["start"], "invalid"),
+        ({"kind": "counter", "start": NOW_S + 1}, ["start"], "invalid"),
+        ({"kind": "counter", "start": float("nan")}, ["start"], "invalid"),
+        ({"kind": "counter", "start": "yesterday"}, ["start"], "invalid"),
+        ({"kind": "histogram"}, ["histogram"], "invalid"),
+        (
+            {"histogram": {"count": 0, "sum": 0, "bounds": [], "counts": [0]}},
+            ["histogram"],
+            "invalid",
+        ),
         ({"id": "8f14e45f-ceea-467f-a5d7-9c4f4a3c1b2a"}, ["id"], "invalid"),
     ],
 )
@@ -72,3 +95,38 @@ def test_an_id_is_read_where_it_may_be_given() -> None:
     assert read.id == given["id"].lower()
     with pytest.raises(MetricFault):
         read_metric(GOOD | {"id": "7"}, NOW_S, 3600, with_id=True)
+
+
+def test_a_histogram_stands_in_the_place_of_the_value() -> None:
+    read = read_metric(HISTOGRAM, NOW_S, 3600)
+    assert read.value == 1.5
+    assert read.measured() == {"kind": "histogram", "histogram": HISTOGRAM["histogram"]}
+    assert (
+        read_metric({"service_name": "a", "metric_type": "m", **read.measured()}, NOW_S, 3600)
+        == read
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "where"),
+    [
+        ({"count": 5}, "count"),
+        ({"counts": [1, 2, 1, 0]}, "counts"),
+        ({"counts": [5, -1, 0]}, "count"),
+        ({"bounds": [2.0, 1.0]}, "bounds"),
+        ({"bounds": [1.0, float("inf")]}, "bounds"),
+        ({"sum": float("nan")}, "sum"),
+        ({"bounds": [float(n) for n in range(1000)], "counts": [4] + [0] * 1000}, "counts"),
+    ],
+)
+def test_a_histogram_that_is_none_is_refused(more: dict[str, Any], where: str) -> None:
+    plain = HISTOGRAM | {"histogram": HISTOGRAM["histogram"] | more}
+    with pytest.raises(MetricFault) as caught:
+        read_metric(plain, NOW_S, 3600)
+    assert caught.value.loc == ["histogram", where]
+
+
+def test_a_histogram_has_no_value_beside_it() -> None:
+    with pytest.raises(MetricFault) as caught:
+        read_metric(HISTOGRAM | {"value": 1}, NOW_S, 3600)
+    assert caught.value.loc == ["value"]
