@@ -249,6 +249,10 @@ class Aggregate(Struct, frozen=True):
     broker_time_s: float = 0.0
     #: The same packed, of open windows.
     sketch: str = ""
+    kind: Kind = GAUGE
+    #: What a counter or delta grew by; None for other kinds.
+    increase: float | None = None
+    rate_per_s: float | None = None
 
     @property
     def series(self) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
 
+from schema.kinds import GAUGE, Kind
 from schema.metrics import Aggregate
 from schema.series import SeriesId, series_id
 from schema.times import format_edge, format_time, parse_edge, parse_time_s
@@ -22,6 +24,8 @@ class SeriesName(NamedTuple):
 
 #: count, sum, min, max, mean, stddev, p50, p95, p99 and rate of one window.
 Figures = tuple[int, float, float, float, float, float, float, float, float, float]
+#: Increase and rate per second.
+Growth = tuple[float, float]
 
 
 class Windows(NamedTuple):
@@ -41,6 +45,8 @@ class Windows(NamedTuple):
     broker_times_s: list[float]
     histograms: list[dict[str, Any]]
     sketches: list[str]
+    #: None for series that are no counters or deltas, or where all of them are not.
+    growth: list[Growth | None] | None = None
 
 
 class _Numbers(Struct, omit_defaults=True):
@@ -62,6 +68,8 @@ class _Numbers(Struct, omit_defaults=True):
     histogram: dict[str, Any] = {}
     backfill: bool = False
     sketch: str = ""
+    increase: float | None = None
+    rate_per_s: float | None = None
 
 
 class _Window(_Numbers, kw_only=True):
@@ -73,6 +81,7 @@ class _Window(_Numbers, kw_only=True):
     window: str
     start: str
     end: str
+    kind: Kind = GAUGE
 
 
 class _OpenWindows(Struct):
@@ -89,14 +98,20 @@ class _WrittenWindows(Struct):
     windows: list[Raw]
 
 
+#: Kinds of series whose windows say what they grew by.
+_GROWING: frozenset[Kind] = frozenset({"counter", "delta"})
 _encode = msgspec.json.Encoder().encode
 _decode_window = msgspec.json.Decoder(_Window).decode
 _decode_open = msgspec.json.Decoder(_OpenWindows).decode
 
 
 def name_series(series: SeriesId) -> SeriesName:
-    """Both names of a series."""
+    """Both names of a series; its records say what kind it is where it is no gauge."""
     names = series._asdict() | {"tags": dict(series.tags)}
+    if series.kind == GAUGE:
+        del names["kind"]
+    if series.kind not in _GROWING:
+        names |= {"increase": None, "rate_per_s": None}
     return SeriesName(series.key, _encode(names)[:-1])
 
 
@@ -113,9 +128,12 @@ def write_windows(windows: Windows, *, backfill: bool = False) -> list[bytes]:
         windows.sketches,
         strict=True,
     )
-    for (_, names), figures, broker_s, histogram, sketch in columns:
+    grown = windows.growth or repeat(None)
+    for ((_, names), figures, broker_s, histogram, sketch), growth in zip(columns, grown):  # noqa: B905 - as long as there are columns
         broker_time = format_edge(broker_s)
         numbers = _Numbers(*figures, final, revision, broker_time, histogram, backfill, sketch)
+        if growth is not None:
+            numbers.increase, numbers.rate_per_s = growth
         found.append(names + place + _encode(numbers)[1:])
     return found
 
@@ -127,7 +145,10 @@ def _place(window: str, start_s: int, end_s: int) -> bytes:
 
 def write_window(window: Aggregate) -> bytes:
     """The record of a window."""
-    name = name_series(series_id(window.service_name, window.metric_type, window.tags))
+    name = name_series(series_id(window.service_name, window.metric_type, window.tags, window.kind))
+    growth = None
+    if window.increase is not None and window.rate_per_s is not None:
+        growth = (window.increase, window.rate_per_s)
     figures = (
         window.count, window.sum, window.min, window.max, window.mean, window.stddev,
         window.p50, window.p95, window.p99, window.rate,
@@ -145,6 +166,7 @@ def write_window(window: Aggregate) -> bytes:
             [window.broker_time_s],
             [window.histogram],
             [window.sketch],
+            [growth],
         ),
         backfill=window.backfill,
     )
@@ -199,4 +221,7 @@ def _aggregate(record: _Window) -> Aggregate:
         record.backfill,
         parse_edge(record.broker_time),
         record.sketch,
+        record.kind,
+        record.increase,
+        record.rate_per_s,
     )

@@ -24,6 +24,7 @@ from tables.windows import (
     decode_piece,
     minute_part_of,
     outline_of,
+    restore_lasts,
 )
 
 
@@ -60,6 +61,9 @@ def restore(partition: PartitionState, name: str, values: dict[str, bytes]) -> R
     _minutes(service, values)
     _count(partition, service)
     _ids(service, values, header)
+    for part in values:
+        if part[0] == "c":
+            restore_lasts(values[part], service.counters.dropped)
     return _pieces(values, header)
 
 
@@ -74,8 +78,9 @@ def _names(service: ServiceWindows, values: dict[str, bytes]) -> None:
             series, minute = None, UNSEEN_S
             if stored is not None:
                 tags = tuple((name, text) for name, text in stored.tags)
-                series = SeriesId(service.name, stored.metric_type, tags)
+                series = SeriesId(service.name, stored.metric_type, tags, stored.kind)
                 service.numbers[series] = len(service.series)
+                service.note_kind(len(service.series), stored.kind)
                 minute = int(watermark_s // MINUTE_S) * MINUTE_S  # not told before form 2
                 if stored.last_minute is not None:
                     minute = stored.last_minute

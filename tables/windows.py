@@ -8,6 +8,7 @@ of series is many values; `tables/window_store.py` says in which order they are 
     m<start>/<low>-<high>   one minute of the series low ≤ n < high, with its offsets
     i<minute>/<n>           ids given by clients, by the minute they were seen in
     p<n>         a piece of finished output, not known to be sent
+    c<n>         last samples of dropped minutes, of the counters from number n on
     f            of `liveops_overflow/<partition>`: partitions that were forwarded records
 
 Header and names carry the form they are written in; forms before are read.
@@ -22,7 +23,10 @@ from faust.types.app import AppT
 from liveops.kafka.producer import Producer
 from liveops.windows.block import FIELDS, Block
 from liveops.windows.buckets import CODE_BITS, Ints
+from liveops.windows.counters import LASTS_PER_VALUE, NEVER_US, Lasts
+from liveops.windows.samples import TIME_BITS, Bools, new_samples
 from liveops.windows.state import Range
+from schema.kinds import GAUGE, Kind
 from tables.checkpointed import SEPARATOR, CheckpointedTable, declare
 
 NAME = "windows"
@@ -62,6 +66,28 @@ class MinutePart(msgspec.Struct, array_like=True):
     keys: bytes
     counts: bytes
     revisions: list[tuple[int, int, int]]
+    #: Of counters, and of samples that count once; before form 3 there were none.
+    samples: StoredSamples | None = None
+    once: bytes = b""
+
+
+class StoredSamples(msgspec.Struct, array_like=True):
+    """Samples of counters, as `liveops.windows.samples` has them; keys from the first series on."""
+
+    keys: bytes
+    values: bytes
+    begins: bytes
+    #: Empty where none was taken out.
+    steps: bytes
+    torn: list[int]
+
+
+class StoredLasts(msgspec.Struct, array_like=True):
+    """The last samples of some counters: series, microseconds since the epoch, value."""
+
+    series: bytes
+    us: bytes
+    values: bytes
 
 
 class StoredSeries(msgspec.Struct, array_like=True):
@@ -71,17 +97,19 @@ class StoredSeries(msgspec.Struct, array_like=True):
     tags: list[tuple[str, str]]
     #: Before form 2 not told.
     last_minute: int | None = None
+    kind: Kind = GAUGE
 
 
 #: Series in order of their numbers; None where a forgotten one was.
 Names = list[StoredSeries | None]
 #: Form of the headers written now.
-FORM = 2
+FORM = 3
 
 encode = msgspec.msgpack.encode
 decode_header = msgspec.msgpack.Decoder(Header).decode
 decode_names = msgspec.msgpack.Decoder(Names).decode
 decode_forwards = msgspec.msgpack.Decoder(dict[int, float]).decode
+decode_lasts = msgspec.msgpack.Decoder(StoredLasts).decode
 decode_piece = msgspec.msgpack.Decoder(list[Output]).decode
 _decode_part = msgspec.msgpack.Decoder(MinutePart).decode
 
@@ -131,9 +159,68 @@ def encode_minute(block: Block, series: Range, offsets: dict[int, int]) -> bytes
             chosen.astype("<i4").tobytes(),
             block.columns(chosen).astype("<f8").tobytes(),
             (keys[first:last] - (low << CODE_BITS)).astype("<u4").tobytes(),
-            counts[first:last].astype("<u4").tobytes(),
+            _encode_counts(counts[first:last]),
             revisions,
+            _encode_samples(block, series),
+            b"" if block.once is None else _encode_keys(block.once.keys, series),
         )
+    )
+
+
+def _encode_counts(counts: Ints) -> bytes:
+    """Four bytes each, or eight where one needs them."""
+    return counts.astype("<u4" if counts.max(initial=0) < 1 << 32 else "<u8").tobytes()
+
+
+def _encode_samples(block: Block, series: Range) -> StoredSamples | None:
+    if block.samples is None:
+        return None
+    found = block.samples.columns()
+    first, last = np.searchsorted(found.keys, [number << TIME_BITS for number in series])
+    torn = [number for number in block.samples.torn if series[0] <= number < series[1]]
+    if first == last and not torn:
+        return None
+    chosen = found.only(np.arange(first, last))
+    return StoredSamples(
+        _encode_keys(chosen.keys, series),
+        chosen.values.astype("<f8").tobytes(),
+        chosen.begins.tobytes(),
+        b"" if np.isnan(chosen.steps).all() else chosen.steps.astype("<f8").tobytes(),
+        torn,
+    )
+
+
+def _encode_keys(keys: Ints, series: Range) -> bytes:
+    """Keys of samples of these series, of which there are at most 64."""
+    first, last = np.searchsorted(keys, [number << TIME_BITS for number in series])
+    return (keys[first:last] - (series[0] << TIME_BITS)).astype("<u4").tobytes()
+
+
+def _decode_keys(text: bytes, series: Range) -> Ints:
+    return np.frombuffer(text, "<u4").astype(np.int64) + (series[0] << TIME_BITS)
+
+
+def encode_lasts(lasts: Lasts, first: int) -> bytes:
+    """Value of the last samples of the series from number `first` on."""
+    known = lasts.us[first : first + LASTS_PER_VALUE] != NEVER_US
+    series = first + np.flatnonzero(known)
+    us, values = lasts.of(series)
+    return encode(
+        StoredLasts(
+            series.astype("<i4").tobytes(),
+            us.astype("<i8").tobytes(),
+            values.astype("<f8").tobytes(),
+        )
+    )
+
+
+def restore_lasts(value: bytes, lasts: Lasts) -> None:
+    """Take in a value of `encode_lasts`."""
+    stored = decode_lasts(value)
+    lasts.note(
+        np.frombuffer(stored.series, "<i4").astype(np.int64),
+        np.frombuffer(stored.us, "<i8").astype(np.int64),
+        np.frombuffer(stored.values, "<f8").astype(np.float64),
     )
 
 
@@ -154,7 +241,8 @@ def decode_minute(
     numbers = np.frombuffer(part.series, "<i4").astype(np.int64)
     columns = np.frombuffer(part.columns, "<f8").reshape(FIELDS, len(numbers))
     keys = np.frombuffer(part.keys, "<u4").astype(np.int64) + (series[0] << CODE_BITS)
-    counts = np.frombuffer(part.counts, "<u4").astype(np.int64)
+    width = "<u4" if len(part.counts) == len(part.keys) else "<u8"
+    counts = np.frombuffer(part.counts, width).astype(np.int64)
     if wanted is not None:
         chosen = np.isin(numbers, list(wanted))
         kept = np.isin(keys >> CODE_BITS, list(wanted))
@@ -165,3 +253,28 @@ def decode_minute(
     for size, number, revision in part.revisions:
         if wanted is None or number in wanted:
             block.revisions[(size, number)] = revision
+    _decode_samples(part, block, series, wanted)
+
+
+def _decode_samples(part: MinutePart, block: Block, series: Range, wanted: set[int] | None) -> None:
+    """Put stored samples into a block."""
+    keys = _decode_keys(part.once, series)
+    if len(keys):
+        block.once_times().put(keys if wanted is None else keys[_those_of(keys, wanted)])
+    stored = part.samples
+    if stored is None:
+        return
+    keys = _decode_keys(stored.keys, series)
+    values = np.frombuffer(stored.values, "<f8").astype(np.float64)
+    begins = np.frombuffer(stored.begins, np.bool_)
+    found = new_samples(keys, values, begins)
+    if stored.steps:
+        found = found._replace(steps=np.frombuffer(stored.steps, "<f8").astype(np.float64))
+    samples = block.counter_samples()
+    samples.put(found if wanted is None else found.only(_those_of(keys, wanted)))
+    samples.torn.update(n for n in stored.torn if wanted is None or n in wanted)
+
+
+def _those_of(keys: Ints, wanted: set[int]) -> Bools:
+    """Which keys are of these series."""
+    return np.isin(keys >> TIME_BITS, list(wanted))

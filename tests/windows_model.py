@@ -19,6 +19,7 @@ from aiokafka import ConsumerRecord
 from agents.windows.partition_windows import PartitionWindows
 from liveops.kafka.partitioning import partition_of
 from liveops.windows.state import WindowLimits
+from schema.times import format_time
 from schema.topics import AGGREGATED, RAW, RAW_KEYED, WINDOWS_DIRTY
 from tables.checkpointed import SEPARATOR
 
@@ -242,3 +243,28 @@ def histogram(numbers: list[float]) -> dict[str, Any]:
         for side, found in sides.items()
     }
     return {**flat, "z": sum(1 for number in numbers if number == 0)}
+
+
+#: A sample of a counter: time and value, and when the counter began, if it was told.
+Sample = tuple[float, float, float | None]
+SIZES = {"1m": 60, "5m": 300, "15m": 900}
+
+
+def increases(samples: list[Sample]) -> dict[tuple[str, str], float]:
+    """What a counter grew by in each window (name, start), one sample after the other."""
+    by_time: dict[int, tuple[float, bool]] = {}
+    for at_s, value, start_s in samples:
+        us, began = round(at_s * 1e6), start_s is not None and at_s - start_s <= 3600
+        known, known_began = by_time.get(us, (-math.inf, False))
+        by_time[us] = max(known, value), began or known_began
+    grown: dict[tuple[str, str], float] = defaultdict(float)
+    before: tuple[int, float] | None = None
+    for us, (value, began) in sorted(by_time.items()):
+        if before is None or us - before[0] > 3600 * 1_000_000:
+            step = value if began else 0.0
+        else:
+            step = value - before[1] if value >= before[1] else value
+        before = us, value
+        for name, size in SIZES.items():
+            grown[name, format_time(us // 1_000_000 // size * size)] += step
+    return grown

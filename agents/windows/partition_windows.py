@@ -14,10 +14,14 @@ import orjson
 
 from agents.windows.taken import Taken, taken
 from liveops.intake.decoder import Decoder
+from liveops.intake.faults import Fault
+from liveops.intake.refused import refusals
 from liveops.intake.source_position import mark_header
 from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Outgoing
 from liveops.metrics.windows import (
+    COUNTER_MINUTES_CROWDED,
+    COUNTER_RESETS,
     DUPLICATES_SKIPPED,
     METRICS_FOLDED,
     METRICS_LATE,
@@ -72,6 +76,7 @@ class PartitionWindows:
         #: Finished output by service, until the broker has it.
         self.pending: dict[str, Pending] = {}
         self._decoder = Decoder(home, max_age_s, partial(partition_of, partitions=partitions))
+        self._limits = limits
         self._fold = PartitionFold(self.state, self._decoder.table, limits)
         #: Time of the last mark for each other partition.
         self._marked_s: dict[int, float] = {}
@@ -82,6 +87,8 @@ class PartitionWindows:
         self._closed: list[Written] = []
         #: Pieces of output found in the recovered state: they may have been sent before.
         self.recovered: set[tuple[str, int]] = set()
+        #: Counters that fell many times in a minute: service, key, how often.
+        self.many_resets: list[tuple[str, str, int]] = []
 
     def restore(self, name: str, values: dict[str, bytes]) -> None:
         """Take over a service from its stored values."""
@@ -96,7 +103,10 @@ class PartitionWindows:
         chunk = self._decoder.decode(topic, records, append_ms)
         foreign = self._fold.take(chunk, outputs, keyed=keyed)
         self._keep(outputs)
-        return taken(self.state, chunk, foreign, keyed=keyed)
+        found = taken(self.state, chunk, foreign, keyed=keyed)
+        if outputs.refused:
+            found.faults = sorted([*found.faults, *refusals(chunk, outputs.refused)], key=_record)
+        return found
 
     def tick(self, now_s: float) -> None:
         """Move T to the wall clock; only for a partition that has been read to its end."""
@@ -153,7 +163,7 @@ class PartitionWindows:
                 self.store.write(self.state, service, pending)
             if pending.pieces:
                 waiting.append(service)
-        self._leaving = releasable(self.state)
+        self._leaving = releasable(self.state, self._limits)
         return waiting
 
     def stored(self) -> None:
@@ -186,6 +196,11 @@ class PartitionWindows:
         OVERFLOWED.labels("series").inc(outputs.overflowed)
         OVERFLOWED.labels("service").inc(outputs.overflowed_services)
         READERS_SILENT.inc(outputs.silent_readers)
+        DUPLICATES_SKIPPED.labels("sample").inc(self.state.repeated)
+        self.state.repeated = 0
+        COUNTER_RESETS.inc(outputs.resets)
+        COUNTER_MINUTES_CROWDED.inc(outputs.crowded)
+        self.many_resets += outputs.many_resets
         for closed in outputs.closed:
             written = _written(closed)
             fresh = self._fresh.setdefault(written.service, [])
@@ -201,6 +216,10 @@ class PartitionWindows:
             record = write_open(name, watermark_s, values)
             newest_s = max(max(item.broker_times_s) for item in windows)
             self._open.append(OpenRecord(name, open_now, record, newest_s))
+
+
+def _record(fault: tuple[int, Fault]) -> int:
+    return fault[0]
 
 
 def _written(got: Windows) -> Written:

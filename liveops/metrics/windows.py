@@ -52,6 +52,18 @@ DUPLICATES_SKIPPED = Counter(
     ["kind"],
     registry=REGISTRY,
 )
+COUNTER_RESETS = Counter(
+    "liveops_counter_resets_total",
+    "Falls of counters seen in closed minutes. Many of one counter in a minute, which the log "
+    "names, may mean that two programs send the same series.",
+    registry=REGISTRY,
+)
+COUNTER_MINUTES_CROWDED = Counter(
+    "liveops_counter_minutes_crowded_total",
+    "Minutes of counters with more samples than are kept, into which late ones came: their "
+    "increase is recomputed from the archive.",
+    registry=REGISTRY,
+)
 FORWARDED = Counter(
     "liveops_records_forwarded_total",
     "Records on another service's partition, forwarded to the right one.",
@@ -120,7 +132,7 @@ for _way in ("remote_write", "otlp"):
 preset(SERIES_ENDED, ("remote_write", "otlp"))
 preset(RECORDS_READ, (RAW, RAW_KEYED))
 preset(METRICS_LATE, ("corrected", "archived"))
-preset(DUPLICATES_SKIPPED, ("record", "metric"))
+preset(DUPLICATES_SKIPPED, ("record", "metric", "sample"))
 preset(OVERFLOWED, ("series", "service"))
 preset(WINDOWS_EMITTED, ("closed", "open"))
 preset(

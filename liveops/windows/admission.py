@@ -14,8 +14,11 @@ from collections.abc import Container
 import numpy as np
 
 from liveops.windows.buckets import Ints
+from liveops.windows.counters import COUNTER
+from liveops.windows.rows import REFUSED
 from liveops.windows.state import (
     FORGET_SERIES_S,
+    LARGEST_S,
     MINUTE_S,
     NEVER_S,
     UNSEEN_S,
@@ -24,6 +27,7 @@ from liveops.windows.state import (
     ServiceWindows,
     WindowLimits,
 )
+from schema.kinds import KINDS, Kind
 from schema.series import OVERFLOW_METRIC, OVERFLOW_TAGS, SeriesId
 
 
@@ -77,10 +81,13 @@ def admit(
 ) -> int:  # fmt: skip
     """The number of a series that a value of this minute needs.
 
-    That of an overflow series when there are too many, or were when it was applied before.
+    That of an overflow series when there are too many, or were when it was applied before;
+    REFUSED when the series is there as another kind.
     """
     if _is_counted(service, series):
         return service.numbers[series]
+    if counted_kind(service, series) is not None:
+        return REFUSED
     is_overflow = service.name == partition.overflow_service
     if is_overflow or was_full or _is_full(partition, service, limits):
         outputs.overflowed += 1
@@ -114,6 +121,14 @@ def _admit_overflow(
     return number
 
 
+def counted_kind(service: ServiceWindows, series: SeriesId) -> Kind | None:
+    """As which kind a series is in the count."""
+    for kind in KINDS:
+        if _is_counted(service, series._replace(kind=kind)):
+            return kind
+    return None
+
+
 def _is_counted(service: ServiceWindows, series: SeriesId) -> bool:
     number = service.numbers.get(series)
     return number is not None and number not in service.dormant
@@ -132,6 +147,7 @@ def _enter(
             number = len(service.series)
             service.series.append(series)
         service.numbers[series] = number
+        service.note_kind(number, series.kind)
     else:
         service.dormant.remove(number)
         partition.dormant -= 1
@@ -178,14 +194,26 @@ def leave(partition: PartitionState, service: ServiceWindows, numbers: list[int]
     partition.dormant += len(numbers)
 
 
-def releasable(partition: PartitionState) -> list[tuple[ServiceWindows, int]]:
-    """Series that have left and whose minutes are dropped: nothing names them any more."""
+def releasable(partition: PartitionState, limits: WindowLimits) -> list[tuple[ServiceWindows, int]]:
+    """Series that have left and whose minutes are dropped: nothing names them any more.
+
+    Nor does a counter's sample that is not too late look back so far.
+    """
     if not partition.dormant:
         return []
     found: list[tuple[ServiceWindows, int]] = []
     for service in partition.services.values():
         oldest = min(service.kept, default=math.inf) if service.dormant else math.inf
-        found += [(service, n) for n in service.dormant if service.last_minute[n] < oldest]
+        reach_s = FORGET_SERIES_S + LARGEST_S + MINUTE_S + limits.allowed_lateness_s
+        found += [
+            (service, n)
+            for n in service.dormant
+            if service.last_minute[n] < oldest
+            and (
+                service.kinds[n] != COUNTER
+                or service.last_minute[n] + reach_s <= service.watermark_s
+            )
+        ]
     return found
 
 

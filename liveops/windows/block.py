@@ -21,6 +21,8 @@ from liveops.windows.buckets import (
     merge_keys,
     quantiles,
 )
+from liveops.windows.once import OnceTimes
+from liveops.windows.samples import Samples
 
 #: Rows of the table; `APPEND_S` is the broker time of the newest record in it.
 COUNT, TOTAL, LOW, HIGH, MEAN, M2, APPEND_S = range(7)
@@ -36,7 +38,7 @@ _EMPTY = np.empty(0, np.int64)
 class Block:
     """Columns over series numbers 0, 1, …; a series without values has count 0."""
 
-    __slots__ = ("_counts", "_keys", "_marks", "_staged", "_table", "revisions")
+    __slots__ = ("_counts", "_keys", "_marks", "_staged", "_table", "once", "revisions", "samples")
 
     def __init__(self, series: int = 0) -> None:
         self._table = _new_table(max(4, series))
@@ -46,6 +48,9 @@ class Block:
         self._staged: list[tuple[Ints, Ints]] = []
         #: Corrections sent of the windows that start here, by (size in s, series).
         self.revisions: dict[tuple[int, int], int] = {}
+        #: Of a minute: samples of counters, and times of samples that count once.
+        self.samples: Samples | None = None
+        self.once: OnceTimes | None = None
 
     def add(self, series: Ints, values: Floats, append_s: Floats) -> Ints:
         """Take in finite values; the three columns are of one length, in any order.
@@ -89,10 +94,27 @@ class Block:
             keys, counts = keys[wanted], counts[wanted]
         self._staged.append((keys, counts))
 
+    def counter_samples(self) -> Samples:
+        """The samples of counters, none yet at first use."""
+        if self.samples is None:
+            self.samples = Samples()
+        return self.samples
+
+    def once_times(self) -> OnceTimes:
+        """The times of samples that count once, none yet at first use."""
+        if self.once is None:
+            self.once = OnceTimes()
+        return self.once
+
     def put(self, rows: Ints, part: Floats, keys: Ints, counts: Ints) -> None:
         """Take in stored summaries: columns of `part` are the series in `rows`."""
         self._merge(rows, part)
         self._staged.append((keys, counts))
+
+    def take(self, rows: Ints, part: Floats, keys: Ints, counts: Ints) -> None:
+        """Take in summaries of values that are new."""
+        self.put(rows, part, keys, counts)
+        self._marks[:, _place(rows)] = True
 
     def _merge(self, rows: Ints, part: Floats) -> None:
         self._reserve(int(rows[-1]) + 1)
@@ -130,6 +152,10 @@ class Block:
     def changed(self) -> int:
         """How many series changed since `take_changed`."""
         return int(np.count_nonzero(self._marks[CHANGED]))
+
+    def mark_changed(self, series: Ints) -> None:
+        """What is given out of these series is no longer right."""
+        self._marks[CHANGED, series] = True
 
     def take_changed(self) -> Ints:
         """Series changed since the last call, ascending."""

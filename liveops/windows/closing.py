@@ -8,6 +8,7 @@ import numpy as np
 
 from liveops.windows.block import Block
 from liveops.windows.buckets import Ints
+from liveops.windows.increase import drop_minute, falls_in, increases, pass_minutes
 from liveops.windows.panes import closed_rollup, merged, minute_block
 from liveops.windows.points import windows
 from liveops.windows.state import (
@@ -22,6 +23,9 @@ from liveops.windows.state import (
     WindowLimits,
 )
 
+#: So often a counter that one program sends does not begin anew within a minute.
+MANY_RESETS = 3
+
 
 def move_watermark(
     partition: PartitionState,
@@ -34,7 +38,9 @@ def move_watermark(
     before_s, service.watermark_s = service.watermark_s, mark_s
     if before_s == NEVER_S or math.floor(mark_s / MINUTE_S) > math.floor(before_s / MINUTE_S):
         _close(partition, service, before_s, outputs)
-        _forget(partition, service, limits)
+        if service.has_kinds:
+            pass_minutes(partition, service)
+        _forget(partition, service, limits, outputs)
 
 
 def _close(
@@ -48,7 +54,10 @@ def _close(
         if before_s < start + MINUTE_S <= service.watermark_s:
             block = minute_block(partition, service, start)
             block.take_changed()
-            _give_out(service, block, ("1m", MINUTE_S, start), block.series(), 0, outputs)
+            _give_out(
+                partition, service, block, ("1m", MINUTE_S, start), block.series(), 0, outputs
+            )
+            _note_resets(partition, service, start, outputs)
             for _, size in SIZES[1:]:
                 closed_rollup(partition, service, size, start // size * size, start).merge(block)
     for name, size in SIZES[1:]:
@@ -56,10 +65,23 @@ def _close(
             if before_s < start + size <= service.watermark_s:
                 rollup = closed_rollup(partition, service, size, start, start + size)
                 del service.rollups[(size, start)]
-                _give_out(service, rollup, (name, size, start), rollup.series(), 0, outputs)
+                window = (name, size, start)
+                _give_out(partition, service, rollup, window, rollup.series(), 0, outputs)
+
+
+def _note_resets(
+    partition: PartitionState, service: ServiceWindows, start: int, outputs: Outputs
+) -> None:
+    """Count the falls of counters in a minute; many of one may mean that two send it."""
+    for number, falls in falls_in(partition, service, start):
+        outputs.resets += falls
+        series = service.series[number]
+        if falls >= MANY_RESETS and series is not None:
+            outputs.many_resets.append((service.name, series.key, falls))
 
 
 def _give_out(
+    partition: PartitionState,
     service: ServiceWindows,
     block: Block,
     window: tuple[str, int, int],
@@ -68,7 +90,9 @@ def _give_out(
     outputs: Outputs,
 ) -> None:
     if len(series):
-        found = windows(service, block, window, series, window[1], revision=revision)
+        _, size, start = window
+        grown = increases(partition, service, block, size, start, series)
+        found = windows(service, block, window, series, size, revision=revision, grown=grown)
         if found.series:
             outputs.closed.append(found)
 
@@ -114,14 +138,19 @@ def _correct_window(
         first.touch(number)
         by_revision.setdefault(revision, []).append(number)
     for revision, corrected in by_revision.items():
-        _give_out(service, whole, window, np.array(corrected), revision, outputs)
+        _give_out(partition, service, whole, window, np.array(corrected), revision, outputs)
 
 
-def _forget(partition: PartitionState, service: ServiceWindows, limits: WindowLimits) -> None:
+def _forget(
+    partition: PartitionState, service: ServiceWindows, limits: WindowLimits, outputs: Outputs
+) -> None:
     """Drop minutes past the allowed lateness, and old ids."""
     horizon_s = service.watermark_s - limits.allowed_lateness_s
     gone = [s for s in service.kept if s // LARGEST_S * LARGEST_S + LARGEST_S <= horizon_s]
-    for start in gone:
+    for start in sorted(gone):
+        if service.has_kinds and drop_minute(partition, service, start):
+            outputs.crowded += 1
+            outputs.recompute.setdefault(service.name, {})[start] = dict(service.offsets)
         service.kept.discard(start)
         service.minutes.pop(start, None)
         service.replay_floors.pop(start, None)

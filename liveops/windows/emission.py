@@ -13,6 +13,7 @@ import numpy as np
 from liveops.windows import points
 from liveops.windows.block import Block
 from liveops.windows.buckets import Ints
+from liveops.windows.increase import increases
 from liveops.windows.panes import closed_rollup, merged, minute_block
 from liveops.windows.row_buffer import flush
 from liveops.windows.state import (
@@ -105,9 +106,11 @@ def _open_windows(
         if start + size > service.watermark_s:
             whole = _so_far(partition, service, size, start, series)
             elapsed_s = event_now_s - start
+            grown = increases(partition, service, whole, size, start, series)
             given = points.windows(
-                service, whole, window, series, elapsed_s, final=False, sketches=sketches
-            )
+                service, whole, window, series, elapsed_s,
+                final=False, sketches=sketches, grown=grown,
+            )  # fmt: skip
             if given.series:
                 found.append(given)
     return found

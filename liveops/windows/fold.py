@@ -26,7 +26,7 @@ from liveops.windows.emission import emit_when_due
 from liveops.windows.late_rows import follow
 from liveops.windows.replay import without_repeated_ids
 from liveops.windows.row_buffer import flush
-from liveops.windows.rows import Mark, Rows
+from liveops.windows.rows import REFUSED, SERIES_MASK, Mark, Rows
 from liveops.windows.state import (
     NEVER_S,
     SILENT_READER_S,
@@ -93,6 +93,7 @@ def _fold_slice(
     if sweep.is_needed():
         flush(partition)
         sweep.run()
+        in_buffer &= (rows.series & SERIES_MASK) != REFUSED
     _buffer(partition, rows, in_buffer, outputs)
     if paths:
         flush(partition)

@@ -8,7 +8,7 @@ from liveops.intake.chunk import DecodedChunk
 from liveops.intake.series_table import GrowingInts, SeriesTable
 from liveops.windows.admission import admit_service
 from liveops.windows.buckets import Ints
-from liveops.windows.rows import SERIES_BITS, WAITING, Rows
+from liveops.windows.rows import SERIES_BITS, WAITING, Rows, only_some
 from liveops.windows.state import Outputs, PartitionState, ServiceWindows, WindowLimits
 from schema.series import SeriesId
 
@@ -44,6 +44,8 @@ class TableIndex:
         return Rows(
             packed, chunk.values[own], chunk.times_s[own], positions.append_s[record],
             positions.offsets[record], positions.partitions[record], numbers, ids,
+            chunk.details and chunk.details.only(own),
+            only_some(chunk.histograms, own, len(chunk.series)),
         )  # fmt: skip
 
     def _catch_up(self) -> None:

@@ -6,8 +6,10 @@ import numpy as np
 
 from liveops.windows.buckets import distinct
 from liveops.windows.closing import move_watermark
-from liveops.windows.row_buffer import add_rows
-from liveops.windows.rows import SERIES_MASK, Rows
+from liveops.windows.counters import COUNTER
+from liveops.windows.increase import correct_followers, note_too_late
+from liveops.windows.minute_rows import add_rows, first_of_their_time, rows_of_minute
+from liveops.windows.rows import REFUSED, SERIES_MASK, Rows
 from liveops.windows.state import (
     LARGEST_S,
     MINUTE_S,
@@ -56,9 +58,12 @@ def _take_run(
     too_late = ends <= before_s[run]
     late = (starts + MINUTE_S <= before_s[run]) & ~too_late
     taken = ~too_late
+    if service.has_kinds:
+        taken &= (rows.series[run] & SERIES_MASK) != REFUSED
+        late &= taken
     positions = np.arange(run.start, run.stop)
     for at in np.flatnonzero(too_late).tolist():
-        _note_recompute(service, rows, int(positions[at]), int(starts[at]), outputs)
+        _note_recompute(partition, service, rows, int(positions[at]), int(starts[at]), outputs)
     if service.replay_floors:
         for at in np.flatnonzero(taken).tolist():
             if _is_stored(service, rows, int(positions[at]), int(starts[at])):
@@ -66,21 +71,41 @@ def _take_run(
                 outputs.replayed += 1
                 # A minute that closed since the recovery was given out with the row in it.
                 late[at] &= starts[at] + MINUTE_S <= service.loaded_s
+                if late[at] and service.has_kinds:
+                    _correct_followers(partition, service, rows, int(positions[at]), starts[at])
+    for start in distinct(starts[taken]) if taken.any() else []:
+        chosen = np.flatnonzero(taken & (starts == start))
+        minute_rows = rows_of_minute(rows, positions[chosen])
+        kept = first_of_their_time(partition, service, start, minute_rows)
+        if kept is not None:
+            taken[chosen[~kept]] = late[chosen[~kept]] = False
+            minute_rows = minute_rows.only(kept)
+        add_rows(partition, service, start, minute_rows)
     for at in np.flatnonzero(late).tolist():
         number = int(rows.series[positions[at]]) & SERIES_MASK
         service.corrections.setdefault(int(starts[at]), set()).add(number)
     outputs.corrected += int(late.sum())
     outputs.folded += int(taken.sum())
-    for start in distinct(starts[taken]) if taken.any() else []:
-        chosen = positions[taken & (starts == start)]
-        series, values = rows.series[chosen], rows.values[chosen]
-        add_rows(partition, service, start, series, values, rows.append_s[chosen])
+
+
+def _correct_followers(
+    partition: PartitionState, service: ServiceWindows, rows: Rows, row: int, start: int
+) -> None:
+    """What follows a counter's sample that is stored already may have been given out without."""
+    number = int(rows.series[row]) & SERIES_MASK
+    if service.kinds[number] == COUNTER:
+        correct_followers(partition, service, int(start), np.array([number]))
 
 
 def _note_recompute(
-    service: ServiceWindows, rows: Rows, row: int, start: int, outputs: Outputs
-) -> None:
+    partition: PartitionState, service: ServiceWindows, rows: Rows, row: int, start: int,
+    outputs: Outputs,
+) -> None:  # fmt: skip
     """Remember the minute, and up to where the archive must be to recompute it."""
+    number = int(rows.series[row]) & SERIES_MASK
+    if number < REFUSED and service.has_kinds and service.kinds[number] == COUNTER:
+        time_s, value = float(rows.times_s[row]), float(rows.values[row])
+        note_too_late(partition, service, number, time_s, value)
     origins = outputs.recompute.setdefault(service.name, {}).setdefault(start, {})
     origin, offset = int(rows.origins[row]), int(rows.offsets[row])
     origins[origin] = max(offset, origins.get(origin, -1))

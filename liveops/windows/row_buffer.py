@@ -6,11 +6,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from liveops.windows.admission import note_seen
-from liveops.windows.buckets import Floats, Ints, group_starts
-from liveops.windows.panes import minute_block
-from liveops.windows.rows import SERIES_BITS, SERIES_MASK
-from liveops.windows.state import MINUTE_S, SIZES, PartitionState, ServiceWindows
+from liveops.intake.details import Details, nothing_told
+from liveops.windows.buckets import group_starts
+from liveops.windows.minute_rows import MinuteRows, add_rows, first_of_their_time
+from liveops.windows.rows import SERIES_BITS, Rows, only_some
+from liveops.windows.state import MINUTE_S, PartitionState
+from schema.kinds import Histogram
 
 
 def flush(partition: PartitionState) -> None:
@@ -22,6 +23,7 @@ def flush(partition: PartitionState) -> None:
     times_s = np.concatenate([rows.times_s for rows in waiting])
     values = np.concatenate([rows.values for rows in waiting])
     append_s = np.concatenate([rows.append_s for rows in waiting])
+    details, histograms = _details(waiting), _histograms(waiting)
     groups = (series >> SERIES_BITS << 32) | (times_s // MINUTE_S).astype(np.int64)
     order = groups.argsort(kind="stable")
     groups = groups[order]
@@ -30,24 +32,28 @@ def flush(partition: PartitionState) -> None:
         service = partition.by_number[int(groups[low]) >> 32]
         start = (int(groups[low]) & 0xFFFFFFFF) * MINUTE_S
         chosen = order[low:high]
-        add_rows(partition, service, start, series[chosen], values[chosen], append_s[chosen])
+        rows = MinuteRows(
+            series[chosen], values[chosen], times_s[chosen], append_s[chosen],
+            details and details.only(chosen), only_some(histograms, chosen, len(series)),
+        )  # fmt: skip
+        kept = first_of_their_time(partition, service, start, rows)
+        if kept is not None:
+            rows = rows.only(kept)
+        add_rows(partition, service, start, rows)
 
 
-def add_rows(
-    partition: PartitionState,
-    service: ServiceWindows,
-    start: int,
-    series: Ints,
-    values: Floats,
-    append_s: Floats,
-) -> None:
-    """Add rows to a minute, and to the open larger windows when it is closed already."""
-    numbers = series & SERIES_MASK
-    note_seen(
-        service, minute_block(partition, service, start).add(numbers, values, append_s), start
-    )
-    if start + MINUTE_S <= service.watermark_s:
-        for _, size in SIZES[1:]:
-            rollup = service.rollups.get((size, start // size * size))
-            if rollup is not None:
-                rollup.add(numbers, values, append_s)
+def _details(waiting: list[Rows]) -> Details | None:
+    """What the rows say beside their values; None where none says anything."""
+    if all(rows.details is None for rows in waiting):
+        return None
+    found = [rows.details or nothing_told(len(rows.series)) for rows in waiting]
+    return Details(*map(np.concatenate, zip(*found, strict=True)))
+
+
+def _histograms(waiting: list[Rows]) -> dict[int, Histogram]:
+    found: dict[int, Histogram] = {}
+    first = 0
+    for rows in waiting:
+        found.update((first + row, told) for row, told in rows.histograms.items())
+        first += len(rows.series)
+    return found

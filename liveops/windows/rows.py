@@ -9,13 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from liveops.intake.chunk import only_ids
+from liveops.intake.details import Details
 from liveops.windows.buckets import Floats, Ints
+from schema.kinds import Histogram
 
 #: Bits of a series number within its service.
 SERIES_BITS = 24
 SERIES_MASK = (1 << SERIES_BITS) - 1
 #: In the place of a series' number: it is not admitted yet.
 WAITING = SERIES_MASK
+#: The same: its series is of another kind.
+REFUSED = SERIES_MASK - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,8 @@ class Rows:
     `series` is the service's number above `SERIES_BITS` of the series' number, or of
     `WAITING`: then `table_numbers` says which series of the decoder's table it is. `offsets`
     and `origins` say where the record lies in `metrics.raw`; times are in epoch seconds.
-    `ids` holds the ids given by clients, by position.
+    `ids` holds the ids given by clients, `histograms` those of metrics that are one, by
+    position; `details` are None where no metric says more than its value.
     """
 
     series: Ints
@@ -36,6 +41,8 @@ class Rows:
     origins: Ints
     table_numbers: Ints
     ids: dict[int, bytes] = field(default_factory=dict)
+    details: Details | None = None
+    histograms: dict[int, Histogram] = field(default_factory=dict)
 
     def waiting(self) -> Ints:
         """Series of the decoder's table whose rows wait to be admitted."""
@@ -56,7 +63,19 @@ class Rows:
             self.offsets[rows],
             self.origins[rows],
             self.table_numbers[rows],
+            details=self.details and self.details.only(rows),
+            histograms=only_some(self.histograms, rows, len(self.series)),
         )
+
+
+def only_some(
+    by_row: dict[int, Histogram], rows: npt.NDArray[Any] | slice, count: int
+) -> dict[int, Histogram]:
+    """What is known of some of so many rows, by mask, position or slice, by their new position."""
+    if not by_row:
+        return by_row
+    chosen = np.arange(count)[rows].tolist()
+    return {at: by_row[row] for at, row in enumerate(chosen) if row in by_row}
 
 
 class Mark(NamedTuple):

@@ -9,8 +9,10 @@ import numpy as np
 
 from liveops.windows.block import Block
 from liveops.windows.buckets import Ints
+from liveops.windows.counters import Counters
 from liveops.windows.dedup_index import DedupIndex
 from liveops.windows.rows import Rows
+from schema.kinds import KINDS, Kind
 from schema.series import OVERFLOW_SERVICE, SeriesId
 from schema.windows import SeriesName, Windows
 
@@ -75,6 +77,11 @@ class ServiceWindows:
     #: Series by number; None where a forgotten one was, whose number is free.
     series: list[SeriesId | None] = field(default_factory=list)
     numbers: dict[SeriesId, int] = field(default_factory=dict)
+    #: Code of the kind by number (`liveops.windows.counters`), and whether there is another
+    #: than gauges.
+    kinds: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    has_kinds: bool = False
+    counters: Counters = field(default_factory=Counters)
     free: list[int] = field(default_factory=list)
     #: Series in the count, without the overflow series, which are beside the limits.
     counted: int = 0
@@ -106,6 +113,16 @@ class ServiceWindows:
     unstored: bool = False
     unstored_series: set[int] = field(default_factory=set)
     dropped: set[int] = field(default_factory=set)
+
+    def note_kind(self, number: int, kind: Kind) -> None:
+        """What a series is, by its number."""
+        code = KINDS.index(kind)
+        if number >= len(self.kinds):
+            grown = np.zeros(max(number + 1, 2 * len(self.kinds)), np.int64)
+            grown[: len(self.kinds)] = self.kinds
+            self.kinds = grown
+        self.kinds[number] = code
+        self.has_kinds |= code != 0
 
     def changed(self) -> int:
         """Series changed since the last emission, counted once a minute."""
@@ -155,6 +172,8 @@ class PartitionState:
     stretched: bool = False
     #: Rows accepted but not yet in their minutes: they are added many at a time.
     buffer: list[Rows] = field(default_factory=list)
+    #: Samples not counted since the last look, because their series and time were already.
+    repeated: int = 0
 
     def service(self, name: str) -> ServiceWindows:
         """The service's state, made on first sight."""
@@ -191,6 +210,13 @@ class Outputs:
     duplicates: int = 0
     corrected: int = 0
     too_late: int = 0
+    #: What counters did: falls in closed minutes, series with many of them in one (service, key,
+    #: how many), minutes of which too many samples came.
+    resets: int = 0
+    many_resets: list[tuple[str, str, int]] = field(default_factory=list)
+    crowded: int = 0
+    #: Metrics of another kind than their series: origin, offset, number in the decoder's table.
+    refused: dict[tuple[int, int, int], str] = field(default_factory=dict)
     #: Values in overflow series, and in the overflow service.
     overflowed: int = 0
     overflowed_services: int = 0

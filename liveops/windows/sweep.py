@@ -13,8 +13,8 @@ from heapq import heapify, heappop, heappush
 
 import numpy as np
 
-from liveops.windows.admission import admit, leave, stale_before, stale_series
-from liveops.windows.rows import SERIES_BITS, SERIES_MASK, WAITING, Rows
+from liveops.windows.admission import admit, counted_kind, leave, stale_before, stale_series
+from liveops.windows.rows import REFUSED, SERIES_BITS, SERIES_MASK, WAITING, Rows
 from liveops.windows.state import (
     LARGEST_S,
     MINUTE_S,
@@ -100,6 +100,9 @@ class Sweep:
             was_full=_was_applied(service, rows, row, minute_s),
         )  # fmt: skip
         rows.series[row] = service.number << SERIES_BITS | number
+        if number == REFUSED:
+            place = int(rows.origins[row]), int(rows.offsets[row]), int(rows.table_numbers[row])
+            self._outputs.refused[place] = counted_kind(service, series) or ""
 
     def _forget(self, path: WatermarkPath, begin: int, step: int) -> list[int]:
         """Let the series leave whose hour is over; their rows from `begin` on, which wait now."""
