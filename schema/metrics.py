@@ -261,5 +261,6 @@ class Aggregate(Struct, frozen=True):
 
 
 POINT_FIELDS = (
-    "count", "sum", "min", "max", "mean", "stddev", "p50", "p95", "p99", "rate", "final",
+    "count", "sum", "min", "max", "mean", "stddev", "p50", "p95", "p99", "rate", "increase",
+    "rate_per_s", "final",
 )  # fmt: skip

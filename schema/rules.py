@@ -9,7 +9,10 @@ from msgspec import Struct
 from schema.incidents import Severity
 
 RuleKind = Literal["threshold", "zscore", "forecast", "no_data"]
-Field = Literal["mean", "min", "max", "sum", "count", "rate", "stddev", "p50", "p95", "p99"]
+Field = Literal[
+    "mean", "min", "max", "sum", "count", "rate", "stddev", "p50", "p95", "p99", "increase",
+    "rate_per_s",
+]  # fmt: skip
 Operator = Literal[">", ">=", "<", "<="]
 #: What a rule on missing data watches: services, metric types of living ones, or series.
 AbsenceScope = Literal["service", "metric", "series"]

@@ -48,6 +48,8 @@ class _Stored(Struct, gc=False):
     metric_type: str
     tags: Raw
     revision: int
+    increase: float | None = None
+    rate_per_s: float | None = None
 
 
 class _Mergeable(_Stored, gc=False):

@@ -38,6 +38,8 @@ _LONGEST_PAUSE_S = 10.0
 _PATIENCE_S = 10.0
 #: Most dirty rows of one round.
 _ROUND = 2000
+#: So long before a sample of a counter is the one that it is compared with.
+_LOOK_BACK_S = 3600
 
 
 class BackfillAgent:
@@ -90,13 +92,32 @@ class BackfillAgent:
     async def _recompute(self, con: Connection, service: str, found: list[Dirty]) -> None:
         """One query for values and one for windows, for each 15 minutes of a service."""
         changed: list[Aggregate] = []
-        for start_s, minutes in spans(d.minute for d in found if d.service == service).items():
-            values = await backfill.raw_of_span(con, service, start_s, start_s + LARGEST_S)
-            stored = await backfill.stored_of_span(con, service, start_s, start_s + LARGEST_S)
-            changed += recompute(service, minutes, values, stored)
+        for start_s, minutes in spans(await _minutes(con, service, found)).items():
+            end_s = start_s + LARGEST_S
+            values = await backfill.raw_of_span(con, service, start_s, end_s)
+            stored = await backfill.stored_of_span(con, service, start_s, end_s)
+            has_counters = any(series.kind == "counter" for series in values)
+            samples = (
+                await backfill.samples_of_span(con, service, start_s - _LOOK_BACK_S, end_s)
+                if has_counters
+                else None
+            )
+            changed += recompute(service, minutes, values, stored, samples)
         if changed:
             records = [Outgoing(service, write_window(w)) for w in changed]
             home = partition_of(service, self._partitions)
             await self._producer.send_in_order(AGGREGATED, home, records)
             WINDOWS_RECOMPUTED.inc(len(changed))
             log.info("windows recomputed", service=service, windows=len(changed))
+
+
+async def _minutes(con: Connection, service: str, found: list[Dirty]) -> set[int]:
+    """Dirty minutes of a service, and those that follow them where counters look back to them.
+
+    The stream itself corrects those from its horizon on.
+    """
+    dirty = [item for item in found if item.service == service]
+    minutes = {item.minute for item in dirty}
+    horizon = max(item.horizon for item in dirty)
+    after = await backfill.followers(con, service, sorted(minutes)) if horizon else set()
+    return minutes | {minute for minute in after if minute < horizon}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import numpy as np
+from msgspec import structs
 
 from liveops.intake.chunk import DecodedChunk
 from liveops.intake.decoder import Decoder
@@ -62,8 +64,8 @@ class RowReader:
         if self._epoch != table.epoch:
             self._epoch, self._tails = table.epoch, []
         self._tails += [
-            raw_copy.tail(service, metric_type, dict(tags))
-            for service, metric_type, tags, _ in table.ids[len(self._tails) :]
+            raw_copy.tail(service, metric_type, dict(tags), kind)
+            for service, metric_type, tags, kind in table.ids[len(self._tails) :]
         ]
 
     def _digests(self, chunk: DecodedChunk, rows: Ints) -> list[bytes]:
@@ -78,4 +80,23 @@ class RowReader:
 
     def _packed(self, chunk: DecodedChunk, rows: Ints, ids: raw_copy.Bytes2D) -> list[bytes]:
         tails = [self._tails[number] for number in chunk.series[rows].tolist()]
+        if chunk.details is not None or chunk.histograms:
+            tails = [
+                raw_copy.with_told(plain, told) if (told := _told(chunk, row)) else plain
+                for plain, row in zip(tails, rows.tolist(), strict=True)
+            ]
         return raw_copy.pack(ids, chunk.values[rows], chunk.times_s[rows], tails)
+
+
+def _told(chunk: DecodedChunk, row: int) -> dict[str, Any]:
+    """What a metric says beside its value (`schema.kinds`); empty where nothing."""
+    told: dict[str, Any] = {}
+    if chunk.details is not None:
+        if chunk.details.once[row]:
+            told["once"] = True
+        start_s = float(chunk.details.starts_s[row])
+        if not math.isnan(start_s):
+            told["start"] = round(start_s, 6)
+    if row in chunk.histograms:
+        told["histogram"] = structs.asdict(chunk.histograms[row])
+    return told

@@ -159,7 +159,7 @@ def read_dirty(value: bytes | None) -> list[Dirty]:
     """Minutes of a dirty record; one that waits for no record has the origin -1."""
     plain = orjson.loads(value or b"null")
     return [
-        Dirty(plain["service_name"], int(minute), int(origin), offset)
+        Dirty(plain["service_name"], int(minute), int(origin), offset, plain.get("horizon", 0))
         for minute, origins in plain["minutes"].items()
         for origin, offset in (origins or {"-1": 0}).items()
     ]

@@ -208,7 +208,7 @@ class PartitionWindows:
             self._closed.append(written)
         for name, minutes in outputs.recompute.items():
             self._fresh.setdefault(name, []).append(
-                (WINDOWS_DIRTY, _recompute_record(name, minutes))
+                (WINDOWS_DIRTY, _recompute_record(name, minutes, outputs.horizons.get(name)))
             )
         for name, watermark_s, windows in outputs.open:
             open_now = [_written(item) for item in windows]
@@ -235,9 +235,15 @@ def _found(value: bytes) -> Written:
     return Written(item.service_name, item.window, item.start_s, [(item.series, value)])
 
 
-def _recompute_record(service: str, minutes: dict[int, dict[int, int]]) -> bytes:
-    """Minutes to recompute, each with the offset by origin that the archive must have."""
+def _recompute_record(
+    service: str, minutes: dict[int, dict[int, int]], horizon: int | None
+) -> bytes:
+    """Minutes to recompute, each with the offset by origin that the archive must have.
+
+    From the horizon on the stream corrects what follows them.
+    """
     plain = {
         str(start): {str(o): n for o, n in origins.items()} for start, origins in minutes.items()
     }
-    return orjson.dumps({"service_name": service, "minutes": plain})
+    more = {} if horizon is None else {"horizon": horizon}
+    return orjson.dumps({"service_name": service, "minutes": plain, **more})

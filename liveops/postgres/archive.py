@@ -20,7 +20,7 @@ _INCOMING = "incoming_windows"
 _WINDOW_COLUMNS = (
     "service_name", "metric_type", "tags", "series", "window", "start", "end", "count", "sum",
     "min", "max", "mean", "stddev", "p50", "p95", "p99", "rate", "revision", "backfill",
-    "histogram",
+    "histogram", "kind", "increase", "rate_per_s",
 )  # fmt: skip
 #: Rows are handed to COPY in pieces of this many.
 _PIECE_ROWS = 2000
@@ -83,7 +83,7 @@ async def upsert_windows(con: Connection, windows: Iterable[Aggregate]) -> int:
     rows = [
         (w.service_name, w.metric_type, w.tags, series, w.window, to_datetime(w.start_s),
          to_datetime(w.end_s), w.count, w.sum, w.min, w.max, w.mean, w.stddev, w.p50, w.p95,
-         w.p99, w.rate, w.revision, w.backfill, w.histogram)
+         w.p99, w.rate, w.revision, w.backfill, w.histogram, w.kind, w.increase, w.rate_per_s)
         for (_, _, _, series), w in sorted(newest.items())
     ]  # fmt: skip
     queries = load("archive")

@@ -6,15 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from liveops.postgres.archive import Connection
 from liveops.postgres.queries import load
 from liveops.windows.buckets import Floats
+from liveops.windows.sample_list import SampleList
+from schema.kinds import GAUGE, Histogram, Kind
 from schema.series import SeriesId, series_id
 from schema.times import to_datetime
 from schema.topics import RAW
 
+_decode_histogram = msgspec.json.Decoder(Histogram).decode
 _LOCK = 0x6261636B  # "back"
 
 
@@ -25,6 +29,8 @@ class Dirty(NamedTuple):
     minute: int
     origin: int
     offset: int
+    #: Later minutes are corrected by the stream itself.
+    horizon: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +42,12 @@ class StoredWindow:
     min: float
     max: float
     revision: int
+    kind: Kind = GAUGE
+    increase: float | None = None
 
 
 #: Values by series and minute.
-RawSpan = dict[SeriesId, dict[int, Floats]]
+RawSpan = dict[SeriesId, dict[int, Floats | list[Histogram]]]
 #: Stored windows by name, start and series key.
 StoredSpan = dict[tuple[str, int, str], StoredWindow]
 
@@ -54,8 +62,10 @@ async def add_dirty(con: Connection, minutes: Sequence[Dirty]) -> int:
     newest: dict[tuple[str, int, int], Dirty] = {}
     for minute in minutes:
         known = newest.get(minute[:3])
-        if known is None or known.offset < minute.offset:
-            newest[minute[:3]] = minute
+        if known is not None:
+            offset, horizon = max(known.offset, minute.offset), max(known.horizon, minute.horizon)
+            minute = minute._replace(offset=offset, horizon=horizon)
+        newest[minute[:3]] = minute
     if newest:
         await con.execute(load("backfill")["add_dirty"], *_columns(sorted(newest.values())))
     return len(newest)
@@ -77,9 +87,33 @@ async def raw_of_span(con: Connection, service: str, start_s: int, end_s: int) -
     span: RawSpan = {}
     query = load("backfill")["raw_of_span"]
     for row in await con.fetch(query, service, to_datetime(start_s), to_datetime(end_s)):
-        series = series_id(service, row["metric_type"], row["tags"])
-        span.setdefault(series, {})[row["minute"]] = np.array(row["values"], np.float64)
+        series = series_id(service, row["metric_type"], row["tags"], row["kind"])
+        histograms = [_decode_histogram(text) for text in row["histograms"] or ()]
+        values = np.array(row["values"], np.float64)
+        span.setdefault(series, {})[row["minute"]] = histograms or values
     return span
+
+
+async def samples_of_span(
+    con: Connection, service: str, start_s: int, end_s: int
+) -> dict[SeriesId, SampleList]:
+    """Archived samples of the counters of a service in a span."""
+    query = load("backfill")["samples_of_span"]
+    return {
+        series_id(service, row["metric_type"], row["tags"], "counter"): SampleList(
+            np.array(row["us"], np.int64),
+            np.array(row["values"], np.float64),
+            np.array(row["begins"], bool),
+        )
+        for row in await con.fetch(query, service, to_datetime(start_s), to_datetime(end_s))
+    }
+
+
+async def followers(con: Connection, service: str, minutes: Sequence[int]) -> set[int]:
+    """Minutes of the samples that come next after those that counters have in these."""
+    starts = [to_datetime(minute) for minute in minutes]
+    rows = await con.fetch(load("backfill")["followers"], service, starts)
+    return {row["minute"] for row in rows}
 
 
 async def stored_of_span(con: Connection, service: str, start_s: int, end_s: int) -> StoredSpan:
@@ -88,7 +122,13 @@ async def stored_of_span(con: Connection, service: str, start_s: int, end_s: int
     rows = await con.fetch(query, service, to_datetime(start_s), to_datetime(end_s))
     return {
         (row["window"], row["start"], row["series"]): StoredWindow(
-            row["count"], row["sum"], row["min"], row["max"], row["revision"]
+            row["count"],
+            row["sum"],
+            row["min"],
+            row["max"],
+            row["revision"],
+            row["kind"],
+            row["increase"],
         )
         for row in rows
     }

@@ -77,6 +77,7 @@ async def read_raw(database: Database, query: RawQuery) -> list[Metric]:
             row["value"],
             row["tags"],
             row["timestamp"].timestamp(),
+            row["kind"],
         )
         for row in rows
     ]

@@ -1,20 +1,24 @@
 """Rows of the table `metrics` in PostgreSQL's binary COPY format, packed many at a time.
 
-A row is a head of fixed length (id, value, time) and a tail that is the same for all rows
-of a series (names, tags). See "COPY", section "Binary Format", in PostgreSQL's manual.
+A row is a head of fixed length (id, value, time) and a tail that is the same for all rows of
+a series (names, tags, kind), with what the metric says beside its value at the end. See "COPY",
+section "Binary Format", in PostgreSQL's manual.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 
+from schema.kinds import GAUGE, Kind
+
 #: In the order of the packed fields.
-COLUMNS = ("id", "value", "timestamp", "service_name", "metric_type", "tags")
+COLUMNS = ("id", "value", "timestamp", "service_name", "metric_type", "tags", "kind", "told")
 #: Signature, flags, no header extension; and the end mark.
 BEGIN = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 END = b"\xff\xff"
@@ -38,10 +42,24 @@ _MICROSECOND = 1e6
 Bytes2D = npt.NDArray[np.uint8]
 
 
-def tail(service: str, metric_type: str, tags: dict[str, str]) -> bytes:
-    """The fields that all rows of a series share."""
+#: A field without a value.
+_NULL = struct.pack(">i", -1)
+
+
+def tail(service: str, metric_type: str, tags: dict[str, str], kind: Kind = GAUGE) -> bytes:
+    """The fields that all rows of a series share, and nothing said beside the value."""
     fields = (service.encode(), metric_type.encode(), _JSONB_VERSION + orjson.dumps(tags))
-    return b"".join(struct.pack(">i", len(field)) + field for field in fields)
+    shared = b"".join(map(_field, fields))
+    return shared + (_NULL if kind == GAUGE else _field(kind.encode())) + _NULL
+
+
+def with_told(plain: bytes, told: dict[str, Any]) -> bytes:
+    """A tail with what a metric says beside its value."""
+    return plain[: -len(_NULL)] + _field(_JSONB_VERSION + orjson.dumps(told))
+
+
+def _field(value: bytes) -> bytes:
+    return struct.pack(">i", len(value)) + value
 
 
 def uuid5_of(digests: Sequence[bytes]) -> Bytes2D:

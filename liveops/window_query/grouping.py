@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
@@ -36,19 +37,31 @@ def group_by(windows: Iterable[WindowJson], tag: str, window_s: int) -> list[Win
         return []
     groups = sorted(members)
     ordered = [members[group] for group in groups]
-    figures, rates = _figures(ordered, window_s)
+    figures, totals, elapsed_s = _figures(ordered, window_s)
+    columns = zip(groups, ordered, figures, totals, elapsed_s, strict=True)
     return [
-        _window(mine, {tag: value} if value else {}, numbers, rate)
-        for (_, value, _), mine, numbers, rate in zip(groups, ordered, figures, rates, strict=True)
+        _window(mine, {tag: value} if value else {}, numbers)
+        | {"rate": total / seconds}
+        | _growth(mine, seconds)
+        for (_, value, _), mine, numbers, total, seconds in columns
     ]
 
 
+def _growth(members: Sequence[WindowJson], seconds: float) -> WindowJson:
+    """What the counters and deltas among these grew by together; null where there are none."""
+    grown = [found for one in members if (found := one.get("increase")) is not None]
+    increase = math.fsum(grown) if grown else None
+    return {
+        "increase": increase,
+        "rate_per_s": None if increase is None else increase / seconds,
+    }
+
+
 def _window(
-    members: Sequence[WindowJson], tags: dict[str, str], figures: Sequence[float], rate: float
+    members: Sequence[WindowJson], tags: dict[str, str], figures: Sequence[float]
 ) -> WindowJson:
     first = members[0]
     return dict(zip(_FIGURES, figures, strict=False)) | {
-        "rate": rate,
         "final": all(window["final"] for window in members),
         "metric_type": first["metric_type"],
         "start": first["start"],
@@ -58,8 +71,10 @@ def _window(
     }
 
 
-def _figures(members: list[list[WindowJson]], window_s: int) -> tuple[list[Any], list[float]]:
-    """Figures and rate of each group: the groups are the series of one block."""
+def _figures(
+    members: list[list[WindowJson]], window_s: int
+) -> tuple[list[Any], list[float], list[float]]:
+    """Figures, values and seconds of each group: the groups are the series of one block."""
     flat = list(chain.from_iterable(members))
     rows = np.arange(len(members))
     numbers = np.repeat(rows, [len(mine) for mine in members])
@@ -69,7 +84,7 @@ def _figures(members: list[list[WindowJson]], window_s: int) -> tuple[list[Any],
     counts, rates = (np.array([window[name] for window in flat]) for name in ("count", "rate"))
     elapsed_s = np.maximum.reduceat(counts / rates, group_starts(numbers))
     total = whole.columns(rows)[COUNT]
-    return figures, (total / np.clip(elapsed_s, 1.0, window_s)).tolist()
+    return figures, total.tolist(), np.clip(elapsed_s, 1.0, window_s).tolist()
 
 
 def _columns(windows: list[WindowJson]) -> Floats:

@@ -64,6 +64,9 @@ def _take_run(
     positions = np.arange(run.start, run.stop)
     for at in np.flatnonzero(too_late).tolist():
         _note_recompute(partition, service, rows, int(positions[at]), int(starts[at]), outputs)
+    if too_late.any() and service.has_kinds:
+        oldest_s = service.watermark_s - limits.allowed_lateness_s
+        outputs.horizons[service.name] = int(oldest_s // LARGEST_S) * LARGEST_S
     if service.replay_floors:
         for at in np.flatnonzero(taken).tolist():
             if _is_stored(service, rows, int(positions[at]), int(starts[at])):

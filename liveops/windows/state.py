@@ -205,6 +205,8 @@ class Outputs:
     open: list[tuple[str, float, list[Windows]]] = field(default_factory=list)
     #: Minutes with values too late for the stream: service → minute → offset by origin.
     recompute: dict[str, dict[int, dict[int, int]]] = field(default_factory=dict)
+    #: The minute from which on the stream corrects by itself, of services with counters.
+    horizons: dict[str, int] = field(default_factory=dict)
     folded: int = 0
     replayed: int = 0
     duplicates: int = 0

@@ -77,6 +77,9 @@ class RawMetric(BaseModel):
     value: float
     tags: dict[str, str]
     timestamp: datetime
+    kind: Literal["counter", "delta", "histogram"] | None = Field(
+        default=None, description="left out for a gauge; the value of a histogram is its mean"
+    )
 
 
 class RawPage(BaseModel):
@@ -101,6 +104,10 @@ class Point(BaseModel):
     p95: float | None = None
     p99: float | None = None
     rate: float | None = None
+    increase: float | None = Field(
+        default=None, description="what a counter or delta grew by; null for other kinds"
+    )
+    rate_per_s: float | None = Field(default=None, description="the increase a second")
     final: bool
 
 

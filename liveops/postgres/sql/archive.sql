@@ -25,15 +25,18 @@ CREATE TEMP TABLE IF NOT EXISTS incoming_windows (LIKE metric_windows) ON COMMIT
 -- name: merge_incoming
 -- A window replaces an older revision of itself; the same revision may be written again.
 INSERT INTO metric_windows (service_name, metric_type, tags, series, "window", start, "end", count,
-    sum, min, max, mean, stddev, p50, p95, p99, rate, revision, backfill, histogram)
+    sum, min, max, mean, stddev, p50, p95, p99, rate, revision, backfill, histogram, kind,
+    increase, rate_per_s)
 SELECT service_name, metric_type, tags, series, "window", start, "end", count,
-    sum, min, max, mean, stddev, p50, p95, p99, rate, revision, backfill, histogram
+    sum, min, max, mean, stddev, p50, p95, p99, rate, revision, backfill, histogram, kind,
+    increase, rate_per_s
 FROM incoming_windows
 ON CONFLICT (service_name, "window", start, series) DO UPDATE SET
     "end" = EXCLUDED."end", count = EXCLUDED.count, sum = EXCLUDED.sum, min = EXCLUDED.min,
     max = EXCLUDED.max, mean = EXCLUDED.mean, stddev = EXCLUDED.stddev, p50 = EXCLUDED.p50,
     p95 = EXCLUDED.p95, p99 = EXCLUDED.p99, rate = EXCLUDED.rate, revision = EXCLUDED.revision,
-    backfill = EXCLUDED.backfill, histogram = EXCLUDED.histogram
+    backfill = EXCLUDED.backfill, histogram = EXCLUDED.histogram, kind = EXCLUDED.kind,
+    increase = EXCLUDED.increase, rate_per_s = EXCLUDED.rate_per_s
 WHERE metric_windows.revision <= EXCLUDED.revision
 
 -- name: claim_ids

@@ -2,7 +2,7 @@
 -- Closed windows of a span, newest first; histograms only where windows are to be merged.
 -- JSON as text: most of it is passed on as it is.
 SELECT service_name, metric_type, tags::text, start, "end", count, sum, min, max, mean, stddev,
-       p50, p95, p99, rate, revision, CASE WHEN $6::bool THEN histogram::text END AS histogram
+       p50, p95, p99, rate, increase, rate_per_s, kind, revision, CASE WHEN $6::bool THEN histogram::text END AS histogram
 FROM metric_windows
 WHERE service_name = ANY($1::text[]) AND "window" = $2 AND start >= $3 AND start < $4
   AND ($5::text[] IS NULL OR metric_type = ANY($5))
@@ -11,7 +11,8 @@ LIMIT $7
 
 -- name: raw
 -- Raw metrics, newest first, after a cursor.
-SELECT id, service_name, metric_type, value, tags, "timestamp" FROM metrics
+SELECT id, service_name, metric_type, value, tags, "timestamp", coalesce(kind, 'gauge') AS kind
+FROM metrics
 WHERE ($1::text IS NULL OR service_name = $1)
   AND ($2::text IS NULL OR metric_type = $2)
   AND "timestamp" >= $3 AND "timestamp" < $4
