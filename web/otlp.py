@@ -24,6 +24,8 @@ from web.problems import Problem
 from web.routing import Access, Route
 
 WAY = "otlp"
+#: Objects in a body of JSON: a point of three attributes has eight, in 300 bytes.
+MAX_OBJECTS = 300_000
 
 
 def routes(deps: Deps) -> list[Route]:
@@ -80,6 +82,8 @@ async def _reading(body: bytes, taker: PointTaker) -> Iterator[None]:
 
 async def _reading_json(body: bytes, taker: PointTaker) -> Iterator[None]:
     await check_utf8(body)
+    if body.count(b"{") > MAX_OBJECTS:
+        raise Problem(413, f"the body has over {MAX_OBJECTS} objects")
     try:
         return read_json(decode(body), taker)
     except NotOtlp as error:

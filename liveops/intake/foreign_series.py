@@ -16,6 +16,8 @@ from schema.series import OVERFLOW_SERVICE, OVERFLOW_TAG
 
 #: Labels or attributes of one series beyond which it is a mistake, not a series.
 MAX_LABELS = 1000
+#: One series, point or set of attributes in one body: it is read in one go.
+MAX_PART_BYTES = 262_144
 #: Endings of names that Prometheus gives to counters, those of histograms and summaries among them.
 _COUNTER_ENDINGS = ("_total", "_count", "_sum", "_bucket")
 K = TypeVar("K")
@@ -28,6 +30,14 @@ class Written(NamedTuple):
     service: str
     head: bytes
     kind: Kind
+
+
+class Refusal(Exception):
+    """A series or value is not taken. Faults are kept and told again, so none is raised itself."""
+
+    def __init__(self, fault: MetricFault) -> None:
+        super().__init__(fault.msg)
+        self.fault = fault
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from liveops.intake.cumulative_histograms import Differences
 from liveops.intake.foreign_items import ForeignItems
-from liveops.intake.foreign_series import Written
+from liveops.intake.foreign_series import Refusal, Written
 from liveops.intake.histograms import MAX_SENT_BUCKETS, Buckets, Exponential, from_spans
 from liveops.intake.mapping import number_text
 from liveops.intake.remote_write_names import Part, SeriesOf, is_stale
@@ -43,22 +43,22 @@ def take_histogram(
             differences.add(_series(series_of, _WHOLE), found, sent.timestamp, start_ms, items)
         items.value(_series(series_of, _COUNT), sent.count_int, sent.timestamp, start_ms)
         items.value(_series(series_of, _SUM), sent.sum, sent.timestamp, start_ms)
-    except MetricFault as fault:
-        items.refuse(fault)
+    except Refusal as refusal:
+        items.refuse(refusal.fault)
 
 
 def _check(sent: Any) -> None:
     if sent.WhichOneof("count") == "count_float":
-        raise _FLOATS
+        raise Refusal(_FLOATS)
     if sent.reset_hint == Histogram.GAUGE:
-        raise _GAUGE
+        raise Refusal(_GAUGE)
     if sent.schema != _CUSTOM and sent.schema not in _EXPONENTIAL:
-        raise _SCHEMA
+        raise Refusal(_SCHEMA)
     spans, deltas = sent.positive_spans, sent.positive_deltas
     if max(len(spans), len(deltas), len(sent.negative_deltas)) > MAX_SENT_BUCKETS:
-        raise _MISFIT
+        raise Refusal(_MISFIT)
     if not 0 <= sent.zero_threshold < math.inf or len(sent.negative_spans) > MAX_SENT_BUCKETS:
-        raise _MISFIT
+        raise Refusal(_MISFIT)
 
 
 def _exponential(sent: Any) -> Exponential:
@@ -76,7 +76,7 @@ def _buckets(spans: Any, deltas: Sequence[int]) -> Buckets:
     counts = list(accumulate(deltas))
     found = from_spans([(span.offset, span.length) for span in spans], counts)
     if found is None or min(counts, default=0) < 0:
-        raise _MISFIT
+        raise Refusal(_MISFIT)
     return found
 
 
@@ -85,9 +85,9 @@ def _take_custom(sent: Any, series_of: SeriesOf, start_ms: int, items: ForeignIt
     bounds = list(sent.custom_values)
     counts = _buckets(sent.positive_spans, sent.positive_deltas)
     if len(bounds) >= MAX_BUCKETS or not all(map(math.isfinite, bounds)):
-        raise _MISFIT
+        raise Refusal(_MISFIT)
     if any(a >= b for a, b in pairwise(bounds)) or not all(0 <= at <= len(bounds) for at in counts):
-        raise _MISFIT
+        raise Refusal(_MISFIT)
     total = 0
     for at, text in enumerate([*map(number_text, bounds), "+Inf"]):
         total += counts.get(at, 0)
@@ -98,5 +98,5 @@ def _take_custom(sent: Any, series_of: SeriesOf, start_ms: int, items: ForeignIt
 def _series(series_of: SeriesOf, part: Part) -> Written:
     series = series_of(part)
     if isinstance(series, MetricFault):
-        raise series
+        raise Refusal(series)
     return series

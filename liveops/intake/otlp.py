@@ -13,14 +13,13 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
+from liveops.intake.foreign_series import MAX_PART_BYTES, Refusal
 from liveops.intake.otlp_attributes import Labels, labels_of, scope_labels
 from liveops.intake.otlp_names import Origin
 from liveops.intake.otlp_points import MESSAGES, Form, PointTaker
 from liveops.intake.protobuf_fields import Malformed, fields
 from schema.metrics import MetricFault
 
-#: One point, or one set of attributes; what is larger is a mistake.
-MAX_POINT_BYTES = 1_000_000
 #: Numbers of fields, by message.
 _RESOURCE_METRICS = 1
 _RESOURCE, _SCOPE_METRICS = 1, 2
@@ -30,7 +29,7 @@ _POINTS, _TEMPORALITY, _IS_MONOTONIC = 1, 2, 3
 #: Labels, or why there are none, and the bytes that they are known by.
 Attributes = tuple[Labels | MetricFault, bytes]
 MALFORMED = MetricFault([], "no protobuf message of its kind", "malformed")
-TOO_LARGE = MetricFault([], f"over {MAX_POINT_BYTES} bytes", "too_large")
+TOO_LARGE = MetricFault([], f"over {MAX_PART_BYTES} bytes", "too_large")
 
 
 def check(body: bytes) -> Iterator[None]:
@@ -92,7 +91,7 @@ def _single(content: bytes, wanted: int) -> Generator[None, None, bytes]:
 
 def _attributes(message: Any, content: bytes) -> Attributes:
     """The labels of a resource or scope, and the bytes that it is known by."""
-    if len(content) > MAX_POINT_BYTES:
+    if len(content) > MAX_PART_BYTES:
         return TOO_LARGE, b""
     try:
         found = message.FromString(content)
@@ -100,8 +99,8 @@ def _attributes(message: Any, content: bytes) -> Attributes:
         labels = scope_labels(found) if of_scope else labels_of(found.attributes)
     except DecodeError:
         return MALFORMED, b""
-    except MetricFault as fault:
-        return fault, b""
+    except Refusal as refusal:
+        return refusal.fault, b""
     return labels, content
 
 
@@ -142,7 +141,7 @@ def _form_of(content: bytes) -> Generator[None, None, tuple[Form | None, bytes]]
 def _take_point(part: bytes, form: Form, origin: Origin | MetricFault, taker: PointTaker) -> None:
     if isinstance(origin, MetricFault):
         taker.refuse(origin)
-    elif len(part) > MAX_POINT_BYTES:
+    elif len(part) > MAX_PART_BYTES:
         taker.refuse(TOO_LARGE)
     else:
         try:

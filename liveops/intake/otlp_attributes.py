@@ -4,37 +4,35 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from liveops.intake.foreign_series import MAX_LABELS
+from liveops.intake.foreign_series import MAX_LABELS, Refusal
 from schema.metrics import MetricFault
 
 #: The attribute of a resource that names the service.
 SERVICE_NAME = "service.name"
 #: What a scope is called among the labels.
 SCOPE_NAME, SCOPE_VERSION = "otel.scope.name", "otel.scope.version"
+_MANY = MetricFault(["attributes"], f"over {MAX_LABELS}")
+_TWICE = MetricFault(["attributes"], "a name is there twice")
 _NESTED = ("array_value", "kvlist_value")
 _MAX_NESTED_BYTES = 4096
 Labels = dict[str, str]
 
 
-def labels_of(attributes: Iterable[Any]) -> Labels:
-    """Name and text of each attribute; raises MetricFault."""
-    labels: Labels = {}
-    count = 0
-    for attribute in attributes:
-        count += 1
-        labels[attribute.key] = _text(attribute.value)
-        if count > MAX_LABELS:
-            raise MetricFault(["attributes"], f"over {MAX_LABELS}")
-    if len(labels) < count:
-        raise MetricFault(["attributes"], "a name is there twice")
+def labels_of(attributes: Collection[Any]) -> Labels:
+    """Name and text of each attribute; raises Refusal."""
+    if len(attributes) > MAX_LABELS:
+        raise Refusal(_MANY)
+    labels = {attribute.key: _text(attribute.value) for attribute in attributes}
+    if len(labels) < len(attributes):
+        raise Refusal(_TWICE)
     return labels
 
 
 def scope_labels(scope: Any) -> Labels:
-    """The labels of an instrumentation scope; raises MetricFault."""
+    """The labels of an instrumentation scope; raises Refusal."""
     labels = labels_of(scope.attributes)
     if scope.name:
         labels.setdefault(SCOPE_NAME, scope.name)

@@ -1,12 +1,13 @@
 """OTLP metrics as JSON: the same points, read from text. Pure.
 
-What holds the points is read at once, the points one by one, by the official classes.
+What holds the points is read level by level, each as the text of what is in it, and the points one
+by one, by the official classes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import msgspec
 from google.protobuf import json_format
@@ -15,7 +16,8 @@ from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from liveops.intake.otlp import MALFORMED, MAX_POINT_BYTES, TOO_LARGE, Attributes, origin_of
+from liveops.intake.foreign_series import MAX_PART_BYTES, Refusal
+from liveops.intake.otlp import MALFORMED, TOO_LARGE, Attributes, origin_of
 from liveops.intake.otlp_attributes import labels_of, scope_labels
 from liveops.intake.otlp_names import Origin
 from liveops.intake.otlp_points import (
@@ -30,7 +32,10 @@ from liveops.intake.otlp_points import (
 )
 from schema.metrics import MetricFault
 
+#: Values and objects of one point: the classes of protobuf read JSON slowly.
+_MAX_VALUES, _MAX_OBJECTS = 12_000, 3000
 _NOTHING = Raw(b"{}")
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class _Data(Struct, rename="camel"):
@@ -62,21 +67,25 @@ class _Metric(Struct, rename="camel"):
 
 class _ScopeMetrics(Struct, rename="camel"):
     scope: Raw = _NOTHING
-    metrics: list[_Metric] | None = None
+    metrics: list[Raw] | None = None
 
 
 class _ResourceMetrics(Struct, rename="camel"):
     resource: Raw = _NOTHING
-    scope_metrics: list[_ScopeMetrics] | None = None
+    scope_metrics: list[Raw] | None = None
 
 
 class Request(Struct, rename="camel"):
     """An ExportMetricsServiceRequest; fields that are not known are left out, as OTLP wants."""
 
-    resource_metrics: list[_ResourceMetrics] | None = None
+    resource_metrics: list[Raw] | None = None
 
 
-_decode = msgspec.json.Decoder(Request).decode
+T = TypeVar("T")
+_read_request = msgspec.json.Decoder(Request).decode
+_read_resource = msgspec.json.Decoder(_ResourceMetrics | None).decode
+_read_scope = msgspec.json.Decoder(_ScopeMetrics | None).decode
+_read_metric = msgspec.json.Decoder(_Metric | None).decode
 
 
 class NotOtlp(ValueError):
@@ -84,25 +93,39 @@ class NotOtlp(ValueError):
 
 
 def decode(text: bytes) -> Request:
-    """The request down to its points; raises NotOtlp."""
+    """The request, its parts as text; raises NotOtlp."""
     try:
-        return _decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return _read_request(text)
+    except _UNREADABLE as error:
         raise NotOtlp(str(error)) from None
 
 
 def read_json(request: Request, taker: PointTaker) -> Iterator[None]:
-    """Take the points of a request, one a step."""
-    for resource_metrics in request.resource_metrics or ():
+    """Take the points of a request, one a step; a part of another form is one bad point."""
+    for resource_metrics in _each(request.resource_metrics, _read_resource, taker):
         resource = _attributes(Resource, resource_metrics.resource)
-        for scope_metrics in resource_metrics.scope_metrics or ():
+        yield
+        for scope_metrics in _each(resource_metrics.scope_metrics, _read_scope, taker):
             origin = origin_of(resource, _attributes(InstrumentationScope, scope_metrics.scope))
-            for metric in scope_metrics.metrics or ():
+            yield
+            for metric in _each(scope_metrics.metrics, _read_metric, taker):
                 for number, data in metric.data():
                     yield from _read_data(metric.name or "", number, data, origin, taker)
                 yield
-            yield
-        yield
+
+
+def _each(
+    texts: list[Raw] | None, read: Callable[[Raw], T | None], taker: PointTaker
+) -> Iterator[T]:
+    """Each of these that can be read."""
+    for text in texts or ():
+        try:
+            found = read(text)
+        except _UNREADABLE:
+            taker.refuse(MALFORMED)
+        else:
+            if found is not None:
+                yield found
 
 
 def _read_data(
@@ -137,15 +160,16 @@ def _attributes(message: Any, text: Raw) -> Attributes:
     try:
         of_scope = message is InstrumentationScope
         labels = scope_labels(found) if of_scope else labels_of(found.attributes)
-    except MetricFault as fault:
-        return fault, b""
+    except Refusal as refusal:
+        return refusal.fault, b""
     return labels, found.SerializeToString(deterministic=True)
 
 
 def _message(message: Any, text: Raw) -> Any:
     """A message of this class, or why it is none."""
     written = bytes(text)
-    if len(written) > MAX_POINT_BYTES:
+    is_long = written.count(b",") > _MAX_VALUES or written.count(b"{") > _MAX_OBJECTS
+    if is_long or len(written) > MAX_PART_BYTES:
         return TOO_LARGE
     if written == b"null":
         return message()

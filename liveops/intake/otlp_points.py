@@ -29,7 +29,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 
 from liveops.intake.cumulative_histograms import Differences
 from liveops.intake.foreign_items import ForeignItems
-from liveops.intake.foreign_series import Written
+from liveops.intake.foreign_series import Refusal, Written
 from liveops.intake.histograms import MAX_SENT_BUCKETS, Explicit, Exponential, from_offset
 from liveops.intake.mapping import number_text
 from liveops.intake.otlp_attributes import Labels, labels_of
@@ -57,6 +57,7 @@ _NO_TEMPORALITY = MetricFault(
 )
 _VALUE_MISSING = MetricFault(["value"], "there is none")
 _MISFIT = MetricFault(["bucketCounts"], "do not fit the bounds, or there are too many")
+_NO_SUM = MetricFault(["sum"], "must be a finite number", "not_finite")
 _MANY_QUANTILES = MetricFault(["quantileValues"], "there are too many")
 _MAX_QUANTILES = 1000
 
@@ -99,8 +100,8 @@ class PointTaker:
         before = self._items.refusals
         try:
             self._read[form.number](point, form, origin)
-        except MetricFault as fault:
-            self._items.refuse(fault)
+        except Refusal as refusal:
+            self._items.refuse(refusal.fault)
         if self._items.refusals > before:
             self.rejected += 1
 
@@ -117,7 +118,7 @@ class PointTaker:
             return
         field = point.WhichOneof("value")
         if field is None:
-            raise _VALUE_MISSING
+            raise Refusal(_VALUE_MISSING)
         series = self._series(origin, form.name, kind, labels_of(point.attributes))
         self._items.value(series, float(getattr(point, field)), *_times(point))
 
@@ -160,7 +161,7 @@ class PointTaker:
             self._items.ended += 1
             return
         if len(point.quantile_values) > _MAX_QUANTILES:
-            raise _MANY_QUANTILES
+            raise Refusal(_MANY_QUANTILES)
         labels = labels_of(point.attributes)
         for one in point.quantile_values:
             text = number_text(one.quantile)
@@ -185,7 +186,7 @@ class PointTaker:
     def _series(self, origin: Origin, name: str, kind: Kind, labels: Labels) -> Written:
         series = self._names.series(origin, name, kind, labels)
         if isinstance(series, MetricFault):
-            raise series
+            raise Refusal(series)
         return series
 
 
@@ -195,36 +196,38 @@ def _times(point: Any) -> tuple[int, int]:
 
 def _check_temporality(form: Form) -> None:
     if form.temporality not in (_DELTA, _CUMULATIVE):
-        raise _NO_TEMPORALITY
+        raise Refusal(_NO_TEMPORALITY)
 
 
 def _explicit_of(point: Any) -> Explicit:
-    """The buckets of a histogram; one without any tells its count alone. Raises MetricFault."""
+    """The buckets of a histogram; one without any tells its count alone. Raises Refusal."""
+    if max(len(point.explicit_bounds), len(point.bucket_counts)) > MAX_BUCKETS:
+        raise Refusal(_MISFIT)
     bounds, counts = list(point.explicit_bounds), list(point.bucket_counts)
     if not counts and not bounds:
         counts = [point.count]
-    if len(counts) != len(bounds) + 1 or len(counts) > MAX_BUCKETS or sum(counts) != point.count:
-        raise _MISFIT
+    if len(counts) != len(bounds) + 1 or sum(counts) != point.count:
+        raise Refusal(_MISFIT)
     if not all(map(math.isfinite, bounds)) or any(a >= b for a, b in pairwise(bounds)):
-        raise _MISFIT
+        raise Refusal(_MISFIT)
     return Explicit(point.count, _sum_of(point), bounds, counts)
 
 
 def _exponential_of(point: Any) -> Exponential:
-    """The buckets of an exponential histogram; raises MetricFault."""
+    """The buckets of an exponential histogram; raises Refusal."""
     positive, negative = point.positive, point.negative
     buckets = len(positive.bucket_counts) + len(negative.bucket_counts)
     if point.scale not in _SCALES or buckets > MAX_SENT_BUCKETS:
-        raise _MISFIT
+        raise Refusal(_MISFIT)
     if not 0 <= point.zero_threshold < math.inf:
-        raise _MISFIT
+        raise Refusal(_MISFIT)
     found = Exponential(
         point.count, _sum_of(point), point.scale, point.zero_count, point.zero_threshold,
         from_offset(positive.offset, positive.bucket_counts),
         from_offset(negative.offset, negative.bucket_counts),
     )  # fmt: skip
     if not found.is_whole:
-        raise _MISFIT
+        raise Refusal(_MISFIT)
     return found
 
 
@@ -232,5 +235,5 @@ def _sum_of(point: Any) -> float | None:
     if not point.HasField("sum"):
         return None
     if not math.isfinite(point.sum):
-        raise MetricFault(["sum"], "must be a finite number", "not_finite")
+        raise Refusal(_NO_SUM)
     return float(point.sum)

@@ -13,11 +13,10 @@ from google.protobuf.message import DecodeError
 
 from liveops.intake.cumulative_histograms import Differences
 from liveops.intake.foreign_items import ForeignItems
-from liveops.intake.foreign_series import MAX_LABELS, Written
+from liveops.intake.foreign_series import MAX_LABELS, MAX_PART_BYTES, Written
 from liveops.intake.native_histograms import take_histogram
 from liveops.intake.protobuf_fields import fields
 from liveops.intake.remote_write_names import (
-    MAX_SERIES_BYTES,
     TOO_LARGE,
     SeriesNames,
     SeriesOf,
@@ -66,11 +65,11 @@ class RemoteWrite:
             if number == _SERIES and isinstance(content, bytes):
                 series = self._read(Series, content)
                 if series is not None:
-                    labels = tuple(series.labels)
-                    if len(labels) > MAX_LABELS:
+                    if len(series.labels) > MAX_LABELS:
                         self._refuse(series, _MANY_LABELS)
                     else:
-                        yield from self._take(series, partial(self._names.of_labels, labels), 0)
+                        series_of = partial(self._names.of_labels, tuple(series.labels))
+                        yield from self._take(series, series_of, 0)
             yield
 
     def read_2(self, body: bytes) -> Iterator[None]:
@@ -89,7 +88,7 @@ class RemoteWrite:
 
     def _read(self, message: Any, content: bytes) -> Any | None:
         """A series; None where it is none or too large."""
-        if len(content) > MAX_SERIES_BYTES:
+        if len(content) > MAX_PART_BYTES:
             self._items.refuse(TOO_LARGE)
             return None
         try:

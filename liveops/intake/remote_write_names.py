@@ -8,14 +8,12 @@ from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from liveops.intake.foreign_series import Naming, Remembered, Written, written
+from liveops.intake.foreign_series import MAX_PART_BYTES, Naming, Remembered, Written, written
 from liveops.intake.wire.remote_write_pb2 import Label, Metadata
 from schema.kinds import Kind
 from schema.metrics import MetricFault
 
-#: One series in one body; that is 50,000 samples of it.
-MAX_SERIES_BYTES = 1_000_000
-TOO_LARGE = MetricFault([], f"a series of over {MAX_SERIES_BYTES} bytes", "too_large")
+TOO_LARGE = MetricFault([], f"a series of over {MAX_PART_BYTES} bytes", "too_large")
 #: The value that says a series has ended: one NaN of many.
 _STALE = bytes.fromhex("7ff0000000000002")
 _NAME = "__name__"
@@ -72,7 +70,7 @@ class SeriesNames:
         key = (texts, metric_type, part)
         known = self._known.get(key)
         if known is None:
-            if sum(map(len, texts)) > MAX_SERIES_BYTES:  # each may be named a thousand times
+            if sum(map(len, texts)) > MAX_PART_BYTES:  # each may be named a thousand times
                 return TOO_LARGE
             try:
                 plain = [text.decode() for text in texts]

@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -189,10 +190,8 @@ async def test_liveops_watches_itself_through_prometheus_exactly_once(
     for metric in WATCHED:
         await write(engineer, job, scraped[metric], in_2=metric != "up")
     for metric in WATCHED:
-        expected = by_tags(scraped[metric])
-        await eventually(
-            lambda m=metric, e=expected: _has_all(engineer, job, m, e), f"all of {metric}"
-        )
+        has_all = partial(_has_all, engineer, job, metric, by_tags(scraped[metric]))
+        await eventually(has_all, f"all of {metric}")
     assert await _is_known(engineer, job)
 
 

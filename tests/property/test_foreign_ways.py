@@ -38,6 +38,8 @@ def taken(read: Any, body: Any, ticks: float) -> list[dict[str, Any]]:
     items = ForeignItems(lambda service: True, NOW_S, DAY_S, ticks)
     for _ in read(body, items):
         pass
+    # A fault that is raised itself would keep every place where that was.
+    assert items.first_fault is None or items.first_fault.__traceback__ is None
     found = []
     for service, value in [*items.full(), *items.rest()]:
         record = json.loads(value)
