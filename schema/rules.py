@@ -7,12 +7,15 @@ from typing import Literal
 from msgspec import Struct
 
 from schema.incidents import Severity
+from schema.kinds import Kind
 
 RuleKind = Literal["threshold", "zscore", "forecast", "no_data"]
 Field = Literal[
     "mean", "min", "max", "sum", "count", "rate", "stddev", "p50", "p95", "p99", "increase",
     "rate_per_s",
 ]  # fmt: skip
+#: Fields that mean the same whatever kind of metric it is.
+_OF_ANY_KIND: frozenset[Field] = frozenset({"count", "rate", "increase", "rate_per_s"})
 Operator = Literal[">", ">=", "<", "<="]
 #: What a rule on missing data watches: services, metric types of living ones, or series.
 AbsenceScope = Literal["service", "metric", "series"]
@@ -68,3 +71,10 @@ class Edge(Struct, frozen=True, kw_only=True):
     callee: str
     source: Literal["declared", "learned"] = "declared"
     last_seen_s: float | None = None
+
+
+def judged_field(field: Field, kind: Kind) -> Field:
+    """What a learning detector judges: of counters and deltas no level, but their rate."""
+    if kind in ("counter", "delta") and field not in _OF_ANY_KIND:
+        return "rate_per_s"
+    return field

@@ -63,7 +63,7 @@ def restore(partition: PartitionState, name: str, values: dict[str, bytes]) -> R
     _ids(service, values, header)
     for part in values:
         if part[0] == "c":
-            restore_lasts(values[part], service.counters.dropped)
+            restore_lasts(values[part], int(part[1:]), header.watermark_s, service.counters)
     return _pieces(values, header)
 
 

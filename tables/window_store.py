@@ -2,9 +2,10 @@
 
 Kafka keeps the order of the writes of one service, but a crash may come between any two.
 So names are written first, then minutes, each with its own offsets, then ids and finished
-output, and the header: what the header does not know of is replayed, and a replayed
-record is skipped where a minute already holds it. Only the last samples of dropped minutes
-come after it. Values are deleted only after a header that no longer needs them.
+output, and the header last: what the header does not know of is replayed, and a replayed
+record is skipped where a minute already holds it. Values are deleted only after a header
+that no longer needs them; the last samples of dropped minutes are stored with those before,
+for a header that knows of no more.
 """
 
 from __future__ import annotations
@@ -34,11 +35,12 @@ from tables.windows import (
     NAMES_PER_VALUE,
     Header,
     Names,
+    StoredLasts,
     StoredSeries,
+    columns_of,
     decode_forwards,
     decode_minute,
     encode,
-    encode_lasts,
     encode_minute,
     header_key,
     key_of,
@@ -72,9 +74,8 @@ class WindowStore:
                 self._write_minute(service, start, block, unstored)
         self._write_ids(service)
         self._write_pieces(service.name, pending)
-        self._write_header(partition, service, pending)
-        # After the header: before it, the minutes these come from are kept.
         self._write_lasts(service)
+        self._write_header(partition, service, pending)
         for start in service.dropped:
             ranges = service.parts.pop(start, set())
             self._trash.update(minute_key(service.name, start, series) for series in ranges)
@@ -151,10 +152,13 @@ class WindowStore:
         service.unstored_series.clear()
 
     def _write_lasts(self, service: ServiceWindows) -> None:
-        for first in sorted(service.counters.unstored):
-            value = encode_lasts(service.counters.dropped, first)
-            self._put(key_of(service.name, f"c{first}"), value)
-        service.counters.unstored.clear()
+        counters = service.counters
+        for first in sorted(counters.unstored):
+            now = columns_of(counters.dropped, first)
+            stored = StoredLasts(service.watermark_s, now, counters.stored.get(first))
+            self._put(key_of(service.name, f"c{first}"), encode(stored))
+            counters.stored[first] = now
+        counters.unstored.clear()
 
     def _write_minute(
         self, service: ServiceWindows, start: int, block: Block, unstored: Ints

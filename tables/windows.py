@@ -23,7 +23,7 @@ from faust.types.app import AppT
 from liveops.kafka.producer import Producer
 from liveops.windows.block import FIELDS, Block
 from liveops.windows.buckets import CODE_BITS, Ints
-from liveops.windows.counters import LASTS_PER_VALUE, NEVER_US, Lasts
+from liveops.windows.counters import LASTS_PER_VALUE, NEVER_US, Counters, Lasts
 from liveops.windows.samples import TIME_BITS, Bools, new_samples
 from liveops.windows.state import Range
 from schema.kinds import GAUGE, Kind
@@ -82,12 +82,20 @@ class StoredSamples(msgspec.Struct, array_like=True):
     torn: list[int]
 
 
-class StoredLasts(msgspec.Struct, array_like=True):
+class LastColumns(msgspec.Struct, array_like=True):
     """The last samples of some counters: series, microseconds since the epoch, value."""
 
     series: bytes
     us: bytes
     values: bytes
+
+
+class StoredLasts(msgspec.Struct, array_like=True):
+    """Last samples as of a watermark, and those stored before, for a header from before it."""
+
+    watermark_s: float
+    now: LastColumns
+    before: LastColumns | None
 
 
 class StoredSeries(msgspec.Struct, array_like=True):
@@ -200,27 +208,27 @@ def _decode_keys(text: bytes, series: Range) -> Ints:
     return np.frombuffer(text, "<u4").astype(np.int64) + (series[0] << TIME_BITS)
 
 
-def encode_lasts(lasts: Lasts, first: int) -> bytes:
-    """Value of the last samples of the series from number `first` on."""
+def columns_of(lasts: Lasts, first: int) -> LastColumns:
+    """The last samples of the series from number `first` on."""
     known = lasts.us[first : first + LASTS_PER_VALUE] != NEVER_US
     series = first + np.flatnonzero(known)
     us, values = lasts.of(series)
-    return encode(
-        StoredLasts(
-            series.astype("<i4").tobytes(),
-            us.astype("<i8").tobytes(),
-            values.astype("<f8").tobytes(),
-        )
+    return LastColumns(
+        series.astype("<i4").tobytes(), us.astype("<i8").tobytes(), values.astype("<f8").tobytes()
     )
 
 
-def restore_lasts(value: bytes, lasts: Lasts) -> None:
-    """Take in a value of `encode_lasts`."""
+def restore_lasts(value: bytes, first: int, watermark_s: float, counters: Counters) -> None:
+    """Take in stored last samples as a header with this watermark knows them."""
     stored = decode_lasts(value)
-    lasts.note(
-        np.frombuffer(stored.series, "<i4").astype(np.int64),
-        np.frombuffer(stored.us, "<i8").astype(np.int64),
-        np.frombuffer(stored.values, "<f8").astype(np.float64),
+    found = stored.now if stored.watermark_s <= watermark_s else stored.before
+    if found is None:
+        return
+    counters.stored[first] = found
+    counters.dropped.note(
+        np.frombuffer(found.series, "<i4").astype(np.int64),
+        np.frombuffer(found.us, "<i8").astype(np.int64),
+        np.frombuffer(found.values, "<f8").astype(np.float64),
     )
 
 

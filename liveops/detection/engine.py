@@ -17,7 +17,7 @@ from liveops.detection.retire import retire
 from liveops.detection.rulebook import RuleBook
 from liveops.detection.state import Baseline, SeriesState, ServiceDetectors, Verdict
 from schema.metrics import WINDOW_S, Aggregate
-from schema.rules import Rule
+from schema.rules import Rule, judged_field
 
 #: Closed windows whose number of samples is remembered.
 _COUNTS_KEPT = 10
@@ -110,15 +110,18 @@ def _verdict(series: SeriesState, rule: Rule, window: Aggregate) -> Verdict | No
     if rule.kind == "threshold":
         usual = threshold.usual_count(series.counts.get(window.window, ()))
         return threshold.judge(rule, window, usual)
-    baseline = series.baselines.get(_baseline_name(rule))
+    baseline = series.baselines.get(_baseline_name(rule, window))
     if baseline is None:
         return None
     judge = zscore.judge if rule.kind == "zscore" else forecast.judge
-    return judge(baseline, window, rule.field, rule.sensitivity)
+    field = judged_field(rule.field, window.kind)
+    if getattr(window, field) is None:  # no counter or delta
+        return None
+    return judge(baseline, window, field, rule.sensitivity)
 
 
-def _baseline_name(rule: Rule) -> str:
-    return f"{rule.window}/{rule.field}"
+def _baseline_name(rule: Rule, window: Aggregate) -> str:
+    return f"{rule.window}/{judged_field(rule.field, window.kind)}"
 
 
 def _learn(
@@ -136,12 +139,12 @@ def _learn(
     outcome.changed.add(window.series)
     learned: set[str] = set()
     for rule in rules:
-        name = _baseline_name(rule)
-        if rule.kind == "threshold":
+        name, field = _baseline_name(rule, window), judged_field(rule.field, window.kind)
+        if rule.kind == "threshold" or getattr(window, field) is None:
             continue
         baseline = series.baselines.setdefault(name, Baseline())
         if name not in learned:
-            zscore.learn(baseline, window, rule.field)
+            zscore.learn(baseline, window, field)
             learned.add(name)
         if rule.kind == "forecast" and forecast.fit_due(baseline):
             outcome.fits.append(

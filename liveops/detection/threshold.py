@@ -24,7 +24,7 @@ _UPWARD = frozenset({">", ">="})
 #: Fields that show what is usual in the window once they rest on a few samples.
 _TYPICAL = frozenset({"mean", "p50", "p95", "p99"})
 #: Fields that grow with every value: too low is known at the window's end.
-_GROWING = frozenset({"count", "sum"})
+_GROWING = frozenset({"count", "sum", "increase"})
 #: So many samples are enough, or what the series usually has in a window if that is less.
 ENOUGH_SAMPLES = 3
 #: Closed windows after which their usual number of samples is known.
@@ -45,7 +45,10 @@ def judge(rule: Rule, window: Aggregate, usual: float = ENOUGH_SAMPLES) -> Verdi
     """
     if rule.op is None or rule.value is None:
         return None
-    value = float(getattr(window, rule.field))
+    measured = getattr(window, rule.field)
+    if measured is None:  # no counter or delta
+        return None
+    value = float(measured)
     breach = _COMPARE[rule.op](value, rule.value)
     grounds = "" if window.final else _grounds(rule, window, usual)
     if grounds is None:
@@ -86,7 +89,7 @@ def _grounds(rule: Rule, window: Aggregate, usual: float) -> str | None:
 
 def _only_rises(rule: Rule, window: Aggregate) -> bool:
     """Whether more values can only raise the field."""
-    if rule.field == "sum":
+    if rule.field in ("sum", "increase"):
         return window.min >= 0
     if rule.field == "rate" and rule.op and rule.value is not None:
         return _COMPARE[rule.op](window.count / WINDOW_S[window.window], rule.value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
@@ -50,7 +50,8 @@ def group_by(windows: Iterable[WindowJson], tag: str, window_s: int) -> list[Win
 def _growth(members: Sequence[WindowJson], seconds: float) -> WindowJson:
     """What the counters and deltas among these grew by together; null where there are none."""
     grown = [found for one in members if (found := one.get("increase")) is not None]
-    increase = math.fsum(grown) if grown else None
+    most = sys.float_info.max
+    increase = min(max(sum(grown), -most), most) if grown else None
     return {
         "increase": increase,
         "rate_per_s": None if increase is None else increase / seconds,

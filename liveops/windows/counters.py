@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -61,6 +62,8 @@ class Counters:
     grown: dict[int, Floats] = field(default_factory=dict)
     #: Values of `dropped` to store, by the number of the first series in it.
     unstored: set[int] = field(default_factory=set)
+    #: The same as they are stored.
+    stored: dict[int, Any] = field(default_factory=dict)
 
     def drop(self, numbers: Ints, us: Ints, values: Floats) -> Ints:
         """Note last samples of a minute that is dropped; the series of which they are."""

@@ -101,7 +101,10 @@ class Samples:
         if self._staged:
             added = _ordered(self._staged)
             self._staged = []
-            self.torn.update(_landed(self._columns, added))
+            landed = _landed(self._columns, added)
+            if len(landed):
+                self.torn.update((landed >> TIME_BITS).tolist())
+                self._columns = _shared(self._columns, added, landed)
             self._columns = _thinned(_ordered([self._columns, added]))
         return self._columns
 
@@ -127,16 +130,31 @@ def _ordered(parts: list[Columns]) -> Columns:
     )
 
 
-def _landed(known: Columns, added: Columns) -> list[int]:
-    """Series of which an added sample lies where others were taken out."""
+def _landed(known: Columns, added: Columns) -> Ints:
+    """Keys of added samples that lie where others were taken out, ascending."""
     if not len(known.keys) or np.isnan(known.steps).all():
-        return []
+        return _NONE.keys
     after = np.minimum(known.keys.searchsorted(added.keys), len(known.keys) - 1)
     is_inside = ~np.isnan(known.steps[after]) & (known.keys[after] >= added.keys)
     is_inside &= known.keys[after] >> TIME_BITS == added.keys >> TIME_BITS
     is_known = (known.keys[after] == added.keys) & (added.values <= known.values[after])
-    found: list[int] = (added.keys[is_inside & ~is_known] >> TIME_BITS).tolist()
-    return found
+    return np.asarray(added.keys[is_inside & ~is_known])
+
+
+def _shared(known: Columns, added: Columns, landed: Ints) -> Columns:
+    """What samples that landed add is no longer in the step after them, as far as it can be.
+
+    That is right for a counter that only rose there; the archive has the truth.
+    """
+    steps, last = known.steps.copy(), (-1, 0.0)
+    for at in added.keys.searchsorted(landed).tolist():
+        after = int(known.keys.searchsorted(added.keys[at]))
+        before = last[1] if last[0] == after else float(known.values[after - 1])
+        rise = float(added.values[at]) - before
+        if known.keys[after] > added.keys[at] and 0 <= rise <= steps[after]:
+            steps[after] -= rise
+            last = after, float(added.values[at])
+    return known._replace(steps=steps)
 
 
 def _steps(found: Columns) -> Floats:

@@ -14,6 +14,7 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 
 from liveops.windows.admission import admit, counted_kind, leave, stale_before, stale_series
+from liveops.windows.buckets import Ints, argsort_small, group_starts
 from liveops.windows.rows import REFUSED, SERIES_BITS, SERIES_MASK, WAITING, Rows
 from liveops.windows.state import (
     LARGEST_S,
@@ -29,6 +30,7 @@ from schema.series import SeriesId
 #: (row, 0 before it is applied, 1 while it is, 2 afterwards; step of the path, its service)
 Event = tuple[int, int, int, int]
 _BEFORE, _ADMIT, _AFTER = range(3)
+_NO_ROWS = np.empty(0, np.int64)
 
 
 class Sweep:
@@ -43,6 +45,8 @@ class Sweep:
         self._paths = {path.service.number: path for path in paths}
         self._suspend_dormant()
         self._waiting = np.flatnonzero((rows.series & SERIES_MASK) == WAITING)
+        #: By number in the decoder's table: rows that wait for their series.
+        self._lines: dict[int, Ints] = {}
 
     def _suspend_dormant(self) -> None:
         """Rows of series that have left the count wait as those of new ones do."""
@@ -68,7 +72,7 @@ class Sweep:
 
         All rows accepted before must be in their minutes.
         """
-        events: list[Event] = [(int(row), _ADMIT, 0, 0) for row in self._waiting.tolist()]
+        events: list[Event] = []
         for path in self._paths.values():
             events += [
                 (int(path.chosen[step // 2]), _AFTER if step % 2 else _BEFORE, step,
@@ -76,21 +80,42 @@ class Sweep:
                 for step in path.crossings
             ]  # fmt: skip
         heapify(events)
+        self._line_up(self._waiting, events)
         while events:
             row, kind, step, service = heappop(events)
             if kind == _ADMIT:
-                self._admit(row)
+                self._admit_first(row, events)
             else:
                 begin = row + (kind == _AFTER)
-                for waiting in self._forget(self._paths[service], begin, step):
-                    heappush(events, (waiting, _ADMIT, 0, 0))
+                self._line_up(self._forget(self._paths[service], begin, step), events)
 
-    def _admit(self, row: int) -> None:
+    def _line_up(self, waiting: Ints, events: list[Event]) -> None:
+        """Let the first waiting row of each series ask for all."""
+        if not len(waiting):
+            return
+        numbers = self._rows.table_numbers[waiting]
+        order = argsort_small(numbers)
+        for line in np.split(waiting[order], group_starts(numbers[order])[1:]):
+            self._lines[int(self._rows.table_numbers[line[0]])] = line
+            heappush(events, (int(line[0]), _ADMIT, 0, 0))
+
+    def _admit_first(self, row: int, events: list[Event]) -> None:
+        """Admit the row's series for all its rows; one that is not in the count asks for each."""
+        table_number = int(self._rows.table_numbers[row])
+        line = self._lines[table_number]
+        if self._admit(row):
+            self._rows.series[line] = self._rows.series[row]
+        elif len(line) > 1:
+            self._lines[table_number] = line[1:]
+            heappush(events, (int(line[1]), _ADMIT, 0, 0))
+
+    def _admit(self, row: int) -> bool:
+        """Give the row a number; whether its series is in the count now."""
         rows, time_s = self._rows, float(self._rows.times_s[row])
         service = self._partition.by_number[int(rows.series[row]) >> SERIES_BITS]
         path = self._paths.get(service.number)
         if path is not None and _is_too_late(path, row, time_s, self._limits):
-            return
+            return False
         series = self._series[int(rows.table_numbers[row])]
         if series.service_name != service.name:  # of a service beyond the limit
             series = series._replace(service_name=service.name)
@@ -103,13 +128,14 @@ class Sweep:
         if number == REFUSED:
             place = int(rows.origins[row]), int(rows.offsets[row]), int(rows.table_numbers[row])
             self._outputs.refused[place] = counted_kind(service, series) or ""
+        return service.numbers.get(series) == number
 
-    def _forget(self, path: WatermarkPath, begin: int, step: int) -> list[int]:
+    def _forget(self, path: WatermarkPath, begin: int, step: int) -> Ints:
         """Let the series leave whose hour is over; their rows from `begin` on, which wait now."""
         service, watermark_s = path.service, float(path.marks_s[step])
         stale = stale_series(service, watermark_s)
         if not stale:
-            return []
+            return _NO_ROWS
         rows = self._rows
         earlier = path.chosen[path.chosen < begin]
         fresh_s = stale_before(watermark_s) + MINUTE_S
@@ -121,7 +147,7 @@ class Sweep:
         packed = [service.number << SERIES_BITS | number for number in leaving]
         waiting = later[np.isin(rows.series[later], packed)]
         rows.series[waiting] |= WAITING
-        return [int(row) for row in waiting.tolist()]
+        return waiting
 
 
 def _was_applied(service: ServiceWindows, rows: Rows, row: int, minute_s: int) -> bool:

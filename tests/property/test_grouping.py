@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,6 +43,8 @@ def window_of(
         "metric_type": metric_type, "tags": tags, "final": final, "revision": pod,
         "start": format_time(60 * minute), "end": format_time(60 * minute + 60),
     }  # fmt: skip
+    if metric_type == "m":  # of counters
+        window |= {"increase": values[0], "rate_per_s": values[0] / 60}
     form = ("histogram", histograms) if final else ("sketch", packs)
     window[form[0]] = form[1](*block.buckets(), ROWS)[0]
     return window
@@ -62,10 +66,15 @@ def test_a_group_is_the_window_of_all_its_values(series: list[tuple[Any, ...]]) 
         assert window["final"] is all(series[pod][4] for pod in pods)
         values = [value for pod in pods for value in series[pod][3]]
         (figures,), _ = block_of(values).points(ROWS, 60.0)
-        found = [window[name] for name in POINT_FIELDS[:-1]]
+        found = [window[name] for name in POINT_FIELDS[: len(figures)]]
         size = max(abs(value) for value in values)
         np.testing.assert_allclose(found, figures, rtol=1e-9, atol=1e-7 * size)
         assert window["min"] <= window["mean"] <= window["max"]
+        grown = math.fsum(series[pod][3][0] for pod in pods) if metric_type == "m" else None
+        assert window["increase"] == (grown if grown is None else pytest.approx(grown, abs=1e-6))
+        assert window["rate_per_s"] == (
+            None if grown is None else pytest.approx(grown / 60, abs=1e-6)
+        )
 
 
 def test_numbers_beyond_a_double_become_the_largest() -> None:

@@ -128,7 +128,7 @@ sparse = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(plan=sparse, todo=steps)
 def test_a_counter_remembers_its_last_sample_for_an_hour(
     plan: list[tuple[float, float, float]], todo: list[tuple[int, str, int]]

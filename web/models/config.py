@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, FiniteFloat, model_validator
 
+from schema.rules import Field as RuleField
 from web.models.fields import NO_NUL, Glob, Line, Moment, ServiceName, Severity
 
 TagText = Annotated[str, Field(min_length=1, max_length=256, pattern=NO_NUL)]
@@ -29,9 +30,7 @@ class RuleBody(BaseModel):
     metric: Glob = "*"
     tags: dict[TagText, TagText] = Field(default={}, max_length=16)
     window: Literal["1m", "5m", "15m"] = "1m"
-    field: Literal["mean", "min", "max", "sum", "count", "rate", "stddev", "p50", "p95", "p99"] = (
-        "mean"
-    )
+    field: RuleField = "mean"
     op: Literal[">", ">=", "<", "<="] | None = None
     value: FiniteFloat | None = None
     sensitivity: Annotated[float, Field(gt=0, le=1000)] | None = None

@@ -23,7 +23,8 @@ APPEND_MS = 1_700_000_000_123
 WEEK_S = 7 * 86_400.0
 GIVEN = "0190B5e0-0000-7000-8000-00000000000f"
 BASE = {"service_name": "shop", "metric_type": "cpu", "value": 1.5}
-Row = tuple[UUID, str, str, float, dict[str, str], datetime]
+HISTOGRAM = {"count": 3, "sum": 4.5, "bounds": [1.0, 2.0], "counts": [1, 0, 2]}
+Row = tuple[UUID, str, str, float, dict[str, str], datetime, str, dict[str, Any]]
 
 
 def record(value: Any, offset: int = 7) -> Any:
@@ -34,13 +35,13 @@ def record(value: Any, offset: int = 7) -> Any:
 def unpacked(row: bytes) -> Row:
     """A row as PostgreSQL would read it."""
     (count,) = struct.unpack_from(">h", row)
-    at, fields = 2, []
+    at, fields = 2, list[bytes]()
     for _ in range(count):
         (size,) = struct.unpack_from(">i", row, at)
-        fields.append(row[at + 4 : at + 4 + size])
-        at += 4 + size
+        fields.append(row[at + 4 : at + 4 + max(0, size)])
+        at += 4 + max(0, size)
     assert at == len(row)
-    identity, value, moment, service, metric, tags = fields
+    identity, value, moment, service, metric, tags, kind, told = fields
     assert tags[:1] == b"\x01"
     since = datetime(2000, 1, 1, tzinfo=UTC)
     return (
@@ -50,6 +51,8 @@ def unpacked(row: bytes) -> Row:
         struct.unpack(">d", value)[0],
         json.loads(tags[1:]),
         since + timedelta(microseconds=struct.unpack(">q", moment)[0]),
+        kind.decode() or "gauge",
+        json.loads(told[1:] or "{}"),
     )
 
 
@@ -65,7 +68,8 @@ def expected(*records: Any) -> list[Row]:
         for m, index in zip(found.metrics, found.items, strict=True):
             identity = m.id or raw_metric_id(RAW, PARTITION, item.offset, index)
             row = (UUID(identity), m.service_name, m.metric_type, m.value, m.tags)
-            rows.setdefault(identity, (*row, to_datetime(m.timestamp_s)))
+            told = {k: v for k, v in m.measured().items() if k not in ("kind", "value")}
+            rows.setdefault(identity, (*row, to_datetime(m.timestamp_s), m.kind, told))
     return sorted(rows.values())
 
 
@@ -84,6 +88,17 @@ RECORDS: list[Any] = [
     BASE | {"id": "0190b5e0 0000 7000 8000 00000000000f"},
     BASE | {"id": None, "timestamp": None},
     BASE | {"extra": 1},
+    BASE | {"kind": "counter", "once": True},
+    BASE | {"kind": "counter", "start": APPEND_MS / 1000 - 60},
+    BASE | {"kind": "delta", "timestamp": "2023-11-14T22:13:20Z"},
+    {
+        "service_name": "shop",
+        "metrics": [
+            {"metric_type": "cpu", "kind": "histogram", "histogram": HISTOGRAM},
+            {"metric_type": "cpu", "value": 2, "once": True},
+            {"metric_type": "cpu", "value": 2},
+        ],
+    },
     BASE | {"timestamp": APPEND_MS / 1000 + 601},
     BASE | {"timestamp": APPEND_MS / 1000 - WEEK_S - 1},
     {"service_name": "shop", "metrics": [{"metric_type": "cpu", "value": n} for n in range(3)]},
