@@ -30,15 +30,21 @@ def fields(data: bytes) -> Iterator[tuple[int, bytes | int]]:
     at, end = 0, len(data)
     try:
         while at < end:
-            key, at = _varint(data, at)
+            # Most numbers are of one byte, which is read here: this is the hottest loop there is.
+            key = data[at]
+            key, at = (key, at + 1) if key < 0x80 else _varint(data, at)
             number, kind = key >> 3, key & 7
             if not 0 < number <= _MAX_NUMBER:
                 raise Malformed("a field has no number that may be")
-            if kind == _VARINT:
+            if kind == _BYTES:
+                size = data[at]
+                size, at = (size, at + 1) if size < 0x80 else _varint(data, at)
+            elif kind == _VARINT:
                 value, at = _varint(data, at)
                 yield number, value
                 continue
-            size, at = _varint(data, at) if kind == _BYTES else (_FIXED_SIZES[kind], at)
+            else:
+                size = _FIXED_SIZES[kind]
             if size > end - at:
                 raise Malformed("a field reaches beyond the message")
             yield number, data[at : at + size]
