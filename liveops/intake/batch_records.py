@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import UNSET
 
 from liveops.intake.chunk import Columns, Floats, in_bounds, only_ids
-from liveops.intake.details import Details, KindItems, details_of, is_single
+from liveops.intake.details import Details, KindItems, details_of
 from liveops.intake.series_table import UNKNOWN, Ints, Written
 from liveops.intake.shapes import MAX_ITEMS, NO_TAGS, Item, KindWire, Wire, given_ids
 from liveops.intake.times import seconds_of
@@ -96,7 +96,7 @@ def _numbers(
     """Numbers of items that may say their kind."""
     return [
         known[item.kind].get((service, item.metric_type, bytes(item.tags)), UNKNOWN)
-        if (item.service_name is None or item.service_name == service) and is_single(item)
+        if item.service_name is None or item.service_name == service
         else UNKNOWN
         for service, item in zip(services, items, strict=True)
     ]

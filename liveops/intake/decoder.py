@@ -15,7 +15,7 @@ from msgspec import UNSET
 
 from liveops.intake.batch_records import read_batch_records
 from liveops.intake.chunk import ChunkBuilder, Columns, DecodedChunk, Floats, in_bounds, only_ids
-from liveops.intake.details import KindItems, details_of, is_single
+from liveops.intake.details import KindItems, details_of
 from liveops.intake.series_table import UNKNOWN, SeriesTable
 from liveops.intake.shapes import KindWire, Wire, decode_all, given_ids
 from liveops.intake.slow_path import read_record
@@ -100,7 +100,7 @@ class Decoder:
         known, single = self.table.by_kind, UNSET
         return [
             known[wire.kind].get((wire.service_name, wire.metric_type, bytes(wire.tags)), UNKNOWN)
-            if wire.metrics is single and is_single(wire)
+            if wire.metrics is single
             else UNKNOWN
             for wire in cast("Sequence[KindWire]", wires)
         ]

@@ -16,6 +16,7 @@ from liveops.intake.times import Floats, seconds_of
 Bools = npt.NDArray[np.bool_]
 KindItems = Sequence[KindWire | KindItem]
 _once_of: Callable[[KindWire | KindItem], bool] = attrgetter("once")
+_histogram_of: Callable[[KindWire | KindItem], object] = attrgetter("histogram")
 _start_of: Callable[[KindWire | KindItem], float | str | None] = attrgetter("start")
 
 
@@ -39,21 +40,24 @@ def nothing_told(count: int) -> Details:
 
 
 def details_of(items: KindItems, times_s: Floats) -> tuple[Details | None, Bools | None]:
-    """What these say, None where nothing; and which need a closer look, None where none does."""
+    """What these say, None where nothing; and which need a closer look, None where none does.
+
+    That is whatever has a histogram, and a start that may be none.
+    """
     once, starts = list(map(_once_of, items)), list(map(_start_of, items))
-    has_start = starts.count(None) < len(starts)
-    if not has_start and not any(once):
-        return None, None
-    told, odd = nothing_told(len(items)), None
+    histograms = list(map(_histogram_of, items))
+    has_start = starts.count(None) < len(items)
+    odd = None
+    if histograms.count(UNSET) < len(items):
+        odd = np.array([found is not UNSET for found in histograms])
+    if not has_start and once.count(False) == len(items):
+        return None, odd
+    told = nothing_told(len(items))
     told.once[:] = once
     if has_start:
         told.starts_s[:] = seconds_of(starts, told.starts_s)
         given = np.array([start is not None for start in starts])
         is_counter = np.array([item.kind == "counter" for item in items])
-        odd = given & ~(is_counter & (told.starts_s <= times_s))
+        wrong = given & ~(is_counter & (told.starts_s <= times_s))
+        odd = wrong if odd is None else odd | wrong
     return told, odd
-
-
-def is_single(item: KindWire | KindItem) -> bool:
-    """Whether this has one value and no histogram."""
-    return item.histogram is UNSET and item.kind != "histogram"

@@ -57,5 +57,8 @@ def _learn(wire: Wire, numbers: list[int], table: SeriesTable) -> None:
     """Remember the names as they are written in the record, for the fast path."""
     items: Sequence[Wire | Item] = [wire] if wire.metrics is UNSET else wire.metrics
     for item, number in zip(items, numbers, strict=True):
-        written = table.by_kind[table.ids[number].kind]
+        kind = table.ids[number].kind
+        if kind == "histogram":  # is always looked at with care
+            continue
+        written = table.by_kind[kind]
         written[wire.service_name, item.metric_type, bytes(item.tags)] = number
