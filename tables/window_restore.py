@@ -16,6 +16,7 @@ from liveops.windows.buckets import Ints
 from liveops.windows.state import HEARD_S, MINUTE_S, UNSEEN_S, PartitionState, ServiceWindows
 from schema.series import OVERFLOW_TAGS, SeriesId
 from tables.pending import Pending
+from tables.window_samples import restore_lasts
 from tables.windows import (
     ID_BYTES,
     Header,
@@ -24,7 +25,6 @@ from tables.windows import (
     decode_piece,
     minute_part_of,
     outline_of,
-    restore_lasts,
 )
 
 

@@ -29,15 +29,14 @@ from tables.window_parts import (
     ranges_of,
 )
 from tables.window_restore import restore
+from tables.window_samples import StoredLasts, columns_of
 from tables.windows import (
     FORM,
     MAX_VALUE_BYTES,
     NAMES_PER_VALUE,
     Header,
     Names,
-    StoredLasts,
     StoredSeries,
-    columns_of,
     decode_forwards,
     decode_minute,
     encode,

@@ -23,11 +23,10 @@ from faust.types.app import AppT
 from liveops.kafka.producer import Producer
 from liveops.windows.block import FIELDS, Block
 from liveops.windows.buckets import CODE_BITS, Ints
-from liveops.windows.counters import LASTS_PER_VALUE, NEVER_US, Counters, Lasts
-from liveops.windows.samples import TIME_BITS, Bools, new_samples
 from liveops.windows.state import Range
 from schema.kinds import GAUGE, Kind
 from tables.checkpointed import SEPARATOR, CheckpointedTable, declare
+from tables.window_samples import StoredSamples, decode_samples, encode_keys, encode_samples
 
 NAME = "windows"
 MAX_VALUE_BYTES = 256 * 1024
@@ -71,33 +70,6 @@ class MinutePart(msgspec.Struct, array_like=True):
     once: bytes = b""
 
 
-class StoredSamples(msgspec.Struct, array_like=True):
-    """Samples of counters, as `liveops.windows.samples` has them; keys from the first series on."""
-
-    keys: bytes
-    values: bytes
-    begins: bytes
-    #: Empty where none was taken out.
-    steps: bytes
-    torn: list[int]
-
-
-class LastColumns(msgspec.Struct, array_like=True):
-    """The last samples of some counters: series, microseconds since the epoch, value."""
-
-    series: bytes
-    us: bytes
-    values: bytes
-
-
-class StoredLasts(msgspec.Struct, array_like=True):
-    """Last samples as of a watermark, and those stored before, for a header from before it."""
-
-    watermark_s: float
-    now: LastColumns
-    before: LastColumns | None
-
-
 class StoredSeries(msgspec.Struct, array_like=True):
     """A series of a service; its newest minute, as far as no stored minute tells it."""
 
@@ -117,7 +89,6 @@ encode = msgspec.msgpack.encode
 decode_header = msgspec.msgpack.Decoder(Header).decode
 decode_names = msgspec.msgpack.Decoder(Names).decode
 decode_forwards = msgspec.msgpack.Decoder(dict[int, float]).decode
-decode_lasts = msgspec.msgpack.Decoder(StoredLasts).decode
 decode_piece = msgspec.msgpack.Decoder(list[Output]).decode
 _decode_part = msgspec.msgpack.Decoder(MinutePart).decode
 
@@ -169,8 +140,8 @@ def encode_minute(block: Block, series: Range, offsets: dict[int, int]) -> bytes
             (keys[first:last] - (low << CODE_BITS)).astype("<u4").tobytes(),
             _encode_counts(counts[first:last]),
             revisions,
-            _encode_samples(block, series),
-            b"" if block.once is None else _encode_keys(block.once.keys, series),
+            encode_samples(block, series),
+            b"" if block.once is None else encode_keys(block.once.keys, series),
         )
     )
 
@@ -178,58 +149,6 @@ def encode_minute(block: Block, series: Range, offsets: dict[int, int]) -> bytes
 def _encode_counts(counts: Ints) -> bytes:
     """Four bytes each, or eight where one needs them."""
     return counts.astype("<u4" if counts.max(initial=0) < 1 << 32 else "<u8").tobytes()
-
-
-def _encode_samples(block: Block, series: Range) -> StoredSamples | None:
-    if block.samples is None:
-        return None
-    found = block.samples.columns()
-    first, last = np.searchsorted(found.keys, [number << TIME_BITS for number in series])
-    torn = [number for number in block.samples.torn if series[0] <= number < series[1]]
-    if first == last and not torn:
-        return None
-    chosen = found.only(np.arange(first, last))
-    return StoredSamples(
-        _encode_keys(chosen.keys, series),
-        chosen.values.astype("<f8").tobytes(),
-        chosen.begins.tobytes(),
-        b"" if np.isnan(chosen.steps).all() else chosen.steps.astype("<f8").tobytes(),
-        torn,
-    )
-
-
-def _encode_keys(keys: Ints, series: Range) -> bytes:
-    """Keys of samples of these series, of which there are at most 64."""
-    first, last = np.searchsorted(keys, [number << TIME_BITS for number in series])
-    return (keys[first:last] - (series[0] << TIME_BITS)).astype("<u4").tobytes()
-
-
-def _decode_keys(text: bytes, series: Range) -> Ints:
-    return np.frombuffer(text, "<u4").astype(np.int64) + (series[0] << TIME_BITS)
-
-
-def columns_of(lasts: Lasts, first: int) -> LastColumns:
-    """The last samples of the series from number `first` on."""
-    known = lasts.us[first : first + LASTS_PER_VALUE] != NEVER_US
-    series = first + np.flatnonzero(known)
-    us, values = lasts.of(series)
-    return LastColumns(
-        series.astype("<i4").tobytes(), us.astype("<i8").tobytes(), values.astype("<f8").tobytes()
-    )
-
-
-def restore_lasts(value: bytes, first: int, watermark_s: float, counters: Counters) -> None:
-    """Take in stored last samples as a header with this watermark knows them."""
-    stored = decode_lasts(value)
-    found = stored.now if stored.watermark_s <= watermark_s else stored.before
-    if found is None:
-        return
-    counters.stored[first] = found
-    counters.dropped.note(
-        np.frombuffer(found.series, "<i4").astype(np.int64),
-        np.frombuffer(found.us, "<i8").astype(np.int64),
-        np.frombuffer(found.values, "<f8").astype(np.float64),
-    )
 
 
 def outline_of(value: bytes) -> tuple[dict[int, int], Ints]:
@@ -261,28 +180,4 @@ def decode_minute(
     for size, number, revision in part.revisions:
         if wanted is None or number in wanted:
             block.revisions[(size, number)] = revision
-    _decode_samples(part, block, series, wanted)
-
-
-def _decode_samples(part: MinutePart, block: Block, series: Range, wanted: set[int] | None) -> None:
-    """Put stored samples into a block."""
-    keys = _decode_keys(part.once, series)
-    if len(keys):
-        block.once_times().put(keys if wanted is None else keys[_those_of(keys, wanted)])
-    stored = part.samples
-    if stored is None:
-        return
-    keys = _decode_keys(stored.keys, series)
-    values = np.frombuffer(stored.values, "<f8").astype(np.float64)
-    begins = np.frombuffer(stored.begins, np.bool_)
-    found = new_samples(keys, values, begins)
-    if stored.steps:
-        found = found._replace(steps=np.frombuffer(stored.steps, "<f8").astype(np.float64))
-    samples = block.counter_samples()
-    samples.put(found if wanted is None else found.only(_those_of(keys, wanted)))
-    samples.torn.update(n for n in stored.torn if wanted is None or n in wanted)
-
-
-def _those_of(keys: Ints, wanted: set[int]) -> Bools:
-    """Which keys are of these series."""
-    return np.isin(keys >> TIME_BITS, list(wanted))
+    decode_samples(part.samples, part.once, block, series, wanted)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from agents.windows.reset_watch import ResetWatch
 from agents.windows.taken import Taken, taken
 from liveops.intake.decoder import Decoder
 from liveops.intake.faults import Fault
@@ -87,8 +88,7 @@ class PartitionWindows:
         self._closed: list[Written] = []
         #: Pieces of output found in the recovered state: they may have been sent before.
         self.recovered: set[tuple[str, int]] = set()
-        #: Counters that fell many times in a minute: service, key, how often.
-        self.many_resets: list[tuple[str, str, int]] = []
+        self._resets = ResetWatch()
 
     def restore(self, name: str, values: dict[str, bytes]) -> None:
         """Take over a service from its stored values."""
@@ -200,7 +200,7 @@ class PartitionWindows:
         self.state.repeated = 0
         COUNTER_RESETS.inc(outputs.resets)
         COUNTER_MINUTES_CROWDED.inc(outputs.crowded)
-        self.many_resets += outputs.many_resets
+        self._resets.note(outputs.many_resets)
         for closed in outputs.closed:
             written = _written(closed)
             fresh = self._fresh.setdefault(written.service, [])

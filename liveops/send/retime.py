@@ -64,7 +64,12 @@ class Retimer:
     def _moved(self, metric: Metric) -> Metric:
         if not self.move.moves:
             return metric
-        return structs.replace(metric, timestamp_s=self.move.event_s(metric.timestamp_s))
+        start_s = metric.start_s
+        return structs.replace(
+            metric,
+            timestamp_s=self.move.event_s(metric.timestamp_s),
+            start_s=None if start_s is None else self.move.event_s(start_s),
+        )
 
     def _bounded(self, metric: Metric, age_s: float) -> Metric | MetricFault:
         if age_s < -MAX_FUTURE_S:

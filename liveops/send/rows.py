@@ -12,11 +12,14 @@ from msgspec import Raw, structs
 from liveops.intake.item import NotJson, read_item
 from liveops.intake.json_array import ArraySplitter, NotAnArray
 from liveops.send.times import FileTimes, as_number
+from schema.kinds import GAUGE, KINDS, Kind
 from schema.metrics import Metric, MetricFault, MetricIn, judge
 
 #: How a value that was not measured is written.
 _GAPS = frozenset({"", "-", "nan", "null", "none", "na", "n/a"})
 _NAN = re.compile(rb'("value"\s*:\s*)NaN\b')
+#: Kinds that a cell may name: a histogram does not fit into one.
+_KINDS: dict[str, Kind] = {kind: kind for kind in KINDS if kind != "histogram"}
 _ANY_AGE_S = float("inf")
 
 _decode = msgspec.json.Decoder(MetricIn).decode
@@ -124,7 +127,7 @@ def _of_object(text: bytes, reading: Reading, defaults: bytes) -> tuple[Metric |
     if isinstance(verdict, MetricFault):
         if verdict.loc == ["value"] and _has_gap(text):
             return MetricFault(["value"], "no value", "gap"), False
-        if verdict.loc != ["timestamp"]:
+        if verdict.loc not in (["timestamp"], ["start"]):
             return verdict, False
     try:
         sent = _decode(text)
@@ -144,16 +147,21 @@ def _has_gap(text: bytes) -> bool:
 
 
 def of_cells(
-    stamp: str, service: str, metric: str, value: str, tags: dict[str, str], reading: Reading
-) -> Metric | MetricFault:
+    stamp: str, service: str, metric: str, value: str, tags: dict[str, str], reading: Reading,
+    kind: str = GAUGE,
+) -> Metric | MetricFault:  # fmt: skip
     """The verdict on a row of a table."""
+    found = _KINDS.get(kind)
+    if found is None:
+        return MetricFault(["kind"], f"none of {', '.join(_KINDS)}")
     if is_gap(value):
         return MetricFault(["value"], "no value", "gap")
     try:
         number = as_number(value)
     except ValueError as error:
         return MetricFault(["value"], str(error))
-    return _timed(MetricIn(service.strip(), metric.strip(), number, tags), stamp, reading)[0]
+    sent = MetricIn(service.strip(), metric.strip(), number, tags, kind=found)
+    return _timed(sent, stamp, reading)[0]
 
 
 def tags_of(text: str) -> dict[str, str]:
@@ -170,6 +178,10 @@ def _timed(
     sent: MetricIn, stamp: float | str | None, reading: Reading
 ) -> tuple[Metric | MetricFault, bool]:
     """The verdict on all but the time, and then the file's time."""
+    # Of a counter's start only the form is known before the file's time is.
+    began = sent.start if sent.kind == "counter" and stamp is not None else None
+    if began is not None:
+        sent = structs.replace(sent, start=None)
     verdict = judge(sent, reading.now_s, _ANY_AGE_S)
     if isinstance(verdict, MetricFault) or stamp is None:
         return verdict, False
@@ -177,4 +189,10 @@ def _timed(
         time_s = reading.times.seconds(stamp, verdict)
     except ValueError as error:
         return MetricFault(["timestamp"], str(error)), False
-    return structs.replace(verdict, timestamp_s=time_s), True
+    try:
+        start_s = None if began is None else reading.times.seconds(began)
+    except ValueError as error:
+        return MetricFault(["start"], str(error)), False
+    if start_s is not None and start_s > time_s:
+        return MetricFault(["start"], "must be a time not after the timestamp"), False
+    return structs.replace(verdict, timestamp_s=time_s, start_s=start_s), True

@@ -11,6 +11,7 @@ from typing import TextIO
 from liveops.errors import InvalidInput
 from liveops.send.rows import Reading, is_gap, of_cells, tags_of
 from liveops.send.times import as_number
+from schema.kinds import GAUGE
 from schema.metrics import Metric, MetricFault, is_metric_type, is_service_name
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -20,6 +21,7 @@ _NAMES = {
     "service_name": ("service_name", "service", "servicename"),
     "metric_type": ("metric_type", "metric", "metrictype", "metric_name", "name"),
     "value": ("value",),
+    "kind": ("kind",),
 }
 _TAGS, _TAG = "tags", "tag:"
 _SHORT, _LONG = ("timestamp", "value"), ("timestamp", "service_name", "metric_type", "value")
@@ -36,11 +38,14 @@ class Columns:
     tags: int | None
     tag: dict[str, int]
     count: int
+    kind: int | None = None
 
     @property
     def used(self) -> set[int]:
         """All columns that are read."""
-        one = {self.timestamp, self.value, self.service_name, self.metric_type, self.tags}
+        one = {
+            self.timestamp, self.value, self.service_name, self.metric_type, self.tags, self.kind,
+        }  # fmt: skip
         return {place for place in one if place is not None} | {*self.tag.values()}
 
 
@@ -85,7 +90,8 @@ def _of_row(cells: list[str], columns: Columns, reading: Reading) -> Metric | Me
     service = reading.service if columns.service_name is None else cells[columns.service_name]
     metric = reading.metric if columns.metric_type is None else cells[columns.metric_type]
     stamp, value = cells[columns.timestamp].strip(), cells[columns.value]
-    return of_cells(stamp, service or "", metric or "", value, tags, reading)
+    kind = GAUGE if columns.kind is None else cells[columns.kind].strip().lower() or GAUGE
+    return of_cells(stamp, service or "", metric or "", value, tags, reading, kind)
 
 
 def _tags(cells: list[str], columns: Columns) -> dict[str, str]:
@@ -152,6 +158,7 @@ def _by_header(cells: list[str]) -> Columns | None:
             if name.startswith(_TAG)
         },
         len(cells),
+        place("kind"),
     )
 
 

@@ -62,6 +62,21 @@ async def test_an_outage_is_a_hole_that_is_shaded_and_leads_to_its_incident(
         await expect(page).to_have_url(re.compile(incident_id))
 
 
+async def test_a_counter_is_drawn_by_what_it_grows_a_second(
+    product: Product, browser: Browser, engineer: Client
+) -> None:
+    service = f"counted-{uuid4().hex[:8]}"
+    values = {minute: 1e6 - 120.0 * minute for minute in range(2, 50)}
+    await seed.minutes(engineer, service, "requests_total", values, kind="counter")
+    async with visit(browser, product.stack, expected=READS) as here:
+        page = here.page
+        await here.sign_in("engineer")
+        await here.open(f"/services/{service}?metric=requests_total&range=1h")
+        await drawn(page, "rate: 2/s")
+        await expect(page.locator(".figures-card")).to_contain_text("per second")
+        await expect(page.locator(".stack")).to_contain_text(["Increase a second"])
+
+
 async def test_a_sparkline_has_the_hole_too_and_a_value_alone_is_a_dot(
     product: Product, browser: Browser, engineer: Client
 ) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, cast
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ import orjson
 import pytest
 
 from agents.archive.backfill import BackfillAgent
+from agents.archive.rows import RowReader
 from agents.archive.writer import SINK
 from liveops.kafka.offsets import Bounds
 from liveops.kafka.partitioning import partition_of
@@ -186,6 +188,55 @@ async def test_only_one_worker_recomputes_at_a_time(case: Case) -> None:
         assert case.topic.sent == []
     await case.agent.round()
     assert len(case.topic.sent) == 3
+
+
+async def test_counters_and_samples_that_count_once_are_recomputed_from_their_samples(
+    case: Case,
+) -> None:
+    minute = case.minute
+
+    def told(at_s: float, value: float, metric: str, **more: Any) -> dict[str, Any]:
+        item = {"service_name": case.service, "metric_type": metric, "timestamp": at_s}
+        return item | {"value": value} | more
+
+    counter = [(-700, 100.0), (5, 130.0), (30, 135.0), (400, 140.0), (2500, 150.0)]
+    items = [told(minute + at, v, "reqs", kind="counter") for at, v in counter]
+    items += [told(minute + 7, v, "temp", once=True) for v in (5.0, 5.0, 5.0)]
+    histogram = {"count": 3, "sum": 4.5, "bounds": [1.0, 2.0], "counts": [1, 0, 2]}
+    items += [told(minute + 8, 0, "took", kind="histogram", histogram=histogram)] * 2
+    del items[-1]["value"]
+    records = [
+        SimpleNamespace(
+            value=orjson.dumps(item), offset=n, timestamp=int(minute + 7000) * 1000, headers=()
+        )
+        for n, item in enumerate(items)
+    ]
+    rows = RowReader(2, 1e6).read(records, 0).rows
+    async with case.database.transaction() as con:
+        await archive.copy_rows(con, rows)
+    await case.stored(RAW, 2, 18)
+    async with case.database.transaction() as con:
+        found = Dirty(case.service, minute, 2, 17, horizon=minute + 1800)
+        await backfill.add_dirty(con, [found])
+    await case.agent.round()
+    sent = {
+        (w["metric_type"], w["window"], (read_window(orjson.dumps(w)).start_s - minute) // 60): w
+        for _, w in case.topic.sent
+    }
+    grown = {key[1:]: w["increase"] for key, w in sent.items() if key[0] == "reqs"}
+    # The dirty minute, the one that looks back to it, and not the one beyond the horizon.
+    assert grown == {
+        ("1m", 0): 35.0, ("5m", -1): 35.0, ("15m", -6): 40.0, ("1m", 6): 5.0, ("5m", 4): 5.0,
+    }  # fmt: skip
+    assert sent["temp", "1m", 0]["count"] == 1
+    took = sent["took", "1m", 0]
+    assert (took["count"], took["sum"], took["kind"]) == (6, 9.0, "histogram")
+    await case.store_windows()
+    sent_before = len(case.topic.sent)
+    async with case.database.transaction() as con:
+        await backfill.add_dirty(con, [found])
+    await case.agent.round()
+    assert len(case.topic.sent) == sent_before  # nothing has changed
 
 
 async def test_values_of_hours_ago_appear_in_the_windows(engineer: Client) -> None:

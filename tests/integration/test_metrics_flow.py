@@ -65,6 +65,34 @@ async def test_past_windows_close_with_exact_values(engineer: Client, service: s
         assert (point["count"], point["sum"]) == (len(inside), sum(inside))
 
 
+async def test_a_counter_says_what_it_grew_by(engineer: Client, service: str) -> None:
+    minute = int(time.time() // 60) * 60 - 300
+    counts = [(minute + n, float(n)) for n in range(0, 240, 20)]
+    sent = [metric(service, v, timestamp=t, kind="counter", once=True) for t, v in counts]
+    await engineer.send(*sent)
+    await engineer.send(*sent)  # the same again
+    await engineer.send(metric(service, 1.0, timestamp=minute + 1))  # no gauge any more
+
+    async def closed() -> list[dict[str, Any]] | None:
+        final = [p for p in await points(engineer, service) if p["final"]]
+        return final if len(final) >= 3 else None
+
+    found = await eventually(closed, "three closed windows")
+    assert [(p["count"], p["increase"]) for p in found[:3]] == [(3, 40.0), (3, 60.0), (3, 60.0)]
+    assert found[1]["rate_per_s"] == 1.0
+
+    async def archived() -> bool:
+        rows = (await engineer.get(f"/api/metrics/raw?service={service}"))["items"]
+        return {row.get("kind") for row in rows} == {"counter", None}
+
+    await eventually(archived, "the archived samples")
+    grouped = await points(engineer, service, "&group_by=zone&fields=increase,rate_per_s")
+    assert grouped[1] == {
+        "start": found[1]["start"], "end": found[1]["end"], "final": True,
+        "increase": 60.0, "rate_per_s": 1.0,
+    }  # fmt: skip
+
+
 async def test_a_repeated_call_counts_once(engineer: Client, service: str) -> None:
     key = {"Idempotency-Key": uuid4().hex}
     for _ in range(3):

@@ -227,3 +227,22 @@ def test_names_stand_in_for_those_that_an_object_lacks(tmp_path: Path) -> None:
 
 def test_an_empty_file_has_no_rows(tmp_path: Path) -> None:
     assert rows_of(tmp_path, "") == rows_of(tmp_path, " \n\n") == rows_of(tmp_path, "[]") == []
+
+
+def test_a_row_may_say_its_kind(tmp_path: Path) -> None:
+    table = "timestamp,value,kind\n100,1,counter\n160,2,\n220,3,gouge\n"
+    rows = rows_of(tmp_path, table)
+    assert [row.verdict.kind for row in rows if isinstance(row.verdict, Metric)] == [
+        "counter",
+        "gauge",
+    ]
+    assert [line for line, _ in faults(rows)] == [4]
+
+
+def test_a_start_is_a_time_of_the_file(tmp_path: Path) -> None:
+    counter = OBJECTS[0] | {"kind": "counter", "once": True}
+    lines = [counter | {"start": start} for start in (90, "1970-01-01 00:00:30", 101)]
+    rows = rows_of(tmp_path, "\n".join(map(json.dumps, lines)))
+    starts = [row.verdict.start_s for row in rows if isinstance(row.verdict, Metric)]
+    assert starts == [90.0, 30.0]
+    assert len(faults(rows)) == 1

@@ -6,6 +6,9 @@ import { moment } from "./times.js";
 import { figure } from "./units.js";
 
 const FIELDS = ["mean", "p50", "p95", "p99", "min", "max", "rate"];
+/** Of a counter, whose level says nothing, and of increases. */
+const GROWTH = ["rate_per_s", "increase", "count"];
+const NAMES = { rate_per_s: "per second" };
 
 export class Figures {
   node = h("section", { class: "figures-card stack", "aria-labelledby": "figures-title", hidden: true });
@@ -40,7 +43,8 @@ export class Figures {
     const chosen = this.#series[Math.max(0, this.#choice.selectedIndex)];
     if (!chosen) return put(this.#list);
     const newest = chosen.points.at(-1);
-    const rows = FIELDS.map((field) => [field, figure(field, newest[field], chosen.metric_type)]);
+    const fields = Number.isFinite(newest.rate_per_s) ? GROWTH : FIELDS;
+    const rows = fields.map((field) => [NAMES[field] ?? field, figure(field, newest[field], chosen.metric_type)]);
     rows.push(["window", `${moment(newest.start)}${newest.final ? "" : ", open"}`]);
     keyed(this.#list, rows, ([label]) => label, ([label]) => {
       const value = h("dd");

@@ -10,7 +10,7 @@ import { aligned, usualLimitS } from "./gaps.js";
 import { LIVE_SPAN_S, LiveValues } from "./livevalues.js";
 import { marks, OutageList, stretches } from "./outages.js";
 import { age } from "./times.js";
-import { quantity } from "./units.js";
+import { figure } from "./units.js";
 
 const REDRAW_MS = 250;
 const REFRESH_MS = 5_000;
@@ -123,17 +123,21 @@ export class ServiceChart {
 
   #windows(answer, range) {
     const shown = answer.series.slice(0, MAX_LINES);
-    const pick = (one, field) => one.points.map((point) => [Date.parse(point.start) / 1000, point[field]]);
-    const lines = shown.map((one) => ({ label: labels(one.tags) || "mean", points: pick(one, "mean") }));
+    // The level of a counter says nothing: it is drawn by what it grows a second, in whole windows.
+    const grows = shown.length > 0 && shown.every((one) => one.points.some((point) => Number.isFinite(point.rate_per_s)));
+    const drawn = (one) => (grows ? one.points.filter((point) => point.final) : one.points);
+    const pick = (one, field) => drawn(one).map((point) => [Date.parse(point.start) / 1000, point[field]]);
+    const field = grows ? "rate_per_s" : "mean";
+    const lines = shown.map((one) => ({ label: labels(one.tags) || (grows ? "rate" : "mean"), points: pick(one, field) }));
     const limitS = GAP_WINDOWS * range.stepS;
     const column = (field) => aligned([pick(shown[0], field)], [limitS]).columns[0];
-    const band = shown.length === 1 ? { upper: column("p95"), lower: column("min"), labels: ["p95", "min"] } : null;
+    const band = shown.length === 1 && !grows ? { upper: column("p95"), lower: column("min"), labels: ["p95", "min"] } : null;
     const now = Date.now() / 1000;
-    this.#draw(lines, lines.map(() => limitS), band, now - range.spanS, now);
-    text(this.#caption, `Means of ${range.window} windows, last ${range.label}${few(answer.series.length)}${answer.truncated ? "; older windows are left out" : ""}`);
+    this.#draw(lines, lines.map(() => limitS), band, now - range.spanS, now, field);
+    text(this.#caption, `${grows ? "Increase a second in" : "Means of"} ${range.window} windows, last ${range.label}${few(answer.series.length)}${answer.truncated ? "; older windows are left out" : ""}`);
   }
 
-  #draw(lines, limits, band, from, to) {
+  #draw(lines, limits, band, from, to, field = "mean") {
     const { times, columns } = aligned(lines.map((line) => line.points), limits);
     const silent = stretches(this.#incidents, this.#service, this.#metric, lines);
     this.#outages.show(silent, from, to);
@@ -142,7 +146,7 @@ export class ServiceChart {
       lines: lines.map((line, index) => ({ label: line.label, values: columns[index] })),
       marks: marks(this.#incidents, this.#service, this.#metric),
       stretches: silent.filter((one) => one.isWhole),
-      write: (value) => quantity(value, this.#metric),
+      write: (value) => figure(field, value, this.#metric),
     });
   }
 }

@@ -32,8 +32,9 @@ export function quantity(value, metricType = "") {
   return found ? found[1](value) : number(value);
 }
 
-/** A figure of a window: its rate is values a second, the others are in the metric's unit. */
+/** A figure of a window: rates are values or increases a second, the others are in the metric's unit. */
 export function figure(field, value, metricType) {
+  if (field === "rate_per_s") return isNumber(value) ? `${quantity(value, metricType)}/s` : "–";
   if (field === "rate") return isNumber(value) ? `${number(value)}/s` : "–";
   return field === "count" ? number(value) : quantity(value, metricType);
 }
