@@ -70,6 +70,9 @@ class Settings(BaseModel):
     max_series: int = Field(default=200_000, ge=1)
     max_services: int = Field(default=20_000, ge=1)
     raw_retention_days: int = Field(default=7, ge=1)
+    service_labels: str = "service,job,app,instance"
+    counter_names: str = ""
+    gauge_names: str = ""
     window_retention_days: int = Field(default=90, ge=1)
     openai_api_key: str | None = Field(default=None, repr=False)
     openai_base_url: str | None = None
@@ -88,6 +91,13 @@ class Settings(BaseModel):
         networks_of(value)
         return value
 
+    @field_validator("service_labels")
+    @classmethod
+    def _check_labels(cls, value: str) -> str:
+        if not listed(value):
+            raise ValueError("names no label")
+        return value
+
     @property
     def trusted_networks(self) -> tuple[Network, ...]:
         """The proxies whose word about the client's address is taken."""
@@ -97,6 +107,11 @@ class Settings(BaseModel):
     def bootstrap_servers(self) -> list[str]:
         """Broker addresses `host:port`; raises SettingsError when unset."""
         return required(self, "broker_url").split(",")
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The parts of a setting that is a list with commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def required(settings: Settings, name: str) -> str:

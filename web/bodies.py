@@ -7,7 +7,7 @@ import codecs
 import gzip
 import io
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -38,16 +38,28 @@ Model = TypeVar("Model", bound=BaseModel)
 
 async def read_body(request: web.Request, accept: tuple[str, ...] = (JSON,)) -> bytes:
     """The decompressed, UTF-8 body; raises Problem 413, 415 or 400."""
+    body = await read_sent(request, lambda: _check_type(request, accept))
+    body = await decompressed(request, body)
+    await check_utf8(body)
+    return body
+
+
+async def read_sent(request: web.Request, check: Callable[[], None]) -> bytes:
+    """The body as it is sent; `check` looks at what its headers say. Raises Problem."""
     if request.content_length is not None:
         # Of a body whose size is told all this is known before it is sent.
         if request.content_length > MAX_BYTES:
-            raise _too_large()
-        _check_type(request, accept)
+            raise too_large()
+        check()
     body = await _read_raw(request)
-    _check_type(request, accept)
-    if _encoding(request) in GZIP:
-        body = await asyncio.to_thread(gunzip, body)
-    await _check_utf8(body)
+    check()
+    return body
+
+
+async def decompressed(request: web.Request, body: bytes) -> bytes:
+    """The body without its content encoding, gzip or none; raises Problem 413 or 400."""
+    if encoding_of(request) in GZIP:
+        return await asyncio.to_thread(gunzip, body)
     return body
 
 
@@ -62,7 +74,7 @@ async def _read_raw(request: web.Request) -> bytes:
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > MAX_BYTES:
-                    raise _too_large()
+                    raise too_large()
     except TimeoutError:
         request[BROKEN] = True
         raise Problem(408, f"the body did not arrive within {DEADLINE_S:g} s") from None
@@ -72,7 +84,7 @@ async def _read_raw(request: web.Request) -> bytes:
     return b"".join(chunks)
 
 
-async def _check_utf8(body: bytes) -> None:
+async def check_utf8(body: bytes) -> None:
     """Raises Problem(400); a large body is looked at in blocks, the loop runs in between."""
     if body.isascii():
         return
@@ -86,11 +98,13 @@ async def _check_utf8(body: bytes) -> None:
         raise Problem(400, "the body is not UTF-8") from None
 
 
-def _encoding(request: web.Request) -> str:
+def encoding_of(request: web.Request) -> str:
+    """The content encoding, in small letters."""
     return request.headers.get("Content-Encoding", IDENTITY).strip().lower()
 
 
-def _too_large() -> Problem:
+def too_large() -> Problem:
+    """The answer to a body over the limit."""
     return Problem(413, f"the body is over {MAX_BYTES} bytes")
 
 
@@ -99,7 +113,12 @@ def _check_type(request: web.Request, accept: tuple[str, ...]) -> None:
         raise Problem(415, f"the content type must be {' or '.join(accept)}")
     if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
         raise Problem(415, "the charset must be UTF-8")
-    if _encoding(request) not in (IDENTITY, *GZIP):
+    check_encoding(request)
+
+
+def check_encoding(request: web.Request) -> None:
+    """Raises Problem(415) for any encoding but gzip and none."""
+    if encoding_of(request) not in (IDENTITY, *GZIP):
         raise Problem(415, "the content encoding must be gzip or none")
 
 
@@ -116,7 +135,7 @@ def gunzip(body: bytes) -> bytes:
     except (zlib.error, gzip.BadGzipFile):
         raise Problem(400, "the body is not gzip, or has a tail that is not") from None
     if len(plain) > MAX_BYTES:
-        raise _too_large()
+        raise too_large()
     return plain
 
 

@@ -177,7 +177,7 @@ async def check_items(
             await slices.rest()
         verdict = read_item(item, now_s, max_age_s)
         if isinstance(verdict, Metric):
-            if _may_write(principal, verdict.service_name):
+            if may_write(principal, verdict.service_name):
                 batch.metrics.append((index, verdict))
                 continue
             verdict = MetricFault(["service_name"], "this token may not write for it")
@@ -187,7 +187,8 @@ async def check_items(
     return batch
 
 
-def _may_write(principal: Principal, service: str) -> bool:
+def may_write(principal: Principal, service: str) -> bool:
+    """Whether this caller may send metrics of a service."""
     if principal.kind != "ingest" or not principal.services:
         return True
     return any(fnmatchcase(service, pattern) for pattern in principal.services)

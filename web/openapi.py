@@ -92,7 +92,7 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         "description": f"For: {_WHO[route.access]}." + (" A WebSocket." if route.websocket else ""),
         "parameters": _parameters(route),
         "responses": {
-            str(101 if route.websocket else route.status): _content(route.response_model, schemas),
+            str(101 if route.websocket else route.status): _answer(route, schemas),
             "default": {
                 "description": "A problem document (RFC 9457)",
                 "content": {
@@ -106,7 +106,19 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     if route.request_model is not None:
         body = _content(route.request_model, schemas)
         operation["requestBody"] = {"required": True, "content": body["content"]}
+    elif route.media_types:
+        operation["requestBody"] = {"required": True, "content": _opaque(route.media_types)}
     return operation
+
+
+def _answer(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
+    answer = _content(route.response_model, schemas)
+    return answer | {"content": _opaque(route.answer_types)} if route.answer_types else answer
+
+
+def _opaque(media_types: tuple[str, ...]) -> dict[str, Any]:
+    """Content of another format, which OpenAPI has no words for."""
+    return {media_type: {} for media_type in media_types}
 
 
 def _parameters(route: Route) -> list[dict[str, Any]]:

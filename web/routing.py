@@ -32,7 +32,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One call: method, path with `{names}`, handler, who may, and how it is documented."""
+    """One call: method, path with `{names}`, handler, who may, and how it is documented.
+
+    `media_types` are those of a body, and `answer_types` of an answer, that no model describes.
+    """
 
     method: str
     path: str
@@ -43,6 +46,8 @@ class Route:
     response_model: type[BaseModel] | None = None
     query: tuple[Query, ...] = ()
     headers: tuple[Query, ...] = ()
+    media_types: tuple[str, ...] = ()
+    answer_types: tuple[str, ...] = ()
     status: int = 200
     websocket: bool = False
 

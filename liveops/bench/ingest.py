@@ -1,5 +1,6 @@
 """`liveops bench ingest`: `POST /api/metrics` of the whole product against a bare handler.
 
+And remote write and OTLP, each beside reading the same bodies in one process and no more.
 All workers run, each request carries a JWT, is validated and answered when the broker has it.
 Clients and servers share the cores, so the ratio counts, not the figures.
 """
@@ -17,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from liveops.bench.foreign_bodies import PER_BODY, Foreign, otlp, remote_write
 from liveops.bench.http_load import HttpLoad, Outcome
 from liveops.bench.records import VALUES, Shape
 from liveops.bench.stack import HOST, PrivateStack, Say, private_stack, sweep
@@ -32,6 +34,8 @@ SHARE_OF_MOST = 0.8
 _TOKEN_S = 3600
 _SHAPE = Shape()
 _CONNECT_S = 15.0
+#: Connections of a sender with some shards.
+_SENDERS = 4
 
 
 async def run(place: Path, seconds: float, say: Say) -> dict[str, Any]:
@@ -45,12 +49,19 @@ async def run(place: Path, seconds: float, say: Say) -> dict[str, Any]:
         token = user_token(
             kept_secret(stack.layout.secrets, "jwt"), "bench", ["ENGINEER"], time.time(), _TOKEN_S
         )
-        found = await _steps(stack, HttpLoad(port, PATH, token, [], seconds=seconds), say)
+        load = HttpLoad(port, PATH, token, [], seconds=seconds)
+        found = await _steps(stack, load, say)
+        foreign = {
+            made.name: (await _send_foreign(load, made, say), made.read_per_s())
+            for made in (remote_write(time.time()), otlp(time.time()))
+        }
     single, bare = found["single"], found["bare"]
+    ratios = {name: round(sent / read, 3) for name, (sent, read) in foreign.items()}
     return {
-        "ratios": {"bare": round(single.per_s / bare.per_s, 3)},
+        "ratios": {"bare": round(single.per_s / bare.per_s, 3)} | ratios,
         "requests_per_s": {name: round(outcome.per_s) for name, outcome in found.items()},
-        "metrics_per_s": {"batch": round(found["batch"].per_s * PER_BATCH)},
+        "metrics_per_s": {"batch": round(found["batch"].per_s * PER_BATCH)}
+        | {name: round(sent) for name, (sent, _) in foreign.items()},
         "p50_ms": {name: round(outcome.p50_ms, 1) for name, outcome in found.items()},
         "p99_ms": {name: round(outcome.p99_ms, 1) for name, outcome in found.items()},
     }
@@ -84,7 +95,20 @@ async def _steps(stack: PrivateStack, load: HttpLoad, say: Say) -> dict[str, Out
     return found
 
 
-def _bodies(size: int, count: int) -> list[str]:
+async def _send_foreign(load: HttpLoad, made: Foreign, say: Say) -> float:
+    """Values a second that the broker has; raises LiveOpsError."""
+    load = msgspec.structs.replace(
+        load, path=made.path, bodies=made.bodies, content=made.content, accepted=made.accepted,
+        connections=_SENDERS,
+    )  # fmt: skip
+    outcome = await send(load)
+    if outcome.refused:
+        raise LiveOpsError(f"{made.name}: {outcome.refused} requests were refused")
+    say(f"{made.name}: {outcome.per_s * PER_BODY:,.0f} values/s, p99 {outcome.p99_ms:.0f} ms")
+    return outcome.per_s * PER_BODY
+
+
+def _bodies(size: int, count: int) -> list[bytes]:
     """Bodies of `size` metrics each, without time: they are of now."""
     metrics = [
         {
@@ -96,7 +120,7 @@ def _bodies(size: int, count: int) -> list[str]:
         for number in range(size * count)
     ]
     parts = [metrics[at : at + size] for at in range(0, len(metrics), size)]
-    return [msgspec.json.encode(part if size > 1 else part[0]).decode() for part in parts]
+    return [msgspec.json.encode(part if size > 1 else part[0]) for part in parts]
 
 
 async def send(load: HttpLoad) -> Outcome:

@@ -22,6 +22,10 @@ TELLING_TAGS = (
     "le", "quantile", "peer", "instance", "host", "pod", "container", "namespace", "node",
     "cluster", "region", "zone", "env", "environment", "version", "method", "route", "path",
     "status", "code", "device", "cpu", "name",
+    "service.instance.id", "host.name", "k8s.pod.name", "k8s.container.name", "container.name",
+    "k8s.namespace.name", "service.namespace", "k8s.node.name", "k8s.cluster.name",
+    "cloud.region", "deployment.environment.name", "deployment.environment", "service.version",
+    "http.request.method", "http.route", "http.response.status_code", "otel.scope.name",
 )  # fmt: skip
 _PLACE_OF = {name: place for place, name in enumerate(TELLING_TAGS)}
 _HASH_CHARS = 12
@@ -89,10 +93,14 @@ def within(namespace: str, name: str) -> str:
     return legal_metric(f"{namespace}/{name}" if namespace else name)
 
 
-def legal_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """Tags within the limits: 16, or the 15 most telling and `liveops_rest`."""
+def legal_tags(tags: Mapping[str, str], telling: Sequence[str] = ()) -> dict[str, str]:
+    """Tags within the limits: 16, or the 15 most telling and `liveops_rest`.
+
+    Those in `telling` are more so than others.
+    """
     if len(tags) > MAX_TAGS:
-        ranked = sorted(tags, key=_rank)
+        first = frozenset(telling) - {REST_TAG}
+        ranked = sorted(tags, key=lambda name: (name not in first, _rank(name)))
         kept, rest = ranked[: MAX_TAGS - 1], ranked[MAX_TAGS - 1 :]
         tags = {name: tags[name] for name in kept} | {REST_TAG: _hash_of_tags(tags, rest)}
     if any(map(_is_odd, tags)) or any(map(_is_odd, tags.values())):
@@ -106,6 +114,11 @@ def legal_text(text: str) -> str:
         return text
     stem = text.replace("\x00", "\ufffd")[: MAX_TAG_CHARS - _HASH_CHARS - 1]
     return f"{stem}~{_hash(text)}"
+
+
+def number_text(number: float) -> str:
+    """A bound or quantile as a tag's text: `1` and `0.5`, as Prometheus writes them."""
+    return str(int(number)) if number.is_integer() else repr(number)
 
 
 def _is_odd(text: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from liveops.intake.mapping import legal_tags, no_service, service_of, within
+from liveops.intake.mapping import legal_tags, no_service, number_text, service_of, within
 from schema.metrics import MetricFault, MetricIn
 
 #: What an event may measure, by the name of its field.
@@ -113,7 +113,7 @@ def _histogram(found: _Histogram) -> Iterator[_Part]:
     for bucket in found.buckets:
         if bucket.upper_limit is not None:
             total += bucket.count
-            yield "_bucket", {"le": _text(bucket.upper_limit)}, total
+            yield "_bucket", {"le": number_text(bucket.upper_limit)}, total
     yield "_bucket", {"le": "+Inf"}, found.count
     yield "_sum", {}, found.sum
     yield "_count", {}, found.count
@@ -122,10 +122,6 @@ def _histogram(found: _Histogram) -> Iterator[_Part]:
 def _summary(found: _Summary) -> Iterator[_Part]:
     for one in found.quantiles:
         if one.value is not None:
-            yield "", {"quantile": _text(one.quantile)}, one.value
+            yield "", {"quantile": number_text(one.quantile)}, one.value
     yield "_sum", {}, found.sum
     yield "_count", {}, found.count
-
-
-def _text(number: float) -> str:
-    return str(int(number)) if number.is_integer() else repr(number)

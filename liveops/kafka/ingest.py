@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import orjson
 
 from liveops.kafka.producer import Producer
+from liveops.slices import Slices
 from schema.metrics import Metric
 from schema.times import format_time
 from schema.topics import RAW
 
 #: Metrics of one service that travel in one record.
 PER_RECORD = 500
-#: After this much work others may run; a record costs as much as so many bytes of it.
-_PAUSE_BYTES, _RECORD_BYTES = 32_768, 256
-#: Records of one call that wait for their acknowledgement at once.
-_UNDER_WAY = 500
+#: Records of one call, and their bytes, that wait for their acknowledgement at once.
+_UNDER_WAY, _UNDER_WAY_BYTES = 500, 16 * 1024 * 1024
 #: Brokers and readers take records up to 1 MB; with long tags fewer metrics fit.
 MAX_RECORD_BYTES = 512 * 1024
+#: Service and value.
+Record = tuple[str, bytes]
 
 
-def records(metrics: list[Metric]) -> Iterator[tuple[str, bytes]]:
+def records(metrics: list[Metric]) -> Iterator[Record]:
     """(service, value): one record a service and up to 500 metrics, in the order given.
 
     No record is over `MAX_RECORD_BYTES`.
@@ -51,22 +52,34 @@ def _values(service: str, items: list[dict[str, object]]) -> Iterator[bytes]:
 
 
 async def publish(producer: Producer, metrics: list[Metric]) -> None:
-    """Send all and wait until the broker has acknowledged all; raises Unavailable.
+    """Send all and wait until the broker has acknowledged all; raises Unavailable."""
+    await publish_records(producer, ([record] for record in records(metrics)))
 
-    Encoding many metrics takes long, so the first records leave before the last are made.
+
+async def publish_records(producer: Producer, steps: Iterable[Sequence[Record]]) -> None:
+    """Send what each step gives, and wait until the broker has acknowledged all.
+
+    Making many records takes long, so the first leave before the last are made, and others may
+    run in between. Raises Unavailable, and what a step raises.
     """
     sends: list[asyncio.Task[object]] = []
-    since = _PAUSE_BYTES  # sorting by service has taken some time already
-    for service, value in records(metrics):
-        sends.append(asyncio.create_task(producer.send(RAW, service, value)))
-        since += len(value) + _RECORD_BYTES
-        if len(sends) == _UNDER_WAY:
-            await asyncio.gather(*sends)
-            sends.clear()
-        elif since >= _PAUSE_BYTES:
-            since = 0
-            await asyncio.sleep(0)
-    await asyncio.gather(*sends)
+    under_way_bytes = 0
+    slices = Slices()
+    try:
+        for step in steps:
+            for service, value in step:
+                sends.append(asyncio.create_task(producer.send(RAW, service, value)))
+                under_way_bytes += len(value)
+            if len(sends) >= _UNDER_WAY or under_way_bytes > _UNDER_WAY_BYTES:
+                await asyncio.gather(*sends)
+                sends.clear()
+                under_way_bytes = 0
+            elif slices.is_over:
+                await slices.rest()
+        await asyncio.gather(*sends)
+    finally:
+        # Where one has failed: nobody else would hear of the others.
+        await asyncio.gather(*sends, return_exceptions=True)
 
 
 def _item(metric: Metric) -> dict[str, object]:

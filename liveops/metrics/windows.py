@@ -14,6 +14,20 @@ METRICS_ACCEPTED = Counter(
     "Metrics acknowledged by the broker on behalf of a client.",
     registry=REGISTRY,
 )
+FOREIGN_REFUSED = Counter(
+    "liveops_foreign_refused_total",
+    "Samples of remote write and points of OTLP that were not taken, by way in and reason; the "
+    "others of their request were.",
+    ["way", "reason"],
+    registry=REGISTRY,
+)
+SERIES_ENDED = Counter(
+    "liveops_series_ended_total",
+    "Times a sender told that a series has ended (a stale marker, or no recorded value), by way "
+    "in; no value, and no fault.",
+    ["way"],
+    registry=REGISTRY,
+)
 RECORDS_READ = Counter(
     "liveops_records_read_total",
     "Records read from Kafka by the window agent, by topic; repeats included.",
@@ -112,6 +126,10 @@ OUTPUTS_RESENT = Counter(
     "Finished windows found unsent in the recovered state and sent again.",
     registry=REGISTRY,
 )
+for _way in ("remote_write", "otlp"):
+    for _reason in ("invalid", "malformed", "not_finite", "not_allowed", "future", "too_old"):
+        FOREIGN_REFUSED.labels(_way, _reason)
+preset(SERIES_ENDED, ("remote_write", "otlp"))
 preset(RECORDS_READ, (RAW, RAW_KEYED))
 preset(METRICS_LATE, ("corrected", "archived"))
 preset(DUPLICATES_SKIPPED, ("record", "metric", "sample"))

@@ -25,7 +25,7 @@ from liveops.settings import Settings, load_settings
 from liveops.windows.state import WindowLimits
 from schema.topics import RAW, RAW_KEYED
 from tables import windows
-from web import aggregated, ingest, live, raw, services, topology
+from web import aggregated, ingest, live, otlp, raw, remote_write, services, topology
 from web.actuator import Check
 from web.server import install
 
@@ -44,6 +44,8 @@ def build(settings: Settings) -> LiveOpsApp:
     app.background.append(fanout)
     routes = [
         *ingest.routes(deps),
+        *remote_write.routes(deps),
+        *otlp.routes(deps),
         *aggregated.routes(deps),
         *raw.routes(deps),
         *services.routes(deps),

@@ -24,7 +24,7 @@ TABLE: list[tuple[str, str, str]] = [
     ("POST", r"/api/auth/(login|refresh)", PUBLIC),
     ("*", r"/api/auth/(me|logout)", READ),
     ("*", r"/api/auth/(users|ingest-tokens)(/\{\w+\})?", WRITE),
-    ("POST", r"/api/metrics", INGEST),
+    ("POST", r"/api/metrics|/api/v1/write|/v1/metrics", INGEST),
     ("GET", r"/api/(metrics/(live|aggregated|raw)|services|topology)", READ),
     ("PUT", r"/api/topology", WRITE),
     ("DELETE", r"/api/services/\{name\}", WRITE),

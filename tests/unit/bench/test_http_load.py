@@ -12,7 +12,7 @@ from aiohttp import web
 from liveops.bench.bare import application
 from liveops.bench.http_load import HttpLoad, perform, quantile
 
-BODY = '{"service_name":"a","metric_type":"m","value":1}'
+BODY = b'{"service_name":"a","metric_type":"m","value":1}'
 
 
 @asynccontextmanager
@@ -47,7 +47,7 @@ async def at_once(_: int) -> None: ...
 
 def load(port: int, **more: object) -> HttpLoad:
     values: dict[str, object] = {"connections": 4, "seconds": 0.3} | more
-    return HttpLoad(port, "/api/metrics", "token", [BODY, BODY + " "], **values)  # type: ignore[arg-type] # by name
+    return HttpLoad(port, "/api/metrics", "token", [BODY, BODY + b" "], **values)  # type: ignore[arg-type] # by name
 
 
 async def test_the_bare_handler_answers_as_the_product_does() -> None:
@@ -62,7 +62,7 @@ async def test_bodies_go_in_turn_with_the_token() -> None:
     app, asked = counting(202, at_once)
     async with served(app) as port:
         await perform(load(port))
-    assert set(asked) == {f"Bearer token{BODY}", f"Bearer token{BODY} "}
+    assert set(asked) == {f"Bearer token{BODY.decode()}", f"Bearer token{BODY.decode()} "}
 
 
 async def test_what_is_not_202_is_counted() -> None:

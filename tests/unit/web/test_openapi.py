@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from liveops.redis.fanout import Fanout
 from tests.unit.web.doubles import deps_without_stores, edge
-from web import auth, incidents, openapi, rules, silences, topology, users
+from web import auth, incidents, openapi, otlp, remote_write, rules, silences, topology, users
 from web.routing import Access, Route
 
 
@@ -22,6 +22,8 @@ def our_routes() -> list[Route]:
         *rules.routes(deps),
         *silences.routes(deps),
         *topology.routes(deps),
+        *remote_write.routes(deps),
+        *otlp.routes(deps),
     ]
 
 
@@ -51,6 +53,16 @@ def test_every_route_is_there_with_its_parameters_and_who_may() -> None:
         named = {item["name"] for item in operation["parameters"] if item["in"] == "path"}
         assert named == set(re.findall(r"\{(\w+)\}", route.path))
         assert ("security" in operation) == (route.access is not Access.PUBLIC)
+
+
+def test_bodies_of_other_protocols_have_their_media_types() -> None:
+    paths = openapi.describe("all", our_routes())["paths"]
+    write, export = paths["/api/v1/write"]["post"], paths["/v1/metrics"]["post"]
+    protobuf, both = {"application/x-protobuf"}, {"application/x-protobuf", "application/json"}
+    assert write["requestBody"]["content"].keys() == protobuf
+    assert export["requestBody"]["content"].keys() == both
+    assert export["responses"]["200"]["content"].keys() == both
+    assert "204" in write["responses"]
 
 
 async def test_the_page_needs_nothing_from_elsewhere() -> None:
