@@ -14,8 +14,9 @@ from liveops.detection.tails import Bools, Floats, Ints
 #: So many rises without a fall make a counter; after a fall that is no new beginning a
 #: thousand more are needed, so that a gauge that climbs in an outage is none.
 _RISES, _AFTER_A_FALL = 30, -1000
-#: A fall to less than this share is a new beginning.
-_BEGINNING = 0.5
+#: A fall to less than this share is a new beginning, and takes so many rises back: pulses, which
+#: fall as often as they rise, are no counters.
+_BEGINNING, _TAKEN_BACK = 0.5, 10
 
 
 @dataclass(slots=True)
@@ -23,13 +24,16 @@ class Counters:
     """One row a series."""
 
     last: Floats
+    increase: Floats
     rises: Ints
     known: Bools
 
     @classmethod
     def empty(cls, rows: int) -> Counters:
         """Rows that have seen nothing."""
-        return cls(np.zeros(rows), np.zeros(rows, np.int64), np.zeros(rows, dtype=bool))
+        return cls(
+            np.zeros(rows), np.zeros(rows), np.zeros(rows, np.int64), np.zeros(rows, dtype=bool)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +55,17 @@ def step(counters: Counters, rows: Ints, value: Floats, steps: Floats, first: Bo
     last = np.where(first, value, counters.last[rows])
     anew = (value < last) & (value >= 0) & (value < _BEGINNING * last)
     fell = (value < last) & ~anew
-    rises = np.where(fell | (value < 0), _AFTER_A_FALL, counters.rises[rows] + (value > last))
+    rises = np.maximum(counters.rises[rows] + (value > last) - _TAKEN_BACK * anew, _AFTER_A_FALL)
+    rises = np.where(fell | (value < 0), _AFTER_A_FALL, rises)
     known = rises >= _RISES
     turned = known != counters.known[rows]
-    counters.last[rows], counters.rises[rows], counters.known[rows] = value, rises, known
-    before = np.where(known & ~anew, last, 0.0)
     steps = np.where(known, np.maximum(steps, 1.0), 1.0)
-    return Increase((value - before) / steps, before, steps, turned)
+    before = np.where(known, last, 0.0)
+    judged = (value - before) / steps
+    # How far it came before it began anew is not known: as far as the window before.
+    begun = known & anew
+    judged[begun] = np.maximum(value, counters.increase[rows])[begun]
+    before[begun] = 0.0
+    counters.last[rows], counters.increase[rows] = value, judged
+    counters.rises[rows], counters.known[rows] = rises, known
+    return Increase(judged, before, steps, turned)

@@ -6,19 +6,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from liveops.detection import habit
+from liveops.detection.habit import Habits
 from liveops.detection.tails import Bools, Floats, Ints
 
 _DAY_S = 86_400.0
 NEVER_S = -1e18
-#: After an alarm nothing new is said for so long.
+#: After an excursion more is expected, the less the longer it is over, as after an earthquake:
+#: for so long the bar is higher, at a tenth of that time by `_AFTER` powers of ten.
 QUIET_S = 10 * 3600.0
+_AFTER = 2.0
 #: What lasts so long is the new normal.
 ACCEPT_S = 6 * 3600.0
 #: An excursion ends after two windows under this share of the bar.
 _CALM = 0.5
 _CALM_WINDOWS = 2
 #: Each alarm of the last days raises the bar by so much of it.
-_PER_ALARM = 0.06
+_PER_ALARM = 0.04
 _ALARMS_D = 10.0
 #: How equal two distances between excursions must be to make the next one expected.
 _EQUAL = 0.02
@@ -27,15 +31,17 @@ _EQUAL_STEPS = 2.0
 
 @dataclass(slots=True)
 class Excursions:
-    """One row a series; `starts` are its last two excursions, told or expected."""
+    """One row a series; `starts` are its last two excursions, told or expected, `ended_s` is
+    when the last was not yet over."""
 
     step_s: float
     firing: Bools
     since_s: Floats
     calm_s: Floats
-    alarm_s: Floats
+    ended_s: Floats
     alarms: Floats
     starts: Floats
+    habits: Habits
 
     @classmethod
     def empty(cls, rows: int, step_s: float) -> Excursions:
@@ -49,6 +55,7 @@ class Excursions:
             never.copy(),
             np.zeros(rows),
             np.full((rows, 2), NEVER_S),
+            Habits.empty(rows),
         )
 
 
@@ -79,9 +86,12 @@ def step(
     `least` is the bar of a series without recent alarms.
     """
     alarms = state.alarms[rows] * np.exp(-passed_s / (_DAY_S * _ALARMS_D))
-    bar = least * (1.0 + _PER_ALARM * alarms)
+    own = habit.bar(state.habits, rows, time_s, passed_s, surprise, least, state.step_s)
+    bar = np.maximum(least, own) * (1.0 + _PER_ALARM * alarms)
     firing = state.firing[rows]
-    starts = ~firing & (surprise >= bar) & (time_s - state.alarm_s[rows] >= QUIET_S)
+    over_s = np.maximum(time_s - state.ended_s[rows], state.step_s)
+    raised = bar + _AFTER * np.maximum(np.log10(QUIET_S / over_s), 0.0)
+    starts = ~firing & (surprise >= raised)
     expected = starts & _recurs(state, rows, time_s)
     calm = firing & (staying < _CALM * bar)
     first_s = np.where(state.calm_s[rows] > NEVER_S, state.calm_s[rows], time_s)
@@ -92,9 +102,11 @@ def step(
     state.calm_s[rows] = calm_s
     state.firing[rows] = (firing & ~over & ~accepted) | starts
     begun = rows[starts]
-    state.since_s[begun] = state.alarm_s[begun] = time_s[starts]
+    state.since_s[begun] = time_s[starts]
     state.starts[begun] = np.column_stack((state.starts[begun, 1], time_s[starts]))
-    return Turn(bar, starts & ~expected, expected, over, accepted, state.firing[rows])
+    state.ended_s[rows] = np.where(firing | starts, time_s, state.ended_s[rows])
+    told_bar = np.where(firing, bar, raised)
+    return Turn(told_bar, starts & ~expected, expected, over, accepted, state.firing[rows])
 
 
 def _recurs(state: Excursions, rows: Ints, time_s: Floats) -> Bools:

@@ -70,3 +70,9 @@ def test_a_counter_that_falls_is_none_and_begins_to_learn() -> None:
     found = verdicts(np.append(counter(200), [3000.0, 2990.0]), bank)
     assert not bank.counters.known[0]
     assert found[-1].learning[0]
+
+
+def test_pulses_are_no_counter() -> None:
+    bank = ensemble.empty(1, STEP_S)
+    verdicts(np.tile([0.0, 0.0, 20.0, 20.0, 0.0], 80), bank)
+    assert not bank.counters.known[0]

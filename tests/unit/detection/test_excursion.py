@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from liveops.detection import excursion, season
 from liveops.detection.excursion import Excursions, Turn
@@ -44,16 +45,32 @@ def test_an_excursion_is_one_alarm_and_ends_after_two_calm_windows() -> None:
 
 
 def test_what_goes_on_is_accepted_after_six_hours() -> None:
-    found = turns(bursts(100, length=8 * HOUR, windows=300))
+    found = turns(bursts(100, length=7 * HOUR, windows=300))
     assert at(found, "accepted") == [100 + 6 * HOUR]
     assert at(found, "alarm") == [100]
 
 
-def test_for_ten_hours_nothing_new_is_said() -> None:
-    assert at(turns(bursts(100, 100 + 9 * HOUR, 100 + 11 * HOUR)), "alarm") == [
-        100,
-        100 + 11 * HOUR,
-    ]
+@pytest.mark.parametrize(
+    ("hours", "surprise", "told"),
+    [(0.5, 6.0, False), (0.5, 7.5, True), (2, 5.0, False), (2, 6.0, True), (9, 4.6, True)],
+)
+def test_after_an_excursion_the_more_surprise_is_asked_the_sooner_it_is(
+    hours: float, surprise: float, told: bool
+) -> None:
+    again = 104 + int(hours * HOUR)
+    line = bursts(100, windows=400)
+    line[again : again + 3] = [surprise] * 3
+    assert (at(turns(line), "alarm") == [100, again]) == told
+
+
+@pytest.mark.parametrize("habit", [False, True])
+def test_what_comes_near_the_bar_every_few_hours_raises_it(habit: bool) -> None:
+    line = [0.0] * 6000
+    for start in range(100, 5500, 77) if habit else ():
+        line[start] = 3.5
+    line[5600] = 4.5
+    line[5900] = 12.0
+    assert at(turns(line), "alarm") == ([5900] if habit else [5600, 5900])
 
 
 def test_alarms_of_late_raise_the_bar_for_days() -> None:
