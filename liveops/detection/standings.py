@@ -7,14 +7,12 @@ from typing import NamedTuple
 
 from liveops.detection import forecast, no_data, zscore
 from liveops.detection.ensemble import LEARNING_WINDOWS
-from liveops.detection.excursion import NEVER_S, QUIET_S
 from liveops.detection.learned import Learned
 from liveops.detection.rule_bank import RuleBank
 from liveops.detection.rulebook import RuleBook
 from liveops.detection.state import Alarm, SeriesState, ServiceDetectors
 from schema.detectors import Standing
 from schema.rules import Rule
-from schema.times import format_time
 
 _NEVER = Alarm()
 
@@ -96,11 +94,7 @@ def _in_bank(bank: RuleBank, row: int | None, alarm: Alarm) -> _Knowledge:
     if count < LEARNING_WINDOWS or now.bar[row] == 0.0:
         return _Knowledge(count, LEARNING_WINDOWS, "no window was judged since the worker started")
     reason = f"surprise {now.surprise[row]:.1f}, told from {now.bar[row]:.1f} on"
-    alarm_s, newest_s = float(excursions.alarm_s[row]), float(bank.bank.newest_s[row])
     if excursions.firing[row] and alarm.phase not in ("firing", "no_data"):
         reason += "; an excursion that was expected goes on"
-    elif alarm_s > NEVER_S and newest_s < alarm_s + QUIET_S:
-        until = format_time(alarm_s + QUIET_S)
-        reason += f"; quiet after an alarm until {until}"
     bounds = float(now.lower[row]), float(now.upper[row])
     return _Knowledge(count, LEARNING_WINDOWS, reason, float(now.expected[row]), *bounds)
