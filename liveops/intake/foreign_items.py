@@ -20,7 +20,7 @@ from schema.times import format_time
 PER_RECORD, RECORD_BYTES = 500, 400_000
 #: Bytes of items that wait for more of their service: a symbol of remote write 2.0 may be named by
 #: each of 100,000 services.
-HELD_BYTES = 16 * 1024 * 1024
+HELD_BYTES = 4 * 1024 * 1024
 #: Times of one body that are kept as text; most of its values share a few.
 _MAX_STAMPS = 10_000
 #: A counter that began longer ago was not seen then: its first value would be the work of hours.
