@@ -53,13 +53,13 @@ DUPLICATES_SKIPPED = Counter(
     registry=REGISTRY,
 )
 COUNTER_RESETS = Counter(
-    "liveops_counter_resets_total",
+    "liveops_series_resets_total",
     "Falls of counters seen in closed minutes. Many of one counter in a minute, which the log "
     "names, may mean that two programs send the same series.",
     registry=REGISTRY,
 )
 COUNTER_MINUTES_CROWDED = Counter(
-    "liveops_counter_minutes_crowded_total",
+    "liveops_samples_crowded_total",
     "Minutes of counters with more samples than are kept, into which late ones came: their "
     "increase is recomputed from the archive.",
     registry=REGISTRY,

@@ -58,7 +58,7 @@ def _take_run(
     too_late = ends <= before_s[run]
     late = (starts + MINUTE_S <= before_s[run]) & ~too_late
     taken = ~too_late
-    if service.has_kinds:
+    if outputs.refused:
         taken &= (rows.series[run] & SERIES_MASK) != REFUSED
         late &= taken
     positions = np.arange(run.start, run.stop)

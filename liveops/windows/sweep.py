@@ -114,11 +114,13 @@ class Sweep:
         rows, time_s = self._rows, float(self._rows.times_s[row])
         service = self._partition.by_number[int(rows.series[row]) >> SERIES_BITS]
         path = self._paths.get(service.number)
-        if path is not None and _is_too_late(path, row, time_s, self._limits):
-            return False
         series = self._series[int(rows.table_numbers[row])]
         if series.service_name != service.name:  # of a service beyond the limit
             series = series._replace(service_name=service.name)
+        if path is not None and _is_too_late(path, row, time_s, self._limits):
+            number = service.numbers.get(series, WAITING)  # a counter's last sample it may be
+            rows.series[row] = service.number << SERIES_BITS | number
+            return False
         minute_s = math.floor(time_s / MINUTE_S) * MINUTE_S
         number = admit(
             self._partition, service, series, minute_s, self._limits, self._outputs,

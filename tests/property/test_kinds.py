@@ -183,3 +183,46 @@ def test_a_checkpoint_torn_anywhere_keeps_every_sample_once(
         assert got["count"] == sum(format_time(at // size * size) == start for at, _, _ in found)
         if metric == "counter":
             assert got["increase"] == increases(found)[window, start]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    plan=st.lists(
+        st.tuples(
+            st.floats(0, 90) | st.sampled_from([900.0, 2000.0, 3700.0, 4500.0]),
+            st.sampled_from([0.0, 0.0, 20.0, 100.0, 2000.0]),
+            st.sampled_from(["counter", "counter", "delta", "gauge"]),
+            st.sampled_from(["shop", "cart"]),
+            values,
+        ),
+        min_size=1,
+        max_size=25,
+    ),
+    todo=st.lists(st.tuples(st.integers(1, 8), st.booleans()), max_size=20),
+)
+def test_the_log_decides_what_kind_a_series_is(
+    plan: list[tuple[float, float, str, str, float]], todo: list[tuple[int, bool]]
+) -> None:
+    results = []
+    for cut in ([(1, False)] * len(plan), todo):
+        log = Log(1, WindowLimits())
+        clock_s = START_S
+        for step_s, behind_s, kind, service, value in plan:
+            clock_s += step_s
+            item = {"service_name": service, "metric_type": "m", "kind": kind, "value": value}
+            log.append(0, clock_s + 1.0, item | {"timestamp": round(clock_s - behind_s, 3)})
+        for count, stores in cut:
+            log.read(0, RAW, count)
+            if stores:
+                log.checkpoint(0)
+        log.finish(clock_s + 5000)
+        told = {
+            key: {
+                name: got.get(name)
+                for name in ("kind", "count", "sum", "increase", "rate_per_s", "histogram")
+            }
+            for key, got in log.final().items()
+        }
+        late = sorted({minute for dirty in log.dirty for minute in dirty["minutes"]})
+        results.append((told, log.faults, late))
+    assert results[0] == results[1]
