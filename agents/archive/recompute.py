@@ -22,7 +22,7 @@ from liveops.windows.state import (
     SIZES,
     ServiceWindows,
 )
-from schema.kinds import Histogram
+from schema.kinds import Histogram, Kind
 from schema.metrics import Aggregate
 from schema.series import OVERFLOW_METRIC, OVERFLOW_TAGS, SeriesId
 
@@ -61,13 +61,16 @@ def _window(
 ) -> list[Aggregate]:  # fmt: skip
     name, size, start = window
     state = ServiceWindows(service, 0)
-    block = Block()
+    block, kinds = Block(), dict[str, Kind]()
     for series, by_minute in sorted(values.items()):
         found = [by_minute[m] for m in range(start, start + size, MINUTE_S) if m in by_minute]
         if not found:
             continue
         counted_as = _counted_as(series, name, start, stored)
-        if counted_as is None:
+        if (
+            counted_as is None
+            or kinds.setdefault(counted_as.key, counted_as.kind) != counted_as.kind
+        ):
             continue
         number = _number(state, counted_as)
         for each in found:

@@ -18,6 +18,9 @@ from schema.times import format_time
 
 #: Items and bytes of one record; brokers and readers take records up to 1 MB.
 PER_RECORD, RECORD_BYTES = 500, 400_000
+#: Bytes of items that wait for more of their service: a symbol of remote write 2.0 may be named by
+#: each of 100,000 services.
+HELD_BYTES = 4 * 1024 * 1024
 #: Times of one body that are kept as text; most of its values share a few.
 _MAX_STAMPS = 10_000
 #: A counter that began longer ago was not seen then: its first value would be the work of hours.
@@ -44,6 +47,7 @@ class ForeignItems:
         self._ticks = ticks
         self._items: dict[str, list[bytes] | None] = {}
         self._sizes: Counter[str] = Counter()
+        self._held_bytes = 0
         self._stamps: dict[int, bytes | MetricFault] = {}
         self._full: list[Record] = []
         self.taken = 0
@@ -82,10 +86,14 @@ class ForeignItems:
                 return
         item = series.head + text + stamp
         if len(items) == PER_RECORD or self._sizes[service] + len(item) > RECORD_BYTES:
-            self._close(service, items)
+            self._close(service)
         items.append(item)
         self._sizes[service] += len(item)
+        self._held_bytes += len(item)
         self.taken += 1
+        if self._held_bytes > HELD_BYTES:
+            for held in list(self._sizes):
+                self._close(held)
 
     def is_recent(self, start: int, time: int) -> bool:
         """Whether something began at `start`, 0 where nobody knows, of which all counts now."""
@@ -107,10 +115,9 @@ class ForeignItems:
 
     def rest(self) -> Iterator[Record]:
         """All that are left."""
-        for service, items in self._items.items():
-            if items:
-                self._close(service, items)
-                yield from self.full()
+        for service in list(self._sizes):
+            self._close(service)
+            yield from self.full()
 
     def _open(self, service: str) -> list[bytes] | None:
         """The items of a service; None where the sender may not write for it."""
@@ -118,12 +125,14 @@ class ForeignItems:
             self._items[service] = [] if self._may_write(service) else None
         return self._items[service]
 
-    def _close(self, service: str, items: list[bytes]) -> None:
+    def _close(self, service: str) -> None:
+        """Make a record of the items of a service."""
+        items = self._items[service] or []
         name = orjson.dumps(service)
         value = b'{"service_name":%b,"metrics":[%b]}' % (name, b",".join(items))
         self._full.append((service, value))
         items.clear()
-        self._sizes[service] = 0
+        self._held_bytes -= self._sizes.pop(service)
 
     def _stamp(self, time: int) -> bytes | MetricFault:
         """The end of an item of this time."""

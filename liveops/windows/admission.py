@@ -27,7 +27,7 @@ from liveops.windows.state import (
     ServiceWindows,
     WindowLimits,
 )
-from schema.kinds import KINDS, Kind
+from schema.kinds import GAUGE, KINDS, Kind
 from schema.series import OVERFLOW_METRIC, OVERFLOW_TAGS, SeriesId
 
 
@@ -86,7 +86,8 @@ def admit(
     """
     if _is_counted(service, series):
         return service.numbers[series]
-    if counted_kind(service, series) is not None:
+    may_differ = service.has_kinds or series.kind != GAUGE
+    if may_differ and counted_kind(service, series) is not None:
         return REFUSED
     is_overflow = service.name == partition.overflow_service
     if is_overflow or was_full or _is_full(partition, service, limits):

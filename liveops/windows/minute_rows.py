@@ -53,11 +53,13 @@ def first_of_their_time(
 ) -> Bools | None:
     """Which rows count: of those that count once the first of its time. None: all do.
 
-    What is here is remembered; it must be added.
+    What is here is remembered; it must be added. An overflow series is many: all of it counts.
     """
     if rows.details is None or not rows.details.once.any():
         return None
     once = rows.details.once
+    if service.overflow:
+        once = once & ~np.isin(rows.series & SERIES_MASK, list(service.overflow))
     keys = keys_at(rows.series[once] & SERIES_MASK, rows.times_s[once], start)
     kept = np.ones(len(once), bool)
     kept[once] = minute_block(partition, service, start).once_times().first(keys)

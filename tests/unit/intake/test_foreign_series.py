@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from liveops.intake.cumulative_histograms import Differences, LastHistograms
-from liveops.intake.foreign_items import PER_RECORD, RECORD_BYTES, ForeignItems
+from liveops.intake.foreign_items import HELD_BYTES, PER_RECORD, RECORD_BYTES, ForeignItems
 from liveops.intake.foreign_series import Naming, Remembered, Written
 from liveops.intake.histograms import Exponential
 
@@ -45,6 +45,17 @@ def test_records_are_of_bounded_count_and_size() -> None:
     assert len(sizes) == 3
     assert max(sizes) < RECORD_BYTES + 100
     assert list(taken.rest()) == []
+
+
+def test_what_waits_for_more_of_its_service_is_bounded() -> None:
+    taken, most, records = items(), 0, 0
+    for number in range(2000):
+        series = Written(f"s{number}", b" " * 50_000 + SERIES.head, "gauge")
+        taken.value(series, 1.0, 1_000_000)
+        records += len(taken.full())
+        most = max(most, number + 1 - records)
+    assert most * 50_000 <= HELD_BYTES
+    assert records + len(list(taken.rest())) == 2000
 
 
 def test_times_at_the_bounds_are_taken_and_beyond_them_not() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 
 from liveops.windows.block import Block
@@ -9,7 +10,7 @@ from liveops.windows.state import PartitionState, ServiceWindows
 from schema.series import SeriesId
 from tables.pending import Pending
 from tables.window_store import WindowStore
-from tables.windows import header_key, key_of, minute_key, outline_of
+from tables.windows import decode_minute, header_key, key_of, minute_key, outline_of
 from tests.windows_model import LoggedTable
 
 SERVICE, START, ALL = "shop", 60, (0, 64)
@@ -105,3 +106,30 @@ def test_an_orphaned_piece_is_deleted_at_the_next_checkpoint() -> None:
     assert key_of(SERVICE, "p0") in table  # not before the header is safe
     store.clean()
     assert key_of(SERVICE, "p0") not in table
+
+
+def test_what_was_stored_before_there_were_kinds_is_read() -> None:
+    table = LoggedTable()
+    store = WindowStore(table, 0)
+    partition, service = state(store)
+    service.kept, service.minutes = {START}, {START: block_of(1.0, 2.0)}
+    service.offsets, service.unstored_series = {0: 5}, {0}
+    store.write(partition, service, Pending())
+    former: dict[str, bytes] = {}
+    for part, value in values_of(table).items():
+        plain = msgspec.msgpack.decode(value, strict=False)
+        if part == "h":
+            plain[-1] = 2
+        elif part[0] == "m":
+            plain = plain[:6]
+        elif part[0] == "s":
+            plain = [None if series is None else series[:3] for series in plain]
+        former[part] = msgspec.msgpack.encode(plain)
+    again = PartitionState(0, store.load_minute)
+    assert WindowStore(table, 0).load(again, SERVICE, former) == Pending()
+    read = again.services[SERVICE]
+    assert (read.series, read.has_kinds, read.offsets) == ([CPU], False, {0: 5})
+    block = Block()
+    decode_minute(former[f"m{START}/0-64"], block, ALL)
+    assert block.columns(np.array([0]))[0, 0] == 2
+    assert block.samples is None

@@ -194,3 +194,11 @@ def test_samples_beyond_the_most_are_one_step_unless_a_late_one_lands_among_them
     assert log.dirty == []
     fed(sample(MINUTE + 2000, 204), log=log)
     assert [list(dirty["minutes"]) for dirty in log.dirty] == [[str(int(MINUTE))]]
+
+
+def test_an_overflow_series_counts_all_of_its_many() -> None:
+    log = Log(1, WindowLimits(max_series=1))
+    items = [sample(MINUTE + 1, n, "gauge", once=True, tags={"n": str(n)}) for n in range(4)]
+    fed(*items, sample(MINUTE + 90, 0, "gauge", tags={"n": "0"}), log=log)
+    counts = {str(got["tags"]): got["count"] for got in log.published}
+    assert counts == {"{'n': '0'}": 1, "{'liveops_overflow': 'true'}": 3}
