@@ -99,6 +99,7 @@ def decode_all(records: Sequence[Any]) -> Wires:
             return Wires(list(map(decode_wire, values)), None, plain=True)
     values = [value if len(value or b"") <= MAX_RECORD_BYTES else b"" for value in values]
     wires: list[KindWire] = []
+    is_any_unreadable = False
     rest = iter(values)
     while len(wires) < len(values):
         try:
@@ -106,7 +107,10 @@ def decode_all(records: Sequence[Any]) -> Wires:
             wires.extend(map(_decode_kind_wire, rest))
         except _UNREADABLE:
             wires.append(UNREADABLE)
-    known = [at for at, wire in enumerate(wires) if wire is not UNREADABLE]
+            is_any_unreadable = True
+    known = None
+    if is_any_unreadable:
+        known = [at for at, wire in enumerate(wires) if wire is not UNREADABLE]
     return Wires(wires, known, plain=False)
 
 

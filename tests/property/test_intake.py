@@ -70,6 +70,7 @@ SEEN = [
     for tags in ({}, {"tags": {"k": "v"}})
     for kind in ("gauge", "counter", "delta")
 ]
+COUNTED = {"metric_type": "a", "value": 1, "kind": "counter", "timestamp": NOW_S}
 SINGLES = st.builds(lambda name, item: {"service_name": name, **item}, SERVICES, GOOD | KINDS)
 LOGS = st.lists(BATCHES | BATCHES | SINGLES, min_size=1, max_size=25)
 
@@ -97,6 +98,10 @@ def decoded(log: list[dict[str, Any]]) -> tuple[Any, ...]:
 
 
 @example([{"service_name": "shop", "metrics": [{**SEEN[0], "service_name": "other"}]}])
+@example([{"service_name": "shop", "metrics": [{**COUNTED, "start": "soon"}, COUNTED]}])
+@example([{"service_name": "shop", "metrics": [{**COUNTED, "start": NOW_S + 60}]}])
+@example([{"service_name": "shop", "metrics": [{**COUNTED, "histogram": HISTOGRAM}]}])
+@example([{"service_name": "shop", **COUNTED, "histogram": HISTOGRAM}])
 @given(LOGS)
 def test_in_columns_as_with_care(log: list[dict[str, Any]]) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -133,3 +133,28 @@ def test_what_was_stored_before_there_were_kinds_is_read() -> None:
     decode_minute(former[f"m{START}/0-64"], block, ALL)
     assert block.columns(np.array([0]))[0, 0] == 2
     assert block.samples is None
+
+
+def test_the_last_samples_are_those_that_the_header_knows() -> None:
+    table = LoggedTable()
+    store = WindowStore(table, 0)
+    partition, service = state(store)
+    service.note_kind(0, "counter")
+    one, cpu = np.array([1.0]), np.array([0])
+    service.watermark_s = 1000.0
+    service.counters.drop(cpu, np.array([50_000_000]), one)
+    store.write(partition, service, Pending())
+    header = table[header_key(SERVICE)]
+    service.watermark_s = 2000.0
+    service.counters.drop(cpu, np.array([900_000_000]), one * 2)
+    store.write(partition, service, Pending())
+
+    def last() -> tuple[int, float]:
+        read = PartitionState(0, store.load_minute)
+        WindowStore(table, 0).load(read, SERVICE, values_of(table))
+        us, values = read.services[SERVICE].counters.dropped.of(cpu)
+        return int(us[0]), float(values[0])
+
+    assert last() == (900_000_000, 2.0)
+    table[header_key(SERVICE)] = header  # the second was torn before its header
+    assert last() == (50_000_000, 1.0)
