@@ -45,6 +45,7 @@ def restore(partition: PartitionState, name: str, values: dict[str, bytes]) -> R
     service.watermark_s = service.loaded_s = header.watermark_s
     service.offsets = header.offsets
     heard_s = header.heard_s or header.clocks
+    service.last_heard_s = max(header.last_heard_s, max(heard_s.values(), default=0.0))
     service.heard_s = {
         origin: at_s
         for origin, at_s in heard_s.items()

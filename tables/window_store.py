@@ -130,6 +130,7 @@ class WindowStore:
             [(*part, len(ids)) for part, ids in service.dedup.parts.items()],
             service.heard_s,
             FORM,
+            service.last_heard_s,
         )
         self._put(header_key(service.name), encode(header))
 

@@ -54,6 +54,8 @@ class Header(msgspec.Struct, array_like=True):
     #: The clock of each origin when the service was last read from it; before form 2 not told.
     heard_s: dict[int, float] = {}
     form: int = 1
+    #: The newest of these ever.
+    last_heard_s: float = 0.0
 
 
 class MinutePart(msgspec.Struct, array_like=True):

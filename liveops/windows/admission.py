@@ -9,7 +9,7 @@ in memory or in storage (`releasable`, `release`).
 from __future__ import annotations
 
 import math
-from collections.abc import Container
+from collections.abc import Callable, Container
 
 import numpy as np
 
@@ -32,47 +32,52 @@ from schema.series import OVERFLOW_METRIC, OVERFLOW_TAGS, SeriesId
 
 
 def admit_service(
-    partition: PartitionState, name: str, append_s: float, busy: Container[int],
+    partition: PartitionState, name: str, append_s: float, busy: Callable[[], Container[int]],
     limits: WindowLimits, outputs: Outputs,
-) -> ServiceWindows:  # fmt: skip
+) -> tuple[ServiceWindows, int | None]:  # fmt: skip
     """The state of a service, or of the overflow service when there are too many.
 
-    `busy` are the numbers of services with rows under way: they are not forgotten for it.
+    And the number of the service that was forgotten for it. `busy` gives the numbers of
+    services with rows under way: they are not forgotten.
     """
     overflow = partition.overflow_service
     count = len(partition.services) - (overflow in partition.services)
     if name in partition.services or name == overflow or count < limits.max_services:
-        return partition.service(name)
-    if _forget_idle_service(partition, append_s - limits.forget_service_s, busy):
-        return partition.service(name)
+        return partition.service(name), None
+    forgotten = _forget_idle_service(partition, append_s - limits.forget_service_s, busy)
+    if forgotten is not None:
+        return partition.service(name), forgotten
     outputs.overflowed_services += 1
-    return partition.service(overflow)
+    return partition.service(overflow), None
 
 
-def _forget_idle_service(partition: PartitionState, before_s: float, busy: Container[int]) -> bool:
+def _forget_idle_service(
+    partition: PartitionState, before_s: float, busy: Callable[[], Container[int]]
+) -> int | None:
     """Forget the service that was last read longest ago, if that was before a broker time.
 
     What it may still be sent is older than the retention, so nothing can open its windows again.
     """
     if before_s <= partition.oldest_heard_s:
-        return False
-    heard = {s: max(s.heard_s.values(), default=0.0) for s in partition.services.values()}
+        return None
+    under_way = busy()
+    heard = {service: service.last_heard_s for service in partition.services.values()}
     partition.oldest_heard_s = min(heard.values())
     idle = [
         service
         for service, heard_s in heard.items()
-        if heard_s < before_s and service.number not in busy
+        if heard_s < before_s and service.number not in under_way
         and not service.kept and not service.corrections
     ]  # fmt: skip
     if not idle:
-        return False
+        return None
     service = min(idle, key=lambda found: (heard[found], found.name))
     leave(partition, service, [n for n in service.numbers.values() if n not in service.dormant])
     partition.dormant -= len(service.dormant)
     del partition.services[service.name]
     partition.free.append(service.number)
     partition.forgotten.add(service.name)
-    return True
+    return service.number
 
 
 def admit(

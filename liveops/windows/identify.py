@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from heapq import heapify, heappop
+
 import numpy as np
 
 from liveops.intake.chunk import DecodedChunk
@@ -67,18 +70,28 @@ class TableIndex:
         self, packed: Ints, numbers: Ints, append_s: np.ndarray[tuple[int], np.dtype[np.float64]],
         limits: WindowLimits, outputs: Outputs,
     ) -> None:  # fmt: skip
-        """Give the rows of unknown services a service, in the order of the log."""
-        services = self._table.service_of.values
-        unknown = np.flatnonzero(packed == _NO_SERVICE)
-        of_row = services[numbers[unknown]]
-        busy = {*(packed[packed != _NO_SERVICE] >> SERIES_BITS).tolist()}
-        first_rows = np.unique(of_row, return_index=True)[1]
-        for at in sorted(first_rows.tolist()):
-            name = self._table.services[int(of_row[at])]
-            row_s = float(append_s[unknown[at]])
-            service = admit_service(self._partition, name, row_s, busy, limits, outputs)
-            busy.add(service.number)
-            packed[unknown[of_row == of_row[at]]] = service.number << SERIES_BITS | WAITING
+        """Give the rows of unknown services a service, in the order of the log.
+
+        A service that is forgotten for another is unknown from that row on.
+        """
+        services = self._table.service_of.values[numbers]
+        newcomers: list[tuple[int, int]] = []
+        _line_up(packed, services, newcomers)
+        while newcomers:
+            at, number = heappop(newcomers)
+            name = self._table.services[number]
+            service, forgotten = admit_service(
+                self._partition, name, float(append_s[at]),
+                partial(_services_in, packed[:at]), limits, outputs,
+            )  # fmt: skip
+            if forgotten is not None:
+                later = packed[at:]
+                later[later >> SERIES_BITS == forgotten] = _NO_SERVICE
+                newcomers.clear()
+            mine = (services == number) & (packed == _NO_SERVICE)
+            packed[mine] = service.number << SERIES_BITS | WAITING
+            if forgotten is not None:
+                _line_up(packed, services, newcomers)
 
     def learn(self, numbers: Ints) -> None:
         """Look these series of the table up again: they were admitted, or have left."""
@@ -93,6 +106,18 @@ class TableIndex:
         for found in (self._table.find(item) for item in series):
             if found is not None and found < self._packed.size:
                 self._packed.values[found] = self._look_up(self._table.ids[found])
+
+
+def _services_in(packed: Ints) -> set[int]:
+    return {*(packed >> SERIES_BITS).tolist()}
+
+
+def _line_up(packed: Ints, services: Ints, newcomers: list[tuple[int, int]]) -> None:
+    """Add the first row of each service that is unknown, with its number in the table."""
+    unknown = np.flatnonzero(packed == _NO_SERVICE)
+    found, first = np.unique(services[unknown], return_index=True)
+    newcomers += zip(unknown[first].tolist(), found.tolist(), strict=True)
+    heapify(newcomers)
 
 
 def _packed_of(service: ServiceWindows, series: SeriesId) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -74,8 +75,23 @@ class PartitionFold:
             self._state.silent -= spoken
 
     def _fold(self, chunk: DecodedChunk, own: Ints, outputs: Outputs, *, keyed: bool) -> None:
-        if not len(own):
-            return
+        for part in self._within_memory(chunk, own):
+            self._fold_part(chunk, part, outputs, keyed=keyed)
+
+    def _within_memory(self, chunk: DecodedChunk, own: Ints) -> Iterator[Ints]:
+        """Rows in runs so short that no service of one can be forgotten before its end."""
+        longest_s = self._limits.forget_service_s
+        while len(own):
+            append_s = chunk.positions.append_s[chunk.record[own]]
+            if append_s.max() - append_s.min() <= longest_s:
+                yield own
+                return
+            reach_s = np.maximum.accumulate(append_s) - np.minimum.accumulate(append_s)
+            first = int(np.argmax(reach_s > longest_s))
+            yield own[:first]
+            own = own[first:]
+
+    def _fold_part(self, chunk: DecodedChunk, own: Ints, outputs: Outputs, *, keyed: bool) -> None:
         state, record = self._state, chunk.record[own]
         rows = self._index.rows(chunk, own, self._limits, outputs)
         first = int(chunk.positions.offsets[record[0]])

@@ -74,6 +74,8 @@ class ServiceWindows:
     offsets: dict[int, int] = field(default_factory=dict)
     #: The clock of each origin when the service was last read from it.
     heard_s: dict[int, float] = field(default_factory=dict)
+    #: The newest of these ever, also of origins that are not waited for any more.
+    last_heard_s: float = 0.0
     #: Series by number; None where a forgotten one was, whose number is free.
     series: list[SeriesId | None] = field(default_factory=list)
     numbers: dict[SeriesId, int] = field(default_factory=dict)

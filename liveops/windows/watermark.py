@@ -124,6 +124,7 @@ def note_origins(service: ServiceWindows, rows: Rows, run: ServiceRun, clocks: S
     found = [run.newest] if run.newest else _newest_by_origin(rows, run.chosen, clocks)
     for origin, offset, clock_s in found:
         service.heard_s[origin] = clock_s
+        service.last_heard_s = max(service.last_heard_s, clock_s)
         if offset > service.offsets.get(origin, -1):
             service.offsets[origin] = offset
 

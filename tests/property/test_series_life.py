@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from liveops.windows.state import WindowLimits
@@ -22,6 +22,8 @@ SERVICES = ("shop", "cart", "search", "mail")
 METRICS = tuple("abcdefgh")
 TIGHT = {"max_series": 3, "max_series_partition": 6, "max_services": 3, "max_overflow_series": 2}
 WIDE = {"max_series": 100, "max_series_partition": 500}
+#: Services are forgotten within a chunk.
+FORGETFUL = TIGHT | {"forget_service_s": 5000.0}
 
 events = st.lists(
     st.tuples(
@@ -54,12 +56,12 @@ def outcome(log: Log) -> dict[Any, Any]:
     return windows | dict.fromkeys(late)
 
 
-@pytest.mark.parametrize("bounds", [TIGHT, WIDE], ids=["tight", "wide"])
+@pytest.mark.parametrize("bounds", [TIGHT, WIDE, FORGETFUL], ids=["tight", "wide", "forgetful"])
 @pytest.mark.parametrize("allowed_lateness_s", [300.0, 5400.0])
 @settings(max_examples=120, deadline=None)
 @given(plan=events, cuts=st.lists(st.integers(1, 40), max_size=8))
 def test_the_split_into_chunks_does_not_matter(
-    allowed_lateness_s: float, bounds: dict[str, int], plan: list[Event], cuts: list[int]
+    allowed_lateness_s: float, bounds: dict[str, Any], plan: list[Event], cuts: list[int]
 ) -> None:
     limits = WindowLimits(allowed_lateness_s=allowed_lateness_s, **bounds)
     one_by_one, in_chunks = log_of(plan, limits), log_of(plan, limits)
@@ -71,14 +73,28 @@ def test_the_split_into_chunks_does_not_matter(
     assert outcome(in_chunks) == outcome(one_by_one)
 
 
+#: When the second checkpoint is read again, `mail` was last read two hours ago, not never.
+QUIET_FOR_HOURS: list[Event] = [
+    *[(0.0, 0.0, "shop", "a", 0)] * 8,
+    (0.0, 0.0, "search", "a", 0),
+    (0.0, 0.0, "mail", "a", 0),
+    (3500.0, 0.0, "shop", "a", 0),
+    (0.0, 1500.0, "search", "a", 0),
+    (3700.0, 0.0, "shop", "a", 0),
+    (0.0, 0.0, "shop", "a", 0),
+    (0.0, 0.0, "cart", "a", 0),
+]
+
+
 @pytest.mark.parametrize("bounds", [TIGHT, WIDE], ids=["tight", "wide"])
 @settings(max_examples=120, deadline=None)
+@example(plan=QUIET_FOR_HOURS, todo=[(5, None), (8, None), (1, 0)])
 @given(
     plan=events,
     todo=st.lists(st.tuples(st.integers(1, 8), st.none() | st.integers(0, 12)), max_size=20),
 )
 def test_a_crash_anywhere_changes_no_name_and_no_number(
-    bounds: dict[str, int], plan: list[Event], todo: list[tuple[int, int | None]]
+    bounds: dict[str, Any], plan: list[Event], todo: list[tuple[int, int | None]]
 ) -> None:
     limits = WindowLimits(**bounds)
     calm, crashing = log_of(plan, limits), log_of(plan, limits)
