@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from liveops.windows.buckets import distinct
+from liveops.windows.buckets import Ints, distinct
 from liveops.windows.closing import move_watermark
 from liveops.windows.counters import COUNTER
 from liveops.windows.increase import correct_followers, note_too_late
 from liveops.windows.minute_rows import add_rows, first_of_their_time, rows_of_minute
 from liveops.windows.rows import REFUSED, SERIES_MASK, Rows
+from liveops.windows.samples import Bools
 from liveops.windows.state import (
     LARGEST_S,
     MINUTE_S,
@@ -71,11 +72,24 @@ def _take_run(
         for at in np.flatnonzero(taken).tolist():
             if _is_stored(service, rows, int(positions[at]), int(starts[at])):
                 taken[at] = False
-                outputs.replayed += 1
                 # A minute that closed since the recovery was given out with the row in it.
                 late[at] &= starts[at] + MINUTE_S <= service.loaded_s
+                outputs.replayed += 1
                 if late[at] and service.has_kinds:
                     _correct_followers(partition, service, rows, int(positions[at]), starts[at])
+    _add(partition, service, rows, positions, starts, taken, late)
+    for at in np.flatnonzero(late).tolist():
+        number = int(rows.series[positions[at]]) & SERIES_MASK
+        service.corrections.setdefault(int(starts[at]), set()).add(number)
+    outputs.corrected += int(late.sum())
+    outputs.folded += int(taken.sum())
+
+
+def _add(
+    partition: PartitionState, service: ServiceWindows, rows: Rows, positions: Ints, starts: Ints,
+    taken: Bools, late: Bools,
+) -> None:  # fmt: skip
+    """Add the rows to be taken; what repeats another is neither taken nor late any more."""
     for start in distinct(starts[taken]) if taken.any() else []:
         chosen = np.flatnonzero(taken & (starts == start))
         minute_rows = rows_of_minute(rows, positions[chosen])
@@ -84,11 +98,6 @@ def _take_run(
             taken[chosen[~kept]] = late[chosen[~kept]] = False
             minute_rows = minute_rows.only(kept)
         add_rows(partition, service, start, minute_rows)
-    for at in np.flatnonzero(late).tolist():
-        number = int(rows.series[positions[at]]) & SERIES_MASK
-        service.corrections.setdefault(int(starts[at]), set()).add(number)
-    outputs.corrected += int(late.sum())
-    outputs.folded += int(taken.sum())
 
 
 def _correct_followers(

@@ -13,6 +13,8 @@ from liveops.windows.rows import SERIES_BITS, Rows, only_some
 from liveops.windows.state import MINUTE_S, PartitionState
 from schema.kinds import Histogram
 
+_NONE = np.empty(0, np.int64)
+
 
 def flush(partition: PartitionState) -> None:
     """Add the waiting rows to their minutes."""
@@ -32,11 +34,13 @@ def flush(partition: PartitionState) -> None:
         service = partition.by_number[int(groups[low]) >> 32]
         start = (int(groups[low]) & 0xFFFFFFFF) * MINUTE_S
         chosen = order[low:high]
+        needs_times = service.has_kinds or details is not None or histograms
         rows = MinuteRows(
-            series[chosen], values[chosen], times_s[chosen], append_s[chosen],
-            details and details.only(chosen), only_some(histograms, chosen, len(series)),
+            series[chosen], values[chosen], times_s[chosen if needs_times else _NONE],
+            append_s[chosen], details and details.only(chosen),
+            only_some(histograms, chosen, len(series)),
         )  # fmt: skip
-        kept = first_of_their_time(partition, service, start, rows)
+        kept = None if details is None else first_of_their_time(partition, service, start, rows)
         if kept is not None:
             rows = rows.only(kept)
         add_rows(partition, service, start, rows)
