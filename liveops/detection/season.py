@@ -81,7 +81,7 @@ def _layout(step_s: float, most_places: int) -> _Layout:
 def _place(layout: _Layout, time_s: Floats) -> Ints:
     phase = np.mod(time_s[:, None], PERIODS_S) / PERIODS_S
     place = np.minimum(phase * layout.places, layout.places - 1)
-    return layout.first + np.maximum(place, 0).astype(np.int64)
+    return np.asarray(layout.first + np.maximum(place, 0).astype(np.int64), dtype=np.int64)
 
 
 def expected(seasons: Seasons, rows: Ints, time_s: Floats) -> tuple[Floats, Bools]:

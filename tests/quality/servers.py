@@ -20,6 +20,7 @@ from tests.quality.labelled import SHARED
 from tests.quality.series import Floats, Line, surprises
 
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 #: Data sets and the step of their rows.
 SETS = {"asd": 300.0, "smd": 60.0}
 _HOUR_S, _DAY_S = 3600.0, 86_400.0
@@ -109,7 +110,8 @@ class Tally:
     def add(self, server: Server, breach: Bools, least: int) -> None:
         """Count the alarms of one server."""
         hour = round(_HOUR_S / server.step_s)
-        sums = np.cumsum(np.vstack((np.zeros((hour, breach.shape[1])), breach)), axis=0)
+        before = np.zeros((hour, breach.shape[1]), dtype=bool)
+        sums: Ints = np.cumsum(np.vstack((before, breach)), axis=0, dtype=np.int64)
         late = sums[hour:] - sums[:-hour] > 0
         true = np.flatnonzero(late.sum(axis=1) >= least)
         starts = true[np.diff(true, prepend=-_MERGE - 2) > _MERGE + 1]

@@ -31,9 +31,9 @@ def test_the_nearest_run_is_that_of_the_definition(count: int) -> None:
 
 
 def test_too_few_windows_are_not_compared() -> None:
-    found = novelty.nearest(np.arange(20, dtype=np.float64))
+    found = novelty.nearest(np.arange(20, dtype=np.float32))
     assert [np.isnan(one) for one in found] == [False, False, True, True]
 
 
 def test_a_series_that_never_moved_is_at_no_distance() -> None:
-    assert novelty.nearest(np.full(100, 7.0)) == [0.0] * len(LENGTHS)
+    assert novelty.nearest(np.full(100, 7.0, dtype=np.float32)) == [0.0] * len(LENGTHS)
