@@ -136,7 +136,8 @@ def judge(
     learning = bank.count[rows] < LEARNING_WINDOWS
     joined[learning] = staying[learning] = 0.0
     least = bar_of(one_alarm_in_days, bank.step_s)
-    turn = excursion.step(bank.excursions, rows, time_s, passed_s, joined, staying, least)
+    sure = np.where(learning, 0.0, sudden.extreme - _LONE_DOUBT)
+    turn = excursion.step(bank.excursions, rows, time_s, passed_s, joined, staying, sure, least)
     _learn(bank, rows, time_s, passed_s, sudden, lasting, turn)
     half = tails.reach(turn.bar, sudden.edge, sudden.excess, sudden.shape)
     return Verdicts(

@@ -79,11 +79,13 @@ def step(
     passed_s: Floats,
     surprise: Floats,
     staying: Floats,
+    sure: Floats,
     least: float,
 ) -> Turn:
     """Move the excursions of `rows`: `surprise` starts one, `staying` keeps it up.
 
-    `least` is the bar of a series without recent alarms.
+    `sure` is the surprise of sheer size, which is told however short ago the last one was;
+    `least` the bar of a series without recent alarms.
     """
     alarms = state.alarms[rows] * np.exp(-passed_s / (_DAY_S * _ALARMS_D))
     own = habit.bar(state.habits, rows, time_s, passed_s, surprise, least, state.step_s)
@@ -91,7 +93,7 @@ def step(
     firing = state.firing[rows]
     over_s = np.maximum(time_s - state.ended_s[rows], state.step_s)
     raised = bar + _AFTER * np.maximum(np.log10(QUIET_S / over_s), 0.0)
-    starts = ~firing & (surprise >= raised)
+    starts = ~firing & ((surprise >= raised) | (sure >= bar))
     expected = starts & _recurs(state, rows, time_s)
     calm = firing & (staying < _CALM * bar)
     first_s = np.where(state.calm_s[rows] > NEVER_S, state.calm_s[rows], time_s)
