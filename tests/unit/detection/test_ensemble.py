@@ -100,3 +100,13 @@ def test_the_score_is_over_a_half_only_where_an_alarm_starts() -> None:
         assert (ensemble.score(verdicts)[0] > 0.5) == verdicts.alarm[0]
         seen += int(verdicts.alarm[0])
     assert seen
+
+
+@pytest.mark.parametrize(("deviations", "told"), [(8, False), (40, True)])
+def test_two_hours_after_a_fault_a_much_graver_one_is_told(deviations: int, told: bool) -> None:
+    lines = noise(10, 1000)
+    lines[:, 900:904] += 5 * 8
+    lines[:, 928:932] += 5 * deviations
+    for found in alarms(lines):
+        assert [w for w in found if 900 <= w < 904]
+        assert bool([w for w in found if 904 <= w]) == told
