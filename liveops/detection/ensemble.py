@@ -224,7 +224,6 @@ def _learn(
     ):
         if turn.accepted.any():
             levels.accept(bank_levels, rows[turn.accepted], seen.value[turn.accepted])
-        begins = turn.alarm | turn.expected
-        levels.learn(bank_levels, rows, time_s, passed_s, seen, turn.held, begins, temper)
+        levels.learn(bank_levels, rows, time_s, passed_s, seen, turn.held, turn.begins, temper)
     bank.newest_s[rows] = np.maximum(bank.newest_s[rows], time_s)
     bank.count[rows] += 1

@@ -21,6 +21,8 @@ ACCEPT_S = 6 * 3600.0
 #: An excursion ends after two windows under this share of the bar.
 _CALM = 0.5
 _CALM_WINDOWS = 2
+#: The first windows of an excursion are remembered as distances.
+_FIRST_WINDOWS = 3
 #: Each alarm of the last days raises the bar by so much of it.
 _PER_ALARM = 0.04
 _ALARMS_D = 10.0
@@ -62,7 +64,11 @@ class Excursions:
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What a window changed: `alarm` an excursion starts and is told, `expected` one starts
-    that came at equal distance before, `over` it ended, `accepted` it is the new normal."""
+    that came at equal distance before, `over` it ended, `accepted` it is the new normal.
+
+    `held`: one goes on, so levels stay; `begins`: it is in its first windows, whose distances
+    belong to the series' past, however long it lasts.
+    """
 
     bar: Floats
     alarm: Bools
@@ -70,6 +76,7 @@ class Turn:
     over: Bools
     accepted: Bools
     held: Bools
+    begins: Bools
 
 
 def step(
@@ -106,9 +113,13 @@ def step(
     begun = rows[starts]
     state.since_s[begun] = time_s[starts]
     state.starts[begun] = np.column_stack((state.starts[begun, 1], time_s[starts]))
-    state.ended_s[rows] = np.where(firing | starts, time_s, state.ended_s[rows])
+    # A level that stays is no news after a while: from then on others are looked out for.
+    is_news = starts | (firing & (surprise >= _CALM * bar))
+    state.ended_s[rows] = np.where(is_news, time_s, state.ended_s[rows])
     told_bar = np.where(firing, bar, raised)
-    return Turn(told_bar, starts & ~expected, expected, over, accepted, state.firing[rows])
+    held = state.firing[rows]
+    begins = held & (time_s - state.since_s[rows] < _FIRST_WINDOWS * state.step_s)
+    return Turn(told_bar, starts & ~expected, expected, over, accepted, held, begins)
 
 
 def _recurs(state: Excursions, rows: Ints, time_s: Floats) -> Bools:

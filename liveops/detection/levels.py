@@ -141,7 +141,7 @@ def learn(
 ) -> None:
     """Take the values in; what is known of `held` series stays as it is.
 
-    An excursion that `begins` is one distance of the series' past, however long it lasts.
+    But of those whose excursion `begins`, distances belong to their past.
     """
     early = levels.count[rows] < FIRST
     if early.any():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from heapq import heapify, heappop
+from heapq import heapify, heappop, heappush
 
 import numpy as np
 
@@ -89,6 +89,13 @@ class TableIndex:
                 later[later >> SERIES_BITS == forgotten] = _NO_SERVICE
                 newcomers.clear()
             mine = (services == number) & (packed == _NO_SERVICE)
+            if service.name != name:  # beyond the limit, until a row finds an idle service
+                newest_s = self._partition.oldest_heard_s + limits.forget_service_s
+                asks = mine & (append_s > newest_s)
+                asks[at] = False
+                mine &= ~asks
+                if asks.any():
+                    heappush(newcomers, (int(np.argmax(asks)), number))
             packed[mine] = service.number << SERIES_BITS | WAITING
             if forgotten is not None:
                 _line_up(packed, services, newcomers)

@@ -31,6 +31,8 @@ TABLE: list[tuple[str, str, str]] = [
     ("GET", r"/api/incidents(/live|/summary|/\{id\}(/timeline)?)?", READ),
     ("GET", r"/api/analysis/(live|\{incidentId\})|/api/rules(/\{id\})?|/api/silences", READ),
     ("POST", r"/api/incidents(/\{id\}/comments)?|/api/analysis/generate", WRITE),
+    ("GET", r"/api/detectors", READ),
+    ("POST", r"/api/rules/backtest", WRITE),
     ("PATCH", r"/api/incidents/\{id\}", WRITE),
     ("*", r"/api/(rules|silences)(/\{id\})?", WRITE),
 ]

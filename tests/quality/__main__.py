@@ -9,7 +9,7 @@ import numpy as np
 
 from liveops.detection import ensemble
 from liveops.detection.ensemble import ONE_ALARM_IN_DAYS
-from tests.quality import healthy, labelled, servers
+from tests.quality import healthy, labelled, servers, shop
 from tests.quality.series import surprises
 
 
@@ -45,6 +45,14 @@ def _servers() -> None:
             print(row, flush=True)
 
 
+def _shop() -> None:
+    """The demo with its faults for half an hour, and a day of it without any."""
+    print("\nthe demo's shop: second, fault, service; told after, as")
+    for seed in (1, 2, 3):
+        print("\n".join(shop.report(seed)), flush=True)
+    print("\n".join(shop.quiet_day(4)), flush=True)
+
+
 def _speed(detector: ensemble.Detector, series: int = 500, windows: int = 60) -> float:
     """Windows judged a second by series whose memory of shapes is full."""
     random = np.random.default_rng(1)
@@ -68,7 +76,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=int, default=30, help="of healthy series")
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--only", choices=("labelled", "healthy", "steps", "speed", "servers"))
+    parts = ("labelled", "healthy", "steps", "speed", "servers", "shop")
+    parser.add_argument("--only", choices=parts)
     options = parser.parse_args()
     if options.only in (None, "speed"):
         for name in ("ensemble", "lasting"):
@@ -78,6 +87,8 @@ def main() -> None:
         print("\n".join(healthy.steps()))
     if options.only in (None, "labelled"):
         _labelled()
+    if options.only in (None, "shop"):
+        _shop()
     if options.only in (None, "servers"):
         _servers()
     if options.only in (None, "healthy"):

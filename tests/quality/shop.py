@@ -106,6 +106,14 @@ class Shop:
             self._look(at_s)
             self._settle(at_s)
 
+    def replay(self, minutes: int) -> None:
+        """Send so much of quiet time at once, two days of it as history."""
+        noise, at_s = Random(self.seed), START_S - WARM_UP_S
+        for _ in range(2 * minutes):
+            self._take(at_s, (), noise)
+            self._close(at_s - _LATENESS_S, at_s, at_s)
+            at_s += HISTORY_STEP_S
+
     def _take(self, at_s: float, active: list[Fault] | tuple[()], noise: Random) -> None:
         for one in readings(at_s, active, noise):
             start_s = int(at_s // _MINUTE_S) * _MINUTE_S
@@ -166,6 +174,16 @@ class Shop:
             if told is not None:
                 told.services |= set(command.values.get("affected_services", ()))
                 told.title = str(command.values.get("title", told.title))
+
+
+def quiet_day(seed: int) -> Iterator[str]:
+    """What is told of a day without faults after two days of history, in one-minute windows."""
+    shop = Shop(seed, with_faults=False)
+    shop.replay(3 * 1440)
+    told = [one for one in shop.incidents.values() if one.at_s >= START_S]
+    for one in told:
+        yield f"  {one.at_s - START_S:6.0f} {one.title}"
+    yield f"shop, seed {seed}: {len(told)} told in a quiet day"
 
 
 def report(seed: int, minutes: int = 30, *, with_faults: bool = True) -> Iterator[str]:

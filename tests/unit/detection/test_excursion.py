@@ -20,7 +20,14 @@ def turns(surprises: list[float]) -> list[Turn]:
     passed = np.array([STEP_S])
     return [
         excursion.step(
-            state, ROW, np.array([STEP_S * k]), passed, np.array([found]), np.array([found]), np.zeros(1), BAR
+            state,
+            ROW,
+            np.array([STEP_S * k]),
+            passed,
+            np.array([found]),
+            np.array([found]),
+            np.zeros(1),
+            BAR,
         )
         for k, found in enumerate(surprises)
     ]
