@@ -9,7 +9,9 @@ from msgspec import Struct
 from schema.incidents import Severity
 from schema.kinds import Kind
 
-RuleKind = Literal["threshold", "zscore", "forecast", "no_data", "ensemble", "shape"]
+RuleKind = Literal[
+    "threshold", "zscore", "forecast", "no_data", "ensemble", "shape", "change", "ratio",
+]  # fmt: skip
 Field = Literal[
     "mean", "min", "max", "sum", "count", "rate", "stddev", "p50", "p95", "p99", "increase",
     "rate_per_s",
@@ -32,6 +34,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     tags: dict[str, str] = {}
     window: str = "1m"
     field: Field = "mean"
+    #: Of `ratio`: the metric type that `metric` is divided by, with the same tags.
+    per: str | None = None
     op: Operator | None = None
     value: float | None = None
     sensitivity: float | None = None

@@ -16,7 +16,7 @@ from schema.rules import Rule
 HEALTHY_WINDOWS = 2
 #: For this many windows after an excursion a learned detector wants a lasting breach.
 _COOL_DOWN_WINDOWS = 5
-_EXACT = frozenset({"threshold", "ensemble", "shape"})
+_EXACT = frozenset({"threshold", "ensemble", "shape", "change", "ratio"})
 
 Change = Literal["firing", "resolved"]
 

@@ -7,17 +7,18 @@ same rules give the same detections.
 
 from __future__ import annotations
 
-from liveops.detection import forecast, no_data, threshold, zscore
+from liveops.detection import forecast, no_data, relations, threshold, zscore
 from liveops.detection.absence import data_again
-from liveops.detection.alarm import Observation, step
+from liveops.detection.apply import apply, subject_of
 from liveops.detection.forecast import FitRequest
 from liveops.detection.forgetting import expire, look_due
 from liveops.detection.opinions import NO_OPINIONS, Opinions
-from liveops.detection.report import Outcome, Subject, alarm_of, observation_of, publish
+from liveops.detection.ratios import divide
+from liveops.detection.report import Outcome, alarm_of, observation_of
 from liveops.detection.retire import retire
 from liveops.detection.rule_bank import DETECTOR_OF
 from liveops.detection.rulebook import RuleBook
-from liveops.detection.state import Alarm, Baseline, SeriesState, ServiceDetectors, Verdict
+from liveops.detection.state import Baseline, SeriesState, ServiceDetectors, Verdict
 from schema.metrics import WINDOW_S, Aggregate
 from schema.rules import Rule, judged_field
 
@@ -75,48 +76,27 @@ def _take(
     state.seen.touch(key, observation.at_s)
     chosen = book.for_series(state.service, key, window.metric_type, window.tags)
     rules = [rule for rule in chosen.values if rule.window == window.window]
-    if window.start_s > series.closed_s.get(window.window, -1):
-        subject = _subject(state, window)
+    is_new = window.start_s > series.closed_s.get(window.window, -1)
+    if is_new:
+        subject = subject_of(state.service, window)
         for rule in rules:
             alarm = alarm_of(series.alarms, rule)
             if rule.kind in DETECTOR_OF:
                 verdict = opinions.verdict(rule, state.service, window, alarm)
             else:
                 verdict = _verdict(series, rule, window)
-            _move(alarm, verdict, rule, subject, observation, book, outcome)
+            apply(alarm, verdict, rule, subject, observation, book, outcome)
     if window.final:
         _learn(state, series, window, rules, outcome)
-
-
-def _subject(state: ServiceDetectors, window: Aggregate) -> Subject:
-    return Subject(
-        state.service,
-        window.series,
-        window.metric_type,
-        window.tags,
-        window.window,
-        window.broker_time_s,
-    )
-
-
-def _move(
-    alarm: Alarm,
-    verdict: Verdict | None,
-    rule: Rule,
-    subject: Subject,
-    observation: Observation,
-    book: RuleBook,
-    outcome: Outcome,
-) -> None:
-    before = (alarm.phase, alarm.pending_s, alarm.healthy)
-    change = step(alarm, verdict, observation, rule)
-    if verdict is not None:
-        publish(alarm, rule, verdict, subject, observation.at_s, change, book, outcome)
-    if change or (alarm.phase, alarm.pending_s, alarm.healthy) != before:
-        outcome.changed.add(subject.series)
+        if is_new:
+            divide(state, series, window, observation, book, outcome)
 
 
 def _verdict(series: SeriesState, rule: Rule, window: Aggregate) -> Verdict | None:
+    if rule.kind == "ratio":
+        return None  # when both windows are closed
+    if rule.kind == "change":
+        return relations.judge_change(rule, series, window)
     if rule.kind == "threshold":
         usual = threshold.usual_count(series.counts.get(window.window, ()))
         return threshold.judge(rule, window, usual)
@@ -146,6 +126,7 @@ def _learn(
         counts = series.counts.setdefault(window.window, [])
         counts.append(window.count)
         del counts[:-_COUNTS_KEPT]
+        relations.remember(series, rules, window)
     outcome.changed.add(window.series)
     learned: set[str] = set()
     for rule in rules:

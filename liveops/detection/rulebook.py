@@ -30,6 +30,10 @@ class RuleBook:
             (silence, parse_time_s(silence.starts_at), parse_time_s(silence.ends_at))
             for silence in sorted(silences, key=_id)
         ]
+        self._ratios: dict[str, list[Rule]] = {}
+        for rule in self.rules.values():
+            if rule.kind == "ratio" and rule.per is not None:
+                self._ratios.setdefault(rule.per, []).append(rule)
         self._found: dict[tuple[str, str], Chosen] = {}
 
     def for_series(
@@ -53,6 +57,12 @@ class RuleBook:
                 tuple(rule for rule in rules if rule.kind == "no_data"),
             )
         return found
+
+    def ratios_per(self, service: str, metric_type: str) -> list[Rule]:
+        """Rules that divide by a metric of a service."""
+        return [
+            rule for rule in self._ratios.get(metric_type, ()) if fnmatchcase(service, rule.service)
+        ]
 
     def on_presence(self, service: str, scope: AbsenceScope) -> list[Rule]:
         """Rules on the absence of a service, or of its metric types."""

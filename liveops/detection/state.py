@@ -106,6 +106,8 @@ class SeriesState(Struct):
     longest_s: float = 0.0
     #: Samples of its last closed windows by window name.
     counts: dict[str, list[int]] = {}
+    #: Start and value of the newest closed window by window name and field, where rules compare.
+    last: dict[str, tuple[int, float]] = {}
 
 
 class Presence(Struct):

@@ -14,13 +14,13 @@ from liveops.detection.state import Verdict
 from schema.metrics import WINDOW_S, Aggregate
 from schema.rules import Rule
 
-_COMPARE: dict[str, Callable[[float, float], bool]] = {
+COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
     "<": operator.lt,
     "<=": operator.le,
 }
-_UPWARD = frozenset({">", ">="})
+UPWARD = frozenset({">", ">="})
 #: Fields that show what is usual in the window once they rest on a few samples.
 _TYPICAL = frozenset({"mean", "p50", "p95", "p99"})
 #: Fields that grow with every value: too low is known at the window's end.
@@ -49,11 +49,11 @@ def judge(rule: Rule, window: Aggregate, usual: float = ENOUGH_SAMPLES) -> Verdi
     if measured is None:  # no counter or delta
         return None
     value = float(measured)
-    breach = _COMPARE[rule.op](value, rule.value)
+    breach = COMPARE[rule.op](value, rule.value)
     grounds = "" if window.final else _grounds(rule, window, usual)
     if grounds is None:
         return None
-    upward = rule.op in _UPWARD
+    upward = rule.op in UPWARD
     distance = abs(value - rule.value) / (abs(rule.value) or 1.0)
     word = "breaks" if breach else "keeps"
     return Verdict(
@@ -70,7 +70,7 @@ def judge(rule: Rule, window: Aggregate, usual: float = ENOUGH_SAMPLES) -> Verdi
 
 def _grounds(rule: Rule, window: Aggregate, usual: float) -> str | None:
     """Why the open window may be judged already, as the reason says it; None: it may not."""
-    upward = rule.op in _UPWARD
+    upward = rule.op in UPWARD
     if upward and _only_rises(rule, window):
         return f" ({rule.field} can only rise until the window closes)"
     if rule.field in _GROWING:
@@ -92,5 +92,5 @@ def _only_rises(rule: Rule, window: Aggregate) -> bool:
     if rule.field in ("sum", "increase"):
         return window.min >= 0
     if rule.field == "rate" and rule.op and rule.value is not None:
-        return _COMPARE[rule.op](window.count / WINDOW_S[window.window], rule.value)
+        return COMPARE[rule.op](window.count / WINDOW_S[window.window], rule.value)
     return rule.field in ("max", "count")

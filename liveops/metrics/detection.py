@@ -68,7 +68,10 @@ MEMORY_SAVED = Counter(
     "Series whose long memory was kept in PostgreSQL.",
     registry=REGISTRY,
 )
-preset(DETECTIONS, ("threshold", "zscore", "forecast", "no_data", "ensemble", "shape"))
+preset(
+    DETECTIONS,
+    ("threshold", "zscore", "forecast", "no_data", "ensemble", "shape", "change", "ratio"),
+)
 preset(SERIES, ("learning", "ok", "firing", "no_data"))
 preset(SERIES_FORGOTTEN, ("silent", "too_many", "deleted"))
 preset(INCIDENTS, ("detector", "manual"))

@@ -15,7 +15,12 @@ TagText = Annotated[str, Field(min_length=1, max_length=256, pattern=NO_NUL)]
 
 
 class RuleBody(BaseModel):
-    """A rule; `op` and `value` belong to threshold, `sensitivity` to zscore and forecast.
+    """A rule; `op` and `value` belong to threshold, change and ratio, `sensitivity` to zscore
+    and forecast.
+
+    `change` compares the share by which the field changed since the window before (0.5 is
+    half as much again), `ratio` the field of `metric` divided by that of `per` with the same
+    tags; both judge closed windows.
 
     `one_alarm_in_days` belongs to ensemble and shape: about one false alarm in so many days
     of a series, 21 unless given.
@@ -28,12 +33,15 @@ class RuleBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Line
-    kind: Literal["threshold", "zscore", "forecast", "no_data", "ensemble", "shape"]
+    kind: Literal[
+        "threshold", "zscore", "forecast", "no_data", "ensemble", "shape", "change", "ratio"
+    ]
     service: Glob = "*"
     metric: Glob = "*"
     tags: dict[TagText, TagText] = Field(default={}, max_length=16)
     window: Literal["1m", "5m", "15m"] = "1m"
     field: RuleField = "mean"
+    per: Glob | None = None
     op: Literal[">", ">=", "<", "<="] | None = None
     value: FiniteFloat | None = None
     sensitivity: Annotated[float, Field(gt=0, le=1000)] | None = None
@@ -46,11 +54,15 @@ class RuleBody(BaseModel):
 
     @model_validator(mode="after")
     def _fields_of_the_kind(self) -> Self:
-        threshold = self.kind == "threshold"
-        if threshold and (self.op is None or self.value is None):
-            raise ValueError("a threshold rule needs op and value")
-        if not threshold and (self.op is not None or self.value is not None):
-            raise ValueError("op and value belong to threshold rules")
+        compares = self.kind in ("threshold", "change", "ratio")
+        if compares and (self.op is None or self.value is None):
+            raise ValueError(f"a {self.kind} rule needs op and value")
+        if not compares and (self.op is not None or self.value is not None):
+            raise ValueError("op and value belong to threshold, change and ratio rules")
+        if self.kind == "ratio":
+            self._fields_of_a_ratio()
+        elif self.per is not None:
+            raise ValueError("per belongs to ratio rules")
         if self.sensitivity is not None and self.kind not in ("zscore", "forecast"):
             raise ValueError("sensitivity belongs to zscore and forecast rules")
         if self.one_alarm_in_days is not None and self.kind not in ("ensemble", "shape"):
@@ -60,6 +72,10 @@ class RuleBody(BaseModel):
         elif self.scope is not None:
             raise ValueError("scope belongs to no_data rules")
         return self
+
+    def _fields_of_a_ratio(self) -> None:
+        if self.per is None or set(self.metric + self.per) & set("*?["):
+            raise ValueError("a ratio rule needs metric and per, each a metric type, no pattern")
 
     def _fields_of_absence(self) -> None:
         if self.field != "mean":
@@ -113,6 +129,7 @@ class RuleAnswer(BaseModel):
     tags: dict[str, str]
     window: str
     field: str
+    per: str | None
     op: str | None
     value: float | None
     sensitivity: float | None
