@@ -74,8 +74,8 @@ def _standing(
 
 
 def _plain(series: SeriesState, rule: Rule) -> _Knowledge:
-    """Of thresholds, of rules on absence, and of those with a baseline in the series' state."""
-    if rule.kind == "threshold":
+    """Of rules that compare, of those on absence, and of those with a baseline in the state."""
+    if rule.kind in ("threshold", "change", "ratio"):
         return _Knowledge(1, 1, "within its limit")
     if rule.kind == "no_data":
         return _Knowledge(series.gaps + 1, no_data.LEARNING_SAMPLES, "data come as usual")
