@@ -130,11 +130,7 @@ class Remembering:
     def due(self, services: WatchedServices) -> list[Memory]:
         """Series to keep now; only between chunks, when all that was learned is in the state."""
         if not self._round:
-            self._round.extend(
-                (rule_id, service, series, row)
-                for rule_id, bank in services.learned.banks.items()
-                for service, series, row in bank.rows()
-            )
+            self._begin_round(services)
         found: list[Memory] = []
         now_s = self._clock.now_s()
         for _ in range(min(_LOOKED_AT, len(self._round))):
@@ -153,6 +149,19 @@ class Remembering:
                 state = stored.encode(bank.bank, row)
                 found.append(Memory(rule_id, service, series, newest_s, state))
         return found
+
+    def _begin_round(self, services: WatchedServices) -> None:
+        """Look at every series again; those that are gone are let go of."""
+        self._round.extend(
+            (rule_id, service, series, row)
+            for rule_id, bank in services.learned.banks.items()
+            for service, series, row in bank.rows()
+        )
+        here = {one[:3] for one in self._round}
+        self._saved_s = {key: at_s for key, at_s in self._saved_s.items() if key in here}
+        gone, services.dropped = services.dropped, set()
+        if gone:
+            self._asked = {key: at_s for key, at_s in self._asked.items() if key[1] not in gone}
 
     def keep(self, memories: Sequence[Memory]) -> None:
         """The state that goes with these is stored: they may be."""

@@ -40,6 +40,8 @@ class WatchedServices:
         self.learned = Learned()
         #: Keys to delete from the table, before anything else is written.
         self.gone_keys: list[bytes] = []
+        #: Services that were dropped, and not yet let go of by others.
+        self.dropped: set[str] = set()
         #: Services with an alarm that changed since it was shown.
         self.urgent: set[str] = set()
         self._partitions = partitions
@@ -77,6 +79,8 @@ class WatchedServices:
     def drop(self, service: str) -> None:
         """Forget a service with what is stored of it."""
         watched = self.by_name.pop(service)
+        self.dropped.add(service)
+        self.urgent.discard(service)
         self.learned.forget_service(service)
         self.gone_keys += [key_of(service), *(key_of(service, key) for key in watched.unsaved)]
 
@@ -134,6 +138,7 @@ class WatchedServices:
             self.learned.forget_service(service)
         self.by_name.clear()
         self.urgent.clear()
+        self.dropped.clear()
         self.gone_keys.clear()
         self._series_count.clear()
 
