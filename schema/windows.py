@@ -129,7 +129,9 @@ def write_windows(windows: Windows, *, backfill: bool = False) -> list[bytes]:
         strict=True,
     )
     grown = windows.growth or repeat(None)
-    for ((_, names), figures, broker_s, histogram, sketch), growth in zip(columns, grown):  # noqa: B905 - as long as there are columns
+    for ((_, names), figures, broker_s, histogram, sketch), growth in zip(
+        columns, grown, strict=False
+    ):
         broker_time = format_edge(broker_s)
         numbers = _Numbers(*figures, final, revision, broker_time, histogram, backfill, sketch)
         if growth is not None:
