@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from liveops.detection import arrays, ensemble, levels
-from liveops.detection.ensemble import SUDDEN
+from liveops.detection import arrays, ensemble
 from liveops.detection.rule_bank import DETECTOR_OF, Chosen, Judged, RuleBank, Seen, value_of
 from liveops.detection.tails import Bools, Floats, Ints
 
@@ -29,7 +28,7 @@ _SUSPECT = 0.6
 
 def judge_open(bank: RuleBank, windows: Sequence[Seen]) -> Iterator[tuple[Seen, Judged]]:
     """Open windows that start an alarm already; their excursions have begun then."""
-    if bank.rule.kind != "ensemble" or bank.rule.field not in STEADY_FIELDS:
+    if bank.rule.kind == "shape" or bank.rule.field not in STEADY_FIELDS:
         return
     known = [one for item in windows if (one := _known(bank, item)) is not None]
     if not known:
@@ -74,10 +73,11 @@ def _suspects(
     missing = usual.spread[rows] * np.sqrt(np.maximum(0.0, 1.0 / samples - 1.0 / known))
     error = _ERRORS * np.hypot(missing, _WEIGHT_OF_OWN * own)
     whole = memory.whole[rows]
-    first = levels.look(memory.sudden, rows, time_s, value, whole, SUDDEN)
+    detector = DETECTOR_OF[bank.rule.kind]
+    first = ensemble.look(memory, rows, time_s, value, whole, detector)
     off = value - first.expected
     pulled = first.expected + np.sign(off) * np.maximum(np.abs(off) - error, 0.0)
-    look = levels.look(memory.sudden, rows, time_s, pulled, whole, SUDDEN)
+    look = ensemble.look(memory, rows, time_s, pulled, whole, detector)
     bar = ensemble.bar_of(bank.one_alarm_in_days, bank.step_s)
     suspect = np.maximum(look.surprise, look.extreme) >= _SUSPECT * bar
     suspect &= (usual.samples[rows] > 0) & (samples >= np.minimum(_LEAST_SAMPLES, known))

@@ -73,7 +73,7 @@ def _learn(bank: RuleBank, start_s: int, same: list[StoredWindow], *, in_full: b
     column = np.array(list(values.values()), np.float64)
     detector = DETECTOR_OF[bank.rule.kind]
     if not in_full:
-        detector = "level"
+        detector = "zscore"
         for row, one in values.items():
             novelty.remember(bank.bank.shapes, row, one)
     time_s = np.full(len(rows), float(start_s))

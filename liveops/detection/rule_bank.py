@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from liveops.detection import arrays, ensemble
+from liveops.detection import arrays, ensemble, tails
 from liveops.detection.ensemble import ONE_ALARM_IN_DAYS, Bank, Detector, Verdicts
 from liveops.detection.tails import Bools, Floats, Ints
 from schema.metrics import WINDOW_S, Aggregate
@@ -24,7 +24,12 @@ _FIRST_ROWS = 16
 _MOST_GAP_S = 86_400.0
 #: Weight of the newest window in what is usual of samples and spread.
 _NEW = 0.1
-DETECTOR_OF: dict[RuleKind, Detector] = {"ensemble": "ensemble", "shape": "shape"}
+DETECTOR_OF: dict[RuleKind, Detector] = {
+    "ensemble": "ensemble",
+    "zscore": "zscore",
+    "forecast": "forecast",
+    "shape": "shape",
+}
 
 
 class Seen(NamedTuple):
@@ -91,6 +96,8 @@ class RuleBank:
     @property
     def one_alarm_in_days(self) -> float:
         """How seldom a healthy series should alarm."""
+        if self.rule.sensitivity is not None:
+            return ensemble.days_of(tails.of_deviations(self.rule.sensitivity), self.step_s)
         return self.rule.one_alarm_in_days or ONE_ALARM_IN_DAYS
 
     def find(self, service: str, series: str) -> int | None:
