@@ -33,7 +33,7 @@ _MOST_STEPS = 3.0
 #: Most that agreement of level and shape adds: a chance of one in sixty.
 _WITNESS = 1.8
 #: A series of n windows proves at most one in n to this power.
-_PROOF = 2.0
+_PROOF = 1.5
 #: How much less the size of a lone window counts, which nothing else witnesses.
 _LONE_DOUBT = 1.0
 #: Places of a season's profile, and of that of the mean of the hour, which moves slowly.

@@ -16,8 +16,8 @@ from schema.rules import Rule
 
 #: Of a long past only the newest windows are compared in shape; the others are remembered.
 _SHAPES_JUDGED = 600
-#: How far back a series that was not kept is read.
-PAST_S = 86_400.0
+#: How far back a series that was not kept is read: three days prove the season of a day.
+PAST_S = 3 * 86_400.0
 
 #: Start in epoch seconds, service, series, value.
 StoredWindow = tuple[int, str, str, float]

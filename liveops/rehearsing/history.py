@@ -16,6 +16,7 @@ from schema.rules import Rule
 
 #: Alarms of one rehearsal that are told at most.
 MAX_ALARMS = 1000
+_DAY_S = 86_400.0
 
 
 class Rehearsed(NamedTuple):
@@ -27,7 +28,7 @@ class Rehearsed(NamedTuple):
 
 
 def rehearse(dsn: str, rule: Rule, from_s: float, to_s: float) -> Rehearsed:
-    """Judge the stored windows of a span, after a day or so to learn from.
+    """Judge the stored windows of a span, after a day to learn from, three for a forecast.
 
     Raises InvalidInput when there are too many windows, and Unavailable.
     """
@@ -38,7 +39,8 @@ async def _rehearse(dsn: str, rule: Rule, from_s: float, to_s: float) -> Rehears
     database = Database(dsn, max_connections=1)
     try:
         learns = rule.kind in DETECTOR_OF
-        first_s = from_s - PAST_S if learns else from_s
+        past_s = PAST_S if rule.kind == "forecast" else _DAY_S
+        first_s = from_s - past_s if learns else from_s
         services = await services_like(database, rule.service, first_s)
         windows = await read_judged(database, services, rule.window, first_s, to_s)
         incidents = await read_overlapping(database, from_s, to_s)

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.integration
 INSERT = """
 INSERT INTO metric_windows (service_name, metric_type, tags, series, "window", start, "end", count,
     sum, min, max, mean, stddev, p50, p95, p99, rate, revision)
-VALUES ($1, $2, '{}', $3, '1m', $4, $5, 60, $6, $6, $6, $6, 1, $6, $6, $6, 1, 0)
+VALUES ($1, $2, '{}', $3, $7, $4, $5, 60, $6, $6, $6, $6, 1, $6, $6, $6, 1, 0)
 """
 
 
@@ -75,13 +75,14 @@ class Worker:
 async def store(database: Database, items: list[Aggregate]) -> None:
     """The windows as the archive has them."""
     async with database.connection() as con:
-        await ensure_partitions(con, datetime.fromtimestamp(BEGIN_S, UTC).date())
+        for start_s in {items[0].start_s, items[-1].start_s}:
+            await ensure_partitions(con, datetime.fromtimestamp(start_s, UTC).date())
         await con.executemany(
             INSERT,
             [
                 (one.service_name, one.metric_type, one.series,
                  datetime.fromtimestamp(one.start_s, UTC), datetime.fromtimestamp(one.end_s, UTC),
-                 one.mean)
+                 one.mean, one.window)
                 for one in items
             ],
         )  # fmt: skip
