@@ -14,7 +14,8 @@ from statistics import median
 import numpy as np
 
 from liveops.detection import ensemble
-from liveops.detection.ensemble import ONE_ALARM_IN_DAYS, Bank, Detector, Verdicts
+from liveops.detection.bank import Bank, empty_bank
+from liveops.detection.ensemble import ONE_ALARM_IN_DAYS, Detector, Verdicts
 from liveops.detection.fitting import PAST_S, Fitted, due, fit_row, no_fit
 
 #: Distances between windows whose median is the step.
@@ -44,7 +45,7 @@ class Alone:
         if len(self.waiting) > _DISTANCES:
             times = [time for time, _ in self.waiting]
             step_s = median(b - a for a, b in pairwise(times))
-            self.bank = ensemble.empty(1, max(step_s, _LEAST_STEP_S))
+            self.bank = empty_bank(1, max(step_s, _LEAST_STEP_S))
             for window in self.waiting:
                 self._judge(self.bank, *window)
             self.waiting.clear()

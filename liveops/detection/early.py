@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from liveops.detection import arrays, ensemble
+from liveops.detection.bank import empty_bank
 from liveops.detection.rule_bank import DETECTOR_OF, Chosen, Judged, RuleBank, Seen, value_of
 from liveops.detection.tails import Bools, Floats, Ints
 
@@ -58,14 +59,14 @@ def _known(bank: RuleBank, item: Seen) -> Chosen | None:
 def _follows(bank: RuleBank, row: int, start_s: float) -> bool:
     """Whether the closed windows before are known: the last may wait for late values still."""
     since_s = start_s - float(bank.bank.newest_s[row])
-    return 0.0 < since_s <= float(bank.standing.gap_s[row]) + bank.step_s
+    return 0.0 < since_s <= float(bank.bank.usual.gap_s[row]) + bank.step_s
 
 
 def _suspects(
     bank: RuleBank, rows: Ints, windows: Sequence[Seen], value: Floats
 ) -> tuple[Bools, Floats]:
     """Which have a rare level and are not firing; the values, pulled in by their error."""
-    memory, usual = bank.bank, bank.standing
+    memory, usual = bank.bank, bank.bank.usual
     time_s = np.array([item.window.start_s for item in windows], np.float64)
     samples = np.array([item.window.count for item in windows], np.float64)
     own = np.array([item.window.stddev for item in windows]) / np.sqrt(samples)
@@ -87,7 +88,7 @@ def _suspects(
 
 def _as_if_closed(bank: RuleBank, row: int, item: Seen, value: float) -> Judged | None:
     """The verdict if the window closed like this; None unless an alarm starts."""
-    copy = ensemble.empty(1, bank.step_s)
+    copy = empty_bank(1, bank.step_s)
     for ours, theirs in zip(arrays.every(copy), arrays.every(bank.bank), strict=True):
         ours[0] = theirs[row]
     verdicts = ensemble.judge(

@@ -14,17 +14,14 @@ from typing import Literal
 import numpy as np
 
 from liveops.detection import arrays, counters, excursion, forecast, levels, novelty, tails
-from liveops.detection.counters import Counters
-from liveops.detection.excursion import Excursions
-from liveops.detection.forecast import Forecasts
-from liveops.detection.levels import Levels, Look, Temper
-from liveops.detection.novelty import Shapes
+from liveops.detection.bank import Bank, empty_bank
+from liveops.detection.levels import Look, Temper
 from liveops.detection.tails import Bools, Floats, Ints
 
 Detector = Literal["ensemble", "zscore", "forecast", "lasting", "shape"]
 DETECTORS: tuple[Detector, ...] = ("ensemble", "zscore", "forecast", "lasting", "shape")
 ONE_ALARM_IN_DAYS = 21.0
-_DAY_S, _HOUR_S = 86_400.0, 3600.0
+_DAY_S = 86_400.0
 #: Larger values are taken for this, so that single precision holds their distances.
 _LARGEST = 1e30
 #: Windows before anything is said, and the longest time that counts as passed between two.
@@ -33,33 +30,11 @@ _MOST_STEPS = 3.0
 #: Most that agreement of level and shape adds: a chance of one in sixty.
 _WITNESS = 1.8
 #: A series of n windows proves at most one in n to this power.
-_PROOF = 1.5
+_PROOF = 2.0
 #: How much less the size of a lone window counts, which nothing else witnesses.
 _LONE_DOUBT = 1.0
-#: Places of a season's profile, and of that of the mean of the hour, which moves slowly.
-_PLACES, _PLACES_OF_HOUR = 288, 96
 SUDDEN = Temper(pull=10.0, floor=0.02, heavy=True)
 LASTING = Temper(pull=2.5, floor=0.1, heavy=False)
-
-
-@dataclass(slots=True)
-class Bank:
-    """What the ensemble remembers of series with windows of one size, one row a series."""
-
-    step_s: float
-    newest_s: Floats
-    count: Ints
-    whole: Bools
-    #: The values of the last hour, the newest at `count` − 1 round the ring.
-    hour: Floats
-    #: Level surprise of the last window, negative below the level.
-    before: Floats
-    sudden: Levels
-    lasting: Levels
-    shapes: Shapes
-    excursions: Excursions
-    counters: Counters
-    forecasts: Forecasts
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,37 +53,6 @@ class Verdicts:
     expected: Floats
     lower: Floats
     upper: Floats
-
-
-def empty(rows: int, step_s: float) -> Bank:
-    """Rows that have seen nothing."""
-    hour = max(1, round(_HOUR_S / step_s))
-    return Bank(
-        step_s,
-        np.full(rows, excursion.NEVER_S),
-        np.zeros(rows, np.int64),
-        np.ones(rows, dtype=bool),
-        np.zeros((rows, hour)),
-        np.zeros(rows),
-        Levels.empty(rows, step_s, _PLACES),
-        Levels.empty(rows, step_s, _PLACES_OF_HOUR),
-        Shapes.empty(rows),
-        Excursions.empty(rows, step_s),
-        Counters.empty(rows),
-        Forecasts.empty(rows, step_s),
-    )
-
-
-def grow(bank: Bank, rows: int) -> None:
-    """Make room for so many rows at least, twice as many as before; contents stay."""
-    have = len(bank.count)
-    if rows > have:
-        arrays.move(bank, empty(max(rows, 2 * have), bank.step_s), have)
-
-
-def clear(bank: Bank, row: int) -> None:
-    """Make a row one that has seen nothing."""
-    arrays.renew(bank, empty(1, bank.step_s), row)
 
 
 def judge(
@@ -202,7 +146,7 @@ def score(verdicts: Verdicts) -> Floats:
 
 def _forget(bank: Bank, rows: Ints) -> None:
     """What is judged of these series is another thing from now on."""
-    fresh = empty(1, bank.step_s)
+    fresh = empty_bank(1, bank.step_s)
     for name in ("count", "whole", "hour", "before", "sudden", "lasting", "shapes"):
         arrays.renew(getattr(bank, name), getattr(fresh, name), rows)
 

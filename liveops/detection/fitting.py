@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from liveops.detection import forecast, season
-from liveops.detection.ensemble import Bank
+from liveops.detection.bank import Bank
 from liveops.detection.forecast import Fit, History
 from liveops.detection.rule_bank import RuleBank, Seen, value_of
 from liveops.detection.tails import Ints

@@ -7,10 +7,10 @@ import numpy as np
 from msgspec import Struct
 
 from liveops.detection import arrays
-from liveops.detection.ensemble import Bank
+from liveops.detection.bank import Bank
 
 FORM = 3
-#: Forms that are read: the form before had no forecasts, whose arrays come last.
+#: Forms that are read: the one before ends before the forecasts and what is usual.
 READ_FORMS = (2, FORM)
 
 
@@ -33,7 +33,7 @@ def decode_into(bank: Bank, row: int, value: bytes) -> None:
     stored = msgspec.msgpack.decode(value, type=StoredEnsemble)
     kept_in = list(arrays.every(bank))
     if stored.form == READ_FORMS[0]:
-        kept_in = kept_in[: -len(list(arrays.every(bank.forecasts)))]
+        kept_in = kept_in[: -len([*arrays.every(bank.forecasts), *arrays.every(bank.usual)])]
     if (
         stored.form not in READ_FORMS
         or stored.step_s != bank.step_s

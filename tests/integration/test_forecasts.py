@@ -17,7 +17,7 @@ from agents.incidents import remembering as module
 from agents.incidents.foreseeing import Foreseeing
 from liveops.clock import FakeClock
 from liveops.detection import forecast
-from liveops.detection.ensemble import Bank
+from liveops.detection.bank import Bank
 from liveops.postgres.database import Database
 from liveops.postgres.migrate import migrate
 from schema.metrics import Aggregate

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from liveops.detection import arrays, ensemble, forecast, stored
-from liveops.detection.ensemble import Bank
+from liveops.detection.bank import Bank, empty_bank
 from liveops.detection.fitting import Fitting, due
 from liveops.detection.forecast import HORIZON, REFIT_S, Fit, Forecasts, History
 from liveops.detection.rule_bank import RuleBank, Seen
@@ -44,7 +44,7 @@ def test_a_large_level_keeps_its_small_differences() -> None:
 
 
 def bank_with(forecasts: Forecasts, windows: int = 100) -> Bank:
-    bank = ensemble.empty(1, STEP_S)
+    bank = empty_bank(1, STEP_S)
     random = np.random.default_rng(1)
     for number in range(-windows, 0):
         value = 100 + 10 * random.standard_normal(1)
@@ -95,12 +95,12 @@ def test_the_oldest_fit_of_a_proved_season_is_due_first() -> None:
 
 def test_what_was_foreseen_is_kept_and_a_form_without_it_is_read() -> None:
     bank = bank_with(foreseen(*range(1, HORIZON + 1)))
-    again = ensemble.empty(1, STEP_S)
+    again = empty_bank(1, STEP_S)
     stored.decode_into(again, 0, stored.encode(bank, 0))
     assert np.array_equal(again.forecasts.points, bank.forecasts.points)
     kept = msgspec.msgpack.decode(stored.encode(bank, 0), type=StoredEnsemble)
-    former = ensemble.empty(1, STEP_S)
-    rows = kept.rows[: -len(list(arrays.every(bank.forecasts)))]
+    former = empty_bank(1, STEP_S)
+    rows = kept.rows[: -len([*arrays.every(bank.forecasts), *arrays.every(bank.usual)])]
     value = msgspec.msgpack.encode(StoredEnsemble(2, STEP_S, rows))
     stored.decode_into(former, 0, value)
     assert former.count[0] == bank.count[0]
