@@ -20,12 +20,10 @@ from agents.incidents.leaving import make_room
 from agents.incidents.remembering import Remembering
 from agents.incidents.watched import Watched, WatchedServices
 from agents.incidents.window_records import WindowRecord, read_record
-from liveops.detection.engine import accept_fit, observe
-from liveops.detection.forecast import FitRequest
+from liveops.detection.engine import observe
 from liveops.detection.opinions import NO_OPINIONS, Opinions
 from liveops.detection.report import Outcome
 from liveops.detection.rulebook import RuleBook
-from liveops.forecasting.fitter import Fitter
 from liveops.kafka.chunks import Record, chunk_of
 from liveops.kafka.config_view import ConfigView
 from liveops.kafka.partitioning import partition_of
@@ -69,7 +67,6 @@ class DetectAgent:
         #: Held from a change of state until its detections are sent: no checkpoint between.
         self.lock = asyncio.Lock()
         self.edges: set[tuple[str, str]] = set()
-        self.fitter = Fitter(self._accept)
         self._producer = producer
         self._remembering = remembering
         #: The partition that all detections go to.
@@ -140,11 +137,9 @@ class DetectAgent:
         return record.broker_s <= watched.state.presence.broker_s
 
     async def publish(self, watched: Watched, outcome: Outcome) -> None:
-        """Send detections, order fits, remember what is to be stored."""
+        """Send detections, remember what is to be stored."""
         for detection in outcome.detections:
             await self._send(detection)
-        for request in outcome.fits:
-            self.fitter.order(request)
         self.services.note(watched, outcome)
 
     async def _send(self, detection: Detection) -> None:
@@ -161,11 +156,6 @@ class DetectAgent:
             state=detection.state,
             reason=detection.reason,
         )
-
-    def _accept(self, request: FitRequest, predicted: list[tuple[float, float]]) -> None:
-        watched = self.services.by_name.get(request.service)
-        if watched is not None and accept_fit(watched.state, request, predicted):
-            watched.unsaved.add(request.series)
 
     def load(self, assigned: set[int]) -> None:
         """Rebuild memory from the recovered table; nothing older survives."""

@@ -21,7 +21,7 @@ import msgspec
 from liveops.bench.foreign_bodies import PER_BODY, Foreign, otlp, remote_write
 from liveops.bench.http_load import HttpLoad, Outcome
 from liveops.bench.records import VALUES, Shape
-from liveops.bench.stack import HOST, PrivateStack, Say, private_stack, sweep
+from liveops.bench.stack import HOST, WORKER, PrivateStack, Say, private_stack, sweep
 from liveops.embedded.secret_file import kept_secret
 from liveops.errors import LiveOpsError
 from liveops.security.tokens import user_token
@@ -45,7 +45,7 @@ async def run(place: Path, seconds: float, say: Say) -> dict[str, Any]:
     """
     await sweep(place, say)
     async with private_stack(place, say) as stack:
-        port = await stack.start_all()
+        port = (await stack.start_all())[WORKER]
         token = user_token(
             kept_secret(stack.layout.secrets, "jwt"), "bench", ["ENGINEER"], time.time(), _TOKEN_S
         )

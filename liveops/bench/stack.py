@@ -67,12 +67,16 @@ class PrivateStack:
         self.worker = await start(self._part(WORKER, settings), self.layout)
         return self.worker
 
-    async def start_all(self) -> int:
-        """Start every worker, as `up` does; returns the port of the metrics worker."""
+    async def start_all(self, **settings: object) -> dict[str, int]:
+        """Start every worker, as `up` does; returns their ports by name."""
         copies = workers.plan({}, AnyPort(HOST))
         for copy in copies:
-            self.others.append(await start(self._part_of(copy, copies, {}), self.layout))
-        return next(copy.port for copy in copies if copy.name == WORKER)
+            self.others.append(await start(self._part_of(copy, copies, settings), self.layout))
+        return {copy.name: copy.port for copy in copies}
+
+    def pid(self, name: str) -> int:
+        """The process of a worker that `start_all` started."""
+        return next(one.process.pid for one in self.others if one.part.name == name)
 
     async def stop_all(self) -> None:
         """End what `start_all` started."""

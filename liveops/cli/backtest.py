@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -21,6 +21,7 @@ from liveops.clock import SystemClock
 from liveops.detection.alone import Alone
 from liveops.detection.ensemble import ONE_ALARM_IN_DAYS, Detector, Verdicts, score
 from liveops.errors import InvalidInput
+from liveops.forecasting.model import fit
 from liveops.send.formats import read_rows
 from liveops.send.report import Refusals
 from liveops.send.rows import Reading, Row
@@ -36,7 +37,7 @@ _SERVICE, _METRIC = "file", "value"
 class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What a configuration file may say."""
 
-    detector: Literal["ensemble", "level", "lasting", "shape"] = "ensemble"
+    detector: Detector = "ensemble"
     one_alarm_in_days: Annotated[float, msgspec.Meta(gt=0)] = ONE_ALARM_IN_DAYS
 
 
@@ -81,7 +82,7 @@ class Run:
         key = metric.service_name, metric.series
         series = self.series.get(key)
         if series is None:
-            series = self.series[key] = Alone(detector, self.config.one_alarm_in_days)
+            series = self.series[key] = Alone(detector, self.config.one_alarm_in_days, fit=fit)
         verdicts = series.judge(metric.timestamp_s, metric.value)
         told = format_time(metric.timestamp_s)
         if self.drawn is not None:

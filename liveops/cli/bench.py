@@ -81,6 +81,30 @@ def ingest(
     Console().print(grid)
 
 
+@app.command("detect")
+def detect(
+    as_json: AsJson = False,
+    probes: Annotated[int, typer.Option(min=3, help="Thresholds breached.")] = 60,
+    seconds: Annotated[float, typer.Option(min=70, help="How long 10,000 series run.")] = 150.0,
+    data_dir: DataDir = None,
+) -> None:
+    """Measure from a breach of a threshold to `GET /api/incidents`, and what detectors cost.
+
+    Starts servers and all workers of its own. Gives no figure when a breach is not told.
+    """
+    from liveops.bench.detect import run
+
+    found = asyncio.run(run(data_dir or Path(tempfile.gettempdir()), probes, seconds, _say))
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    grid = Table("figure", "value", box=None, pad_edge=False)
+    for title, values in found.items():
+        for name, value in values.items():
+            grid.add_row(f"{title} {name}", f"{value:,}")
+    Console().print(grid)
+
+
 async def _pipeline(plan: Plan) -> dict[str, Any]:
     """A SIGTERM ends the servers too, as Ctrl-C does."""
     from liveops.bench.pipeline import run

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from liveops.detection.zscore import DEFAULT_SENSITIVITY
 from schema.ids import derived_id
 from schema.rules import Rule
 
+#: Of the former default rules.
+_SENSITIVITY = 6.0
 _FIRST: tuple[Rule, ...] = (
     Rule(
         id=derived_id("default-rule", "no_data"),
@@ -45,14 +46,14 @@ REPLACED: dict[str, tuple[Rule, ...]] = {
             id=derived_id("default-rule", "zscore"),
             name="Unusual value",
             kind="zscore",
-            sensitivity=DEFAULT_SENSITIVITY,
+            sensitivity=_SENSITIVITY,
             severity="high",
         ),
         Rule(
             id=derived_id("default-rule", "forecast"),
             name="Off the forecast",
             kind="forecast",
-            sensitivity=DEFAULT_SENSITIVITY,
+            sensitivity=_SENSITIVITY,
             severity="medium",
         ),
     )

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from liveops.detection import arrays, ensemble, levels
-from liveops.detection.ensemble import SUDDEN
+from liveops.detection import arrays, ensemble
+from liveops.detection.bank import empty_bank
 from liveops.detection.rule_bank import DETECTOR_OF, Chosen, Judged, RuleBank, Seen, value_of
 from liveops.detection.tails import Bools, Floats, Ints
 
@@ -29,7 +29,7 @@ _SUSPECT = 0.6
 
 def judge_open(bank: RuleBank, windows: Sequence[Seen]) -> Iterator[tuple[Seen, Judged]]:
     """Open windows that start an alarm already; their excursions have begun then."""
-    if bank.rule.kind != "ensemble" or bank.rule.field not in STEADY_FIELDS:
+    if bank.rule.kind == "shape" or bank.rule.field not in STEADY_FIELDS:
         return
     known = [one for item in windows if (one := _known(bank, item)) is not None]
     if not known:
@@ -59,14 +59,14 @@ def _known(bank: RuleBank, item: Seen) -> Chosen | None:
 def _follows(bank: RuleBank, row: int, start_s: float) -> bool:
     """Whether the closed windows before are known: the last may wait for late values still."""
     since_s = start_s - float(bank.bank.newest_s[row])
-    return 0.0 < since_s <= float(bank.standing.gap_s[row]) + bank.step_s
+    return 0.0 < since_s <= float(bank.bank.usual.gap_s[row]) + bank.step_s
 
 
 def _suspects(
     bank: RuleBank, rows: Ints, windows: Sequence[Seen], value: Floats
 ) -> tuple[Bools, Floats]:
     """Which have a rare level and are not firing; the values, pulled in by their error."""
-    memory, usual = bank.bank, bank.standing
+    memory, usual = bank.bank, bank.bank.usual
     time_s = np.array([item.window.start_s for item in windows], np.float64)
     samples = np.array([item.window.count for item in windows], np.float64)
     own = np.array([item.window.stddev for item in windows]) / np.sqrt(samples)
@@ -74,10 +74,11 @@ def _suspects(
     missing = usual.spread[rows] * np.sqrt(np.maximum(0.0, 1.0 / samples - 1.0 / known))
     error = _ERRORS * np.hypot(missing, _WEIGHT_OF_OWN * own)
     whole = memory.whole[rows]
-    first = levels.look(memory.sudden, rows, time_s, value, whole, SUDDEN)
+    detector = DETECTOR_OF[bank.rule.kind]
+    first = ensemble.look(memory, rows, time_s, value, whole, detector)
     off = value - first.expected
     pulled = first.expected + np.sign(off) * np.maximum(np.abs(off) - error, 0.0)
-    look = levels.look(memory.sudden, rows, time_s, pulled, whole, SUDDEN)
+    look = ensemble.look(memory, rows, time_s, pulled, whole, detector)
     bar = ensemble.bar_of(bank.one_alarm_in_days, bank.step_s)
     suspect = np.maximum(look.surprise, look.extreme) >= _SUSPECT * bar
     suspect &= (usual.samples[rows] > 0) & (samples >= np.minimum(_LEAST_SAMPLES, known))
@@ -87,7 +88,7 @@ def _suspects(
 
 def _as_if_closed(bank: RuleBank, row: int, item: Seen, value: float) -> Judged | None:
     """The verdict if the window closed like this; None unless an alarm starts."""
-    copy = ensemble.empty(1, bank.step_s)
+    copy = empty_bank(1, bank.step_s)
     for ours, theirs in zip(arrays.every(copy), arrays.every(bank.bank), strict=True):
         ours[0] = theirs[row]
     verdicts = ensemble.judge(

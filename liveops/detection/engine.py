@@ -7,10 +7,9 @@ same rules give the same detections.
 
 from __future__ import annotations
 
-from liveops.detection import forecast, no_data, relations, threshold, zscore
+from liveops.detection import no_data, relations, threshold
 from liveops.detection.absence import data_again
 from liveops.detection.apply import apply, subject_of
-from liveops.detection.forecast import FitRequest
 from liveops.detection.forgetting import expire, look_due
 from liveops.detection.opinions import NO_OPINIONS, Opinions
 from liveops.detection.ratios import divide
@@ -18,9 +17,9 @@ from liveops.detection.report import Outcome, alarm_of, observation_of
 from liveops.detection.retire import retire
 from liveops.detection.rule_bank import DETECTOR_OF
 from liveops.detection.rulebook import RuleBook
-from liveops.detection.state import Baseline, SeriesState, ServiceDetectors, Verdict
-from schema.metrics import WINDOW_S, Aggregate
-from schema.rules import Rule, judged_field
+from liveops.detection.state import SeriesState, ServiceDetectors, Verdict
+from schema.metrics import Aggregate
+from schema.rules import Rule
 
 #: Closed windows whose number of samples is remembered.
 _COUNTS_KEPT = 10
@@ -87,7 +86,7 @@ def _take(
                 verdict = _verdict(series, rule, window)
             apply(alarm, verdict, rule, subject, observation, book, outcome)
     if window.final:
-        _learn(state, series, window, rules, outcome)
+        _learn(series, window, rules, outcome)
         if is_new:
             divide(state, series, window, observation, book, outcome)
 
@@ -97,30 +96,11 @@ def _verdict(series: SeriesState, rule: Rule, window: Aggregate) -> Verdict | No
         return None  # when both windows are closed
     if rule.kind == "change":
         return relations.judge_change(rule, series, window)
-    if rule.kind == "threshold":
-        usual = threshold.usual_count(series.counts.get(window.window, ()))
-        return threshold.judge(rule, window, usual)
-    baseline = series.baselines.get(_baseline_name(rule, window))
-    if baseline is None:
-        return None
-    judge = zscore.judge if rule.kind == "zscore" else forecast.judge
-    field = judged_field(rule.field, window.kind)
-    if getattr(window, field) is None:  # no counter or delta
-        return None
-    return judge(baseline, window, field, rule.sensitivity)
+    usual = threshold.usual_count(series.counts.get(window.window, ()))
+    return threshold.judge(rule, window, usual)
 
 
-def _baseline_name(rule: Rule, window: Aggregate) -> str:
-    return f"{rule.window}/{judged_field(rule.field, window.kind)}"
-
-
-def _learn(
-    state: ServiceDetectors,
-    series: SeriesState,
-    window: Aggregate,
-    rules: list[Rule],
-    outcome: Outcome,
-) -> None:
+def _learn(series: SeriesState, window: Aggregate, rules: list[Rule], outcome: Outcome) -> None:
     if window.start_s > series.closed_s.get(window.window, -1):
         series.closed_s[window.window] = window.start_s
         counts = series.counts.setdefault(window.window, [])
@@ -128,30 +108,3 @@ def _learn(
         del counts[:-_COUNTS_KEPT]
         relations.remember(series, rules, window)
     outcome.changed.add(window.series)
-    learned: set[str] = set()
-    for rule in rules:
-        name, field = _baseline_name(rule, window), judged_field(rule.field, window.kind)
-        if rule.kind not in ("zscore", "forecast") or getattr(window, field) is None:
-            continue
-        baseline = series.baselines.setdefault(name, Baseline())
-        if name not in learned:
-            zscore.learn(baseline, window, field)
-            learned.add(name)
-        if rule.kind == "forecast" and forecast.fit_due(baseline):
-            outcome.fits.append(
-                forecast.fit_request(
-                    state.service, window.series, name, baseline, WINDOW_S[window.window]
-                )
-            )
-
-
-def accept_fit(
-    state: ServiceDetectors, request: FitRequest, predicted: list[tuple[float, float]]
-) -> bool:
-    """Keep a finished forecast; False when its series is gone."""
-    series = state.series.get(request.series)
-    baseline = series.baselines.get(request.baseline) if series else None
-    if baseline is None:
-        return False
-    forecast.accept(baseline, request, predicted)
-    return True

@@ -13,17 +13,15 @@ from typing import Literal
 
 import numpy as np
 
-from liveops.detection import arrays, counters, excursion, levels, novelty, tails
-from liveops.detection.counters import Counters
-from liveops.detection.excursion import Excursions
-from liveops.detection.levels import Levels, Look, Temper
-from liveops.detection.novelty import Shapes
+from liveops.detection import arrays, counters, excursion, forecast, levels, novelty, tails
+from liveops.detection.bank import Bank, empty_bank
+from liveops.detection.levels import Look, Temper
 from liveops.detection.tails import Bools, Floats, Ints
 
-Detector = Literal["ensemble", "level", "lasting", "shape"]
-DETECTORS: tuple[Detector, ...] = ("ensemble", "level", "lasting", "shape")
+Detector = Literal["ensemble", "zscore", "forecast", "lasting", "shape"]
+DETECTORS: tuple[Detector, ...] = ("ensemble", "zscore", "forecast", "lasting", "shape")
 ONE_ALARM_IN_DAYS = 21.0
-_DAY_S, _HOUR_S = 86_400.0, 3600.0
+_DAY_S = 86_400.0
 #: Larger values are taken for this, so that single precision holds their distances.
 _LARGEST = 1e30
 #: Windows before anything is said, and the longest time that counts as passed between two.
@@ -31,31 +29,12 @@ LEARNING_WINDOWS = 10
 _MOST_STEPS = 3.0
 #: Most that agreement of level and shape adds: a chance of one in sixty.
 _WITNESS = 1.8
+#: A series of n windows proves at most one in n to this power.
+_PROOF = 2.0
 #: How much less the size of a lone window counts, which nothing else witnesses.
 _LONE_DOUBT = 1.0
-#: Places of a season's profile, and of that of the mean of the hour, which moves slowly.
-_PLACES, _PLACES_OF_HOUR = 288, 96
 SUDDEN = Temper(pull=10.0, floor=0.02, heavy=True)
 LASTING = Temper(pull=2.5, floor=0.1, heavy=False)
-
-
-@dataclass(slots=True)
-class Bank:
-    """What the ensemble remembers of series with windows of one size, one row a series."""
-
-    step_s: float
-    newest_s: Floats
-    count: Ints
-    whole: Bools
-    #: The values of the last hour, the newest at `count` − 1 round the ring.
-    hour: Floats
-    #: Level surprise of the last window, negative below the level.
-    before: Floats
-    sudden: Levels
-    lasting: Levels
-    shapes: Shapes
-    excursions: Excursions
-    counters: Counters
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,36 +53,6 @@ class Verdicts:
     expected: Floats
     lower: Floats
     upper: Floats
-
-
-def empty(rows: int, step_s: float) -> Bank:
-    """Rows that have seen nothing."""
-    hour = max(1, round(_HOUR_S / step_s))
-    return Bank(
-        step_s,
-        np.full(rows, excursion.NEVER_S),
-        np.zeros(rows, np.int64),
-        np.ones(rows, dtype=bool),
-        np.zeros((rows, hour)),
-        np.zeros(rows),
-        Levels.empty(rows, step_s, _PLACES),
-        Levels.empty(rows, step_s, _PLACES_OF_HOUR),
-        Shapes.empty(rows),
-        Excursions.empty(rows, step_s),
-        Counters.empty(rows),
-    )
-
-
-def grow(bank: Bank, rows: int) -> None:
-    """Make room for so many rows at least, twice as many as before; contents stay."""
-    have = len(bank.count)
-    if rows > have:
-        arrays.move(bank, empty(max(rows, 2 * have), bank.step_s), have)
-
-
-def clear(bank: Bank, row: int) -> None:
-    """Make a row one that has seen nothing."""
-    arrays.renew(bank, empty(1, bank.step_s), row)
 
 
 def judge(
@@ -127,19 +76,26 @@ def judge(
     bank.whole[rows] &= value == np.floor(value)
     whole = bank.whole[rows]
     sudden = levels.look(bank.sudden, rows, time_s, value, whole, SUDDEN)
+    told = _told(bank, rows, time_s, sudden, whole, detector)
     mean = _mean_of_hour(bank, rows, sudden)
     lasting = levels.look(bank.lasting, rows, time_s, mean, whole, LASTING)
     # Without the ensemble's wish for shapes the dearest detector rests.
     wanted = detector in ("ensemble", "shape")
     shape = novelty.judge(bank.shapes, rows, value, passed_s) if wanted else np.zeros(len(rows))
-    joined, staying, is_lasting = _joined(bank, rows, sudden, lasting, shape, detector)
+    joined, staying, is_lasting = _joined(bank, rows, told, lasting, shape, detector)
     learning = bank.count[rows] < LEARNING_WINDOWS
     joined[learning] = staying[learning] = 0.0
     least = bar_of(one_alarm_in_days, bank.step_s)
-    sure = np.where(learning, 0.0, sudden.extreme - _LONE_DOUBT)
+    sure = np.where(learning, 0.0, told.extreme - _LONE_DOUBT)
     turn = excursion.step(bank.excursions, rows, time_s, passed_s, joined, staying, sure, least)
+    if detector == "forecast":
+        free = ~turn.held | turn.begins
+        middle_s = time_s[free] + 0.5 * bank.step_s
+        forecast.learn(
+            bank.forecasts, rows[free], middle_s, passed_s[free], value[free], SUDDEN.pull
+        )
     _learn(bank, rows, time_s, passed_s, sudden, lasting, turn)
-    half = tails.reach(turn.bar, sudden.edge, sudden.excess, sudden.shape)
+    half = tails.reach(turn.bar, told.edge, told.excess, told.shape)
     return Verdicts(
         joined,
         turn.bar,
@@ -149,15 +105,37 @@ def judge(
         turn.over,
         turn.accepted,
         is_lasting,
-        increase.before + increase.steps * sudden.expected,
-        increase.before + increase.steps * (sudden.expected - half),
-        increase.before + increase.steps * (sudden.expected + half),
+        increase.before + increase.steps * told.expected,
+        increase.before + increase.steps * (told.expected - half),
+        increase.before + increase.steps * (told.expected + half),
     )
+
+
+def look(
+    bank: Bank, rows: Ints, time_s: Floats, value: Floats, whole: Bools, detector: Detector
+) -> Look:
+    """How a sudden value looks to the level, or to the forecast; nothing is learned."""
+    sudden = levels.look(bank.sudden, rows, time_s, value, whole, SUDDEN)
+    return _told(bank, rows, time_s, sudden, whole, detector)
+
+
+def _told(
+    bank: Bank, rows: Ints, time_s: Floats, sudden: Look, whole: Bools, detector: Detector
+) -> Look:
+    if detector != "forecast":
+        return sudden
+    middle_s = time_s + 0.5 * bank.step_s
+    return forecast.look(bank.forecasts, rows, middle_s, sudden, whole, SUDDEN)
 
 
 def bar_of(one_alarm_in_days: float, step_s: float) -> float:
     """The bar of a series without recent alarms."""
     return float(np.log10(one_alarm_in_days * _DAY_S / step_s))
+
+
+def days_of(bar: float, step_s: float) -> float:
+    """Inverse of `bar_of`, at most 1e100 days."""
+    return float(10.0 ** min(bar, 100.0) * step_s / _DAY_S)
 
 
 def score(verdicts: Verdicts) -> Floats:
@@ -168,7 +146,7 @@ def score(verdicts: Verdicts) -> Floats:
 
 def _forget(bank: Bank, rows: Ints) -> None:
     """What is judged of these series is another thing from now on."""
-    fresh = empty(1, bank.step_s)
+    fresh = empty_bank(1, bank.step_s)
     for name in ("count", "whole", "hour", "before", "sudden", "lasting", "shapes"):
         arrays.renew(getattr(bank, name), getattr(fresh, name), rows)
 
@@ -185,10 +163,13 @@ def _joined(
     bank.before[rows] = side * sudden.surprise
     if detector == "shape":
         return shape.copy(), shape.copy(), np.zeros(len(rows), dtype=bool)
-    if detector == "level":
-        return pair, pair.copy(), np.zeros(len(rows), dtype=bool)
+    if detector in ("zscore", "forecast"):
+        return sudden.size.copy(), sudden.size.copy(), np.zeros(len(rows), dtype=bool)
     weaker = np.minimum(pair, shape)
-    agreed = np.maximum(weaker + np.minimum(weaker, _WITNESS), sudden.extreme - _LONE_DOUBT)
+    # Two witnesses of one short past prove no more than that past can.
+    proof = _PROOF * np.log10(bank.count[rows] + 1.0)
+    agreed = np.minimum(weaker + np.minimum(weaker, _WITNESS), proof)
+    agreed = np.maximum(agreed, sudden.extreme - _LONE_DOUBT)
     if detector == "lasting":
         agreed = np.zeros(len(rows))
     joined = np.maximum(agreed, lasting.surprise)

@@ -6,7 +6,7 @@ or from the season where one is proved. Surprise comes from the series' own dist
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -22,8 +22,6 @@ _DISTANCES_D = 20.0
 FIRST = 8
 #: One wild value among them is learned as if it were so many median distances away.
 _FIRST_SPREADS = 10.0
-#: Edge and mean excess of normal noise, in deviations: the least scale is meant as one.
-_NORMAL_EDGE, _NORMAL_EXCESS = 1.96, 0.37
 #: Mean excess over edge of normal noise, for series that are mostly at rest.
 _EXCESS_OF_EDGE = 0.19
 #: A lone look at n values proves no more than one in n squared, without any scale one in n.
@@ -35,6 +33,8 @@ _PEAK_EDGES = 10.0
 #: What a rank in a short past cannot prove, sheer size can: with the heaviest of tails, and a
 #: scale that n values give for so much too small.
 _WIDER = 8.0
+#: Some thousand deviations.
+_MOST_SURPRISE = 1200.0
 #: What a season or a level learns of a value: up to so many edges away.
 _SEASON_EDGES = 2.5
 
@@ -82,7 +82,8 @@ class Levels:
 class Look:
     """One value each of some series, judged; `surprise` is 0 where a recent peak hides it.
 
-    `extreme` is the surprise of its size alone, however short the past.
+    `size` is the surprise of its distance alone, however short the past; `extreme` the same
+    with the heaviest of tails.
     """
 
     value: Floats
@@ -92,7 +93,12 @@ class Look:
     excess: Floats
     shape: Floats
     surprise: Floats
+    size: Floats
     extreme: Floats
+
+    def parts(self) -> list[Floats]:
+        """All of it, in the order of the fields."""
+        return [getattr(self, one.name) for one in fields(self)]
 
 
 def look(
@@ -103,30 +109,44 @@ def look(
     nearest = np.argmin(np.abs(value[:, None] - level), axis=1)
     seasonal, proved = season.expected(levels.seasons, rows, time_s)
     expected = np.where(proved, seasonal, level[np.arange(len(rows)), nearest])
+    fit, count = levels.past.fit[rows], levels.count[rows]
+    seen = against(expected, value, fit, count, whole, temper)
+    shown = seen.distance >= _OF_PEAK * levels.peak[rows]
+    return replace(
+        seen,
+        surprise=np.where(shown, seen.surprise, 0.0),
+        size=np.where(shown, seen.size, 0.0),
+        extreme=np.where(shown, seen.extreme, 0.0),
+    )
+
+
+def against(
+    expected: Floats, value: Floats, fit: Floats, count: Ints, whole: Bools, temper: Temper
+) -> Look:
+    """How rare the distances are where `fit` was made from `count` distances before."""
     distance = np.abs(value - expected)
-    edge, excess, shape, middle = levels.past.fit[rows].T
+    edge, excess, shape, middle = fit.T
     floor = temper.floor * np.abs(expected)
     floor = np.where(whole, np.maximum(floor, np.sqrt(np.maximum(np.abs(expected), 1.0))), floor)
-    least = np.maximum(_NORMAL_EDGE * floor, middle)
+    least = np.maximum(tails.NORMAL_EDGE * floor, middle)
     edge = np.maximum(edge, least)
-    excess = np.maximum(np.maximum(excess, _NORMAL_EXCESS * floor), _EXCESS_OF_EDGE * middle)
+    excess = np.maximum(np.maximum(excess, tails.NORMAL_EXCESS * floor), _EXCESS_OF_EDGE * middle)
     if not temper.heavy:
         shape = np.zeros_like(shape)
     raw = tails.surprise(distance, edge, excess, shape)
-    known = np.log10(levels.count[rows] + 1.0)
+    known = np.log10(count + 1.0)
     raw = np.minimum(raw, np.where(least > 0, _PROOF, 1.0) * known)
-    seen = (levels.count[rows] >= FIRST) & (distance > 0)
-    seen &= distance >= _OF_PEAK * levels.peak[rows]
-    extreme = _extreme(levels.count[rows], distance, edge, excess)
-    raw, extreme = np.where(seen, raw, 0.0), np.where(seen, extreme, 0.0)
-    return Look(value, expected, distance, edge, excess, shape, raw, extreme)
+    seen = (count >= FIRST) & (distance > 0)
+    size = _size(count, distance, edge, excess, shape)
+    extreme = _size(count, distance, edge, excess, np.full(len(distance), tails.HEAVIEST))
+    raw, size, extreme = (np.where(seen, one, 0.0) for one in (raw, size, extreme))
+    return Look(value, expected, distance, edge, excess, shape, raw, size, extreme)
 
 
-def _extreme(count: Ints, distance: Floats, edge: Floats, excess: Floats) -> Floats:
+def _size(count: Ints, distance: Floats, edge: Floats, excess: Floats, shape: Floats) -> Floats:
     wider = 1.0 + _WIDER / np.maximum(count, 1)
-    heaviest = np.full(len(distance), tails.HEAVIEST)
-    found = tails.surprise(distance, wider * edge, wider * excess, heaviest)
-    return np.where(edge > 0, found, 0.0)
+    found = tails.surprise(distance, wider * edge, wider * excess, shape)
+    return np.where(edge > 0, np.minimum(found, _MOST_SURPRISE), 0.0)
 
 
 def learn(
@@ -210,13 +230,4 @@ def _move(levels: Levels, rows: Ints, passed_s: Floats, seen: Look) -> None:
 
 
 def _part(seen: Look, chosen: Bools) -> Look:
-    return Look(
-        seen.value[chosen],
-        seen.expected[chosen],
-        seen.distance[chosen],
-        seen.edge[chosen],
-        seen.excess[chosen],
-        seen.shape[chosen],
-        seen.surprise[chosen],
-        seen.extreme[chosen],
-    )
+    return Look(*(part[chosen] for part in seen.parts()))

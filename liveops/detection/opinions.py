@@ -11,6 +11,8 @@ from schema.rules import Rule, judged_field
 _YEAR_S, _DAY_S, _HOUR_S = 365 * 86_400.0, 86_400.0, 3600.0
 #: Above it nobody can tell how rare something is.
 _MOST_YEARS = 100
+#: The highest surprise that is told as a number.
+MOST_TOLD = 12.0
 _ACCEPTED = f"accepted as the new normal after {ACCEPT_S / _HOUR_S:.0f} h"
 _QUIET = Verdict(
     breach=False,
@@ -67,7 +69,7 @@ def _verdict(rule: Rule, window: Aggregate, judged: Judged, *, breach: bool) -> 
         expected=expected,
         lower=lower,
         upper=upper,
-        score=surprise,
+        score=min(surprise, MOST_TOLD),
         reason=(
             f"{field} {value:.6g} {_how(judged, value > expected)} the expected "
             f"{expected:.6g} (bounds {lower:.6g} to {upper:.6g}): "

@@ -6,13 +6,13 @@ have told is told when it closes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
 
-from liveops.detection.engine import accept_fit, observe
-from liveops.detection.forecast import FitRequest
+from liveops.detection.engine import observe
+from liveops.detection.fitting import Fitted, Fitting, no_fit
 from liveops.detection.learned import Learned
 from liveops.detection.rule_bank import Seen
 from liveops.detection.rulebook import RuleBook
@@ -21,24 +21,17 @@ from schema.incidents import Detection
 from schema.metrics import Aggregate
 from schema.rules import Rule
 
-#: (expected, deviation) of the windows after those of the request; ValueError without any.
-Fit = Callable[[FitRequest], list[tuple[float, float]]]
-
-
-def no_fit(request: FitRequest) -> list[tuple[float, float]]:
-    """Where nobody fits: a forecast rule says nothing."""
-    raise ValueError("nothing is fitted here")
-
 
 @dataclass
 class Rehearsal:
     """Rules that see windows in the order of their ends, service by service."""
 
     rules: Sequence[Rule]
-    fit: Fit = no_fit
+    fit: Fitted = no_fit
     series: set[tuple[str, str]] = field(default_factory=set)
     _states: dict[str, ServiceDetectors] = field(default_factory=dict)
     _learned: Learned = field(default_factory=Learned)
+    _fitting: Fitting = field(default_factory=Fitting)
 
     def __post_init__(self) -> None:
         self._book = RuleBook(self.rules, ())
@@ -59,14 +52,8 @@ class Rehearsal:
             self.series.add((service, window.series))
             outcome = observe(state, [window], self._book, None, opinions)
             yield from outcome.detections
-            for request in outcome.fits:
-                self._accept(state, request)
-
-    def _accept(self, state: ServiceDetectors, request: FitRequest) -> None:
-        try:
-            accept_fit(state, request, self.fit(request))
-        except ValueError:
-            return  # it will be due again
+        for bank in self._learned.banks.values():
+            self._fitting.follow(bank, seen, self.fit)
 
     def _closed_s(self, seen: Seen) -> float:
         state = self._states.get(seen.service)

@@ -16,8 +16,8 @@ from schema.rules import Rule
 
 #: Of a long past only the newest windows are compared in shape; the others are remembered.
 _SHAPES_JUDGED = 600
-#: How far back a series that was not kept is read.
-PAST_S = 86_400.0
+#: How far back a series that was not kept is read: three days prove the season of a day.
+PAST_S = 3 * 86_400.0
 
 #: Start in epoch seconds, service, series, value.
 StoredWindow = tuple[int, str, str, float]
@@ -73,7 +73,7 @@ def _learn(bank: RuleBank, start_s: int, same: list[StoredWindow], *, in_full: b
     column = np.array(list(values.values()), np.float64)
     detector = DETECTOR_OF[bank.rule.kind]
     if not in_full:
-        detector = "level"
+        detector = "zscore"
         for row, one in values.items():
             novelty.remember(bank.bank.shapes, row, one)
     time_s = np.full(len(rows), float(start_s))

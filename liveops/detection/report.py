@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 import msgspec
 
 from liveops.detection.alarm import Change, Observation
-from liveops.detection.forecast import FitRequest
 from liveops.detection.rulebook import RuleBook
 from liveops.detection.state import Alarm, Verdict
 from schema.ids import detection_id
@@ -25,7 +24,7 @@ _SHARE_OF_EXCURSION = 0.1
 
 @dataclass(slots=True)
 class Outcome:
-    """What a fold gives: detections to publish, series to store, fits to order."""
+    """What a fold gives: detections to publish, series to store."""
 
     detections: list[Detection] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
@@ -33,7 +32,6 @@ class Outcome:
     forgotten: set[str] = field(default_factory=set)
     #: How many series were seen for the first time.
     created: int = 0
-    fits: list[FitRequest] = field(default_factory=list)
     presence_changed: bool = False
 
     def touch(self, subject: Subject) -> None:

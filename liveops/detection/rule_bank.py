@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from liveops.detection import arrays, ensemble
-from liveops.detection.ensemble import ONE_ALARM_IN_DAYS, Bank, Detector, Verdicts
+from liveops.detection import arrays, ensemble, tails
+from liveops.detection.bank import Bank, clear_row, empty_bank, grow_bank
+from liveops.detection.ensemble import ONE_ALARM_IN_DAYS, Detector, Verdicts
 from liveops.detection.tails import Bools, Floats, Ints
 from schema.metrics import WINDOW_S, Aggregate
 from schema.rules import Rule, RuleKind, judged_field
@@ -24,7 +25,12 @@ _FIRST_ROWS = 16
 _MOST_GAP_S = 86_400.0
 #: Weight of the newest window in what is usual of samples and spread.
 _NEW = 0.1
-DETECTOR_OF: dict[RuleKind, Detector] = {"ensemble": "ensemble", "shape": "shape"}
+DETECTOR_OF: dict[RuleKind, Detector] = {
+    "ensemble": "ensemble",
+    "zscore": "zscore",
+    "forecast": "forecast",
+    "shape": "shape",
+}
 
 
 class Seen(NamedTuple):
@@ -44,23 +50,18 @@ class Chosen(NamedTuple):
 
 @dataclass(slots=True)
 class Standing:
-    """How each series was last judged, and how its closed windows usually are made."""
+    """How each series was last judged."""
 
     surprise: Floats
     bar: Floats
     expected: Floats
     lower: Floats
     upper: Floats
-    #: Usual standard deviation and number of samples within a window.
-    spread: Floats
-    samples: Floats
-    #: Usual time between two closed windows.
-    gap_s: Floats
 
     @classmethod
     def empty(cls, rows: int) -> Standing:
         """Of series that were never judged."""
-        return cls(*(np.zeros(rows) for _ in range(8)))
+        return cls(*(np.zeros(rows) for _ in range(5)))
 
 
 class Judged(NamedTuple):
@@ -78,7 +79,7 @@ class RuleBank:
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self.step_s = float(WINDOW_S[rule.window])
-        self.bank: Bank = ensemble.empty(_FIRST_ROWS, self.step_s)
+        self.bank: Bank = empty_bank(_FIRST_ROWS, self.step_s)
         self.standing = Standing.empty(_FIRST_ROWS)
         #: Rows in an excursion that nobody was told of.
         self.untold: set[int] = set()
@@ -91,6 +92,8 @@ class RuleBank:
     @property
     def one_alarm_in_days(self) -> float:
         """How seldom a healthy series should alarm."""
+        if self.rule.sensitivity is not None:
+            return ensemble.days_of(tails.of_deviations(self.rule.sensitivity), self.step_s)
         return self.rule.one_alarm_in_days or ONE_ALARM_IN_DAYS
 
     def find(self, service: str, series: str) -> int | None:
@@ -121,7 +124,7 @@ class RuleBank:
         return row
 
     def _grow(self, have: int) -> None:
-        ensemble.grow(self.bank, have + 1)
+        grow_bank(self.bank, have + 1)
         size = len(self.bank.count)
         arrays.move(self.standing, Standing.empty(size), have)
         self._free = list(range(have, min(size, MAX_ROWS)))[::-1]
@@ -150,7 +153,7 @@ class RuleBank:
         """A series is no more."""
         row = self._rows.get(service, {}).pop(series, None)
         if row is not None:
-            ensemble.clear(self.bank, row)
+            clear_row(self.bank, row)
             arrays.renew(self.standing, Standing.empty(1), row)
             self.untold.discard(row)
             self._free.append(row)
@@ -211,12 +214,13 @@ class RuleBank:
         now.lower[rows], now.upper[rows] = verdicts.lower, verdicts.upper
         samples = np.array([item.window.count for item in seen], np.float64)
         spread = np.array([item.window.stddev for item in seen])
-        first: Bools = now.samples[rows] == 0
+        usual = self.bank.usual
+        first: Bools = usual.samples[rows] == 0
         share = np.where(first, 1.0, _NEW)
-        now.samples[rows] += share * (samples - now.samples[rows])
-        now.spread[rows] += share * (spread - now.spread[rows])
+        usual.samples[rows] += share * (samples - usual.samples[rows])
+        usual.spread[rows] += share * (spread - usual.spread[rows])
         gap_s = np.minimum(self.bank.newest_s[rows] - before_s, _MOST_GAP_S)
-        now.gap_s[rows] += share * (np.where(first, self.step_s, gap_s) - now.gap_s[rows])
+        usual.gap_s[rows] += share * (np.where(first, self.step_s, gap_s) - usual.gap_s[rows])
 
 
 def value_of(rule: Rule, window: Aggregate) -> float | None:

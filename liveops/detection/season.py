@@ -99,6 +99,17 @@ def expected(seasons: Seasons, rows: Ints, time_s: Floats) -> tuple[Floats, Bool
     return seasons.base[rows] + seasons.profile[rows, place[at, best]], usable[at, best]
 
 
+def proved(seasons: Seasons, rows: Ints) -> Floats:
+    """The period whose profile is best, where one is proved; 0 elsewhere."""
+    layout = _layout(seasons.step_s, seasons.most_places)
+    judged = seasons.judged[rows]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = np.where(judged > 0, seasons.errors[rows] / judged, np.inf)
+    usable = (layout.places >= 2) & (error[:, :-1] < _BETTER * error[:, -1:])
+    best = np.argmin(np.where(usable, error[:, :-1], np.inf), axis=1)
+    return np.where(usable.any(axis=1), PERIODS_S[best], 0.0)
+
+
 def learn(
     seasons: Seasons,
     rows: Ints,

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from liveops.detection import forecast, no_data, zscore
+import numpy as np
+
+from liveops.detection import forecast, no_data, season
 from liveops.detection.ensemble import LEARNING_WINDOWS
 from liveops.detection.learned import Learned
-from liveops.detection.rule_bank import RuleBank
+from liveops.detection.rule_bank import DETECTOR_OF, RuleBank
 from liveops.detection.rulebook import RuleBook
 from liveops.detection.state import Alarm, SeriesState, ServiceDetectors
 from schema.detectors import Standing
 from schema.rules import Rule
+from schema.times import format_time
 
 _NEVER = Alarm()
 
@@ -37,6 +40,8 @@ def standings(state: ServiceDetectors, book: RuleBook, learned: Learned) -> Iter
             bank = learned.banks.get(rule.id)
             if bank is not None:
                 known = _in_bank(bank, bank.find(state.service, key), alarm)
+            elif rule.kind in DETECTOR_OF:
+                known = _Knowledge(0, LEARNING_WINDOWS)
             else:
                 known = _plain(series, rule)
             yield _standing(state.service, series, rule, alarm, known)
@@ -74,15 +79,10 @@ def _standing(
 
 
 def _plain(series: SeriesState, rule: Rule) -> _Knowledge:
-    """Of rules that compare, of those on absence, and of those with a baseline in the state."""
-    if rule.kind in ("threshold", "change", "ratio"):
-        return _Knowledge(1, 1, "within its limit")
+    """Of rules that compare, and of those on absence."""
     if rule.kind == "no_data":
         return _Knowledge(series.gaps + 1, no_data.LEARNING_SAMPLES, "data come as usual")
-    baseline = series.baselines.get(f"{rule.window}/{rule.field}")
-    known = len(baseline.points) if baseline is not None else 0
-    needed = zscore.LEARNING_WINDOWS if rule.kind == "zscore" else forecast.FIRST_FIT
-    return _Knowledge(known, needed, "within its bounds")
+    return _Knowledge(1, 1, "within its limit")
 
 
 def _in_bank(bank: RuleBank, row: int | None, alarm: Alarm) -> _Knowledge:
@@ -96,5 +96,19 @@ def _in_bank(bank: RuleBank, row: int | None, alarm: Alarm) -> _Knowledge:
     reason = f"surprise {now.surprise[row]:.1f}, told from {now.bar[row]:.1f} on"
     if excursions.firing[row] and alarm.phase not in ("firing", "no_data"):
         reason += "; an excursion that was expected goes on"
+    if bank.rule.kind == "forecast":
+        reason += f"; {_foreseen(bank, row)}"
     bounds = float(now.lower[row]), float(now.upper[row])
     return _Knowledge(count, LEARNING_WINDOWS, reason, float(now.expected[row]), *bounds)
+
+
+def _foreseen(bank: RuleBank, row: int) -> str:
+    """By what a forecast rule judges its next window."""
+    next_s = np.array([bank.bank.newest_s[row] + 1.5 * bank.step_s])
+    rows = np.array([row], np.int64)
+    if np.isfinite(forecast.expected(bank.bank.forecasts, rows, next_s)[0]):
+        from_s = float(bank.bank.forecasts.start_s[row])
+        return f"against the forecast from {format_time(from_s)} on"
+    if season.proved(bank.bank.sudden.seasons, rows)[0]:
+        return "against its level: its forecast is yet to be made"
+    return "against its level: no season is proved"

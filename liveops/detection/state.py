@@ -21,39 +21,6 @@ Phase = Literal["learning", "ok", "firing", "no_data"]
 NEVER_S = -1.0
 
 
-class BaselineWindow(Struct, array_like=True):
-    """One closed window that a baseline is made of.
-
-    `learned` is `value` pulled back to what was believable when it came; `residual` its
-    distance from the level before it, None while there was no level.
-    """
-
-    start_s: int
-    revision: int
-    value: float
-    learned: float
-    residual: float | None
-    spread: float
-    count: int
-
-
-class Bound(Struct, array_like=True, frozen=True):
-    """What is predicted for the window starting at `start_s`; `sigma` is one deviation."""
-
-    start_s: int
-    expected: float
-    sigma: float
-
-
-class Baseline(Struct, array_like=True):
-    """What is normal for one field of one window size of one series."""
-
-    points: list[BaselineWindow] = []
-    forecast: list[Bound] = []
-    #: Start of the newest window the forecast was made from.
-    fitted_s: int = 0
-
-
 class Alarm(Struct, array_like=True):
     """One series under one rule; see `liveops.detection.alarm`."""
 
@@ -92,7 +59,6 @@ class SeriesState(Struct):
 
     metric_type: str
     tags: dict[str, str]
-    baselines: dict[str, Baseline] = {}
     alarms: dict[str, Alarm] = {}
     #: Start of the newest closed window by window name.
     closed_s: dict[str, int] = {}

@@ -7,9 +7,11 @@ import numpy as np
 from msgspec import Struct
 
 from liveops.detection import arrays
-from liveops.detection.ensemble import Bank
+from liveops.detection.bank import Bank
 
-FORM = 2
+FORM = 3
+#: Forms that are read: the one before ends before the forecasts and what is usual.
+READ_FORMS = (2, FORM)
 
 
 class StoredEnsemble(Struct, array_like=True, frozen=True):
@@ -27,10 +29,16 @@ def encode(bank: Bank, row: int) -> bytes:
 
 
 def decode_into(bank: Bank, row: int, value: bytes) -> None:
-    """Inverse of `encode`; msgspec.ValidationError on what does not fit this bank."""
+    """Inverse of `encode`, also of the form before; msgspec.ValidationError on a misfit."""
     stored = msgspec.msgpack.decode(value, type=StoredEnsemble)
     kept_in = list(arrays.every(bank))
-    if stored.form != FORM or stored.step_s != bank.step_s or len(stored.rows) != len(kept_in):
+    if stored.form == READ_FORMS[0]:
+        kept_in = kept_in[: -len([*arrays.every(bank.forecasts), *arrays.every(bank.usual)])]
+    if (
+        stored.form not in READ_FORMS
+        or stored.step_s != bank.step_s
+        or len(stored.rows) != len(kept_in)
+    ):
         raise msgspec.ValidationError("another form of the ensemble's state")
     for array, kept in zip(kept_in, stored.rows, strict=True):
         if len(kept) != array[row].nbytes:

@@ -34,6 +34,8 @@ _EXPONENTIAL_PRIOR = 10.0
 _OFTEN_UNTIL, _EVERY = 64, 8
 _RENEW_WEIGHT = 1e12
 _LN10 = float(np.log(10.0))
+#: Edge and mean excess of normal noise, in deviations.
+NORMAL_EDGE, NORMAL_EXCESS = 1.96, 0.37
 _DAY_S = 86_400.0
 #: Of rows that have seen no distance but 0: below any.
 _NO_TOP = -(1 << 32)
@@ -94,6 +96,12 @@ def surprise(distance: Floats, edge: Floats, excess: Floats, shape: Floats) -> F
         bent = np.log10(1.0 + heavy * beyond / (1.0 - heavy)) / heavy
     outside = AT_TAIL + np.where(shape > 0.01, bent, beyond / _LN10)
     return np.where(distance <= edge, inside, outside)
+
+
+def of_deviations(deviations: float) -> float:
+    """How surprising a distance of so many deviations of normal noise is, with its fitted tail."""
+    edge, excess, light = np.array([NORMAL_EDGE]), np.array([NORMAL_EXCESS]), np.zeros(1)
+    return float(surprise(np.array([deviations]), edge, excess, light)[0])
 
 
 def reach(level: Floats, edge: Floats, excess: Floats, shape: Floats) -> Floats:

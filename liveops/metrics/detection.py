@@ -68,6 +68,18 @@ MEMORY_SAVED = Counter(
     "Series whose long memory was kept in PostgreSQL.",
     registry=REGISTRY,
 )
+FORECASTS = Counter(
+    "liveops_forecasts_total",
+    "Forecasts of forecast rules: made, or not possible from the stored windows.",
+    ["result"],
+    registry=REGISTRY,
+)
+FORECASTS_DUE = Gauge(
+    "liveops_forecasts_due_series",
+    "Series of forecast rules with a proved season whose forecast is due.",
+    registry=REGISTRY,
+)
+preset(FORECASTS, ("made", "not_possible"))
 preset(
     DETECTIONS,
     ("threshold", "zscore", "forecast", "no_data", "ensemble", "shape", "change", "ratio"),

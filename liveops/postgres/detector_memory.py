@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from liveops.detection.stored import FORM
+from liveops.detection.stored import FORM, READ_FORMS
 from liveops.postgres.database import Database
 from liveops.postgres.queries import load
 from schema.rules import Rule
@@ -29,7 +29,7 @@ class Memory:
 async def read_memory(database: Database, rule_id: str, service: str) -> list[Memory]:
     """What a rule remembers of a service's series; raises Unavailable."""
     async with database.connection() as con:
-        rows = await con.fetch(load("detector_memory")["read"], service, rule_id, FORM)
+        rows = await con.fetch(load("detector_memory")["read"], service, rule_id, READ_FORMS)
     return [
         Memory(rule_id, service, row["series"], float(row["newest_s"]), row["state"])
         for row in rows
@@ -66,3 +66,29 @@ async def read_values(
     return [
         (row["series"], row["start_s"], row["value"]) for row in rows if row["value"] is not None
     ]
+
+
+async def read_points(
+    database: Database,
+    rule: Rule,
+    service: str,
+    series: Sequence[str],
+    span_s: tuple[float, float],
+    point_s: float,
+) -> list[tuple[str, int, float]]:
+    """Series, place and mean of what the rule judges of closed windows, by series and time.
+
+    Place k is [k·`point_s`, (k + 1)·`point_s`); windows start in the span, its end included.
+    Raises Unavailable.
+    """
+    async with database.connection() as con:
+        rows = await con.fetch(
+            load("detector_memory")["points"],
+            service,
+            rule.window,
+            *map(to_datetime, span_s),
+            list(series),
+            rule.field,
+            point_s,
+        )
+    return [(row["series"], row["place"], row["value"]) for row in rows if row["value"] is not None]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
-from liveops.detection.forecast import HORIZON, FitRequest
 from liveops.detection.rehearsal import Rehearsal, Told, alarms
 from liveops.detection.relive import PAST_S
 from liveops.detection.rule_bank import DETECTOR_OF
-from liveops.forecasting.model import predict
+from liveops.forecasting.model import fit
 from liveops.postgres.database import Database
 from liveops.postgres.judged_windows import read_judged, services_like
 from liveops.postgres.overlapping_incidents import Overlapping, read_overlapping
@@ -17,6 +16,7 @@ from schema.rules import Rule
 
 #: Alarms of one rehearsal that are told at most.
 MAX_ALARMS = 1000
+_DAY_S = 86_400.0
 
 
 class Rehearsed(NamedTuple):
@@ -28,7 +28,7 @@ class Rehearsed(NamedTuple):
 
 
 def rehearse(dsn: str, rule: Rule, from_s: float, to_s: float) -> Rehearsed:
-    """Judge the stored windows of a span, after a day or so to learn from.
+    """Judge the stored windows of a span, after a day to learn from, three for a forecast.
 
     Raises InvalidInput when there are too many windows, and Unavailable.
     """
@@ -38,14 +38,15 @@ def rehearse(dsn: str, rule: Rule, from_s: float, to_s: float) -> Rehearsed:
 async def _rehearse(dsn: str, rule: Rule, from_s: float, to_s: float) -> Rehearsed:
     database = Database(dsn, max_connections=1)
     try:
-        learns = rule.kind in DETECTOR_OF or rule.kind in ("zscore", "forecast")
-        first_s = from_s - PAST_S if learns else from_s
+        learns = rule.kind in DETECTOR_OF
+        past_s = PAST_S if rule.kind == "forecast" else _DAY_S
+        first_s = from_s - past_s if learns else from_s
         services = await services_like(database, rule.service, first_s)
         windows = await read_judged(database, services, rule.window, first_s, to_s)
         incidents = await read_overlapping(database, from_s, to_s)
     finally:
         await database.stop()
-    rehearsal = Rehearsal([rule], _fit)
+    rehearsal = Rehearsal([rule], fit)
     told = [one for one in alarms(rehearsal.run(windows)) if one.first.onset_s >= from_s]
     named = [(one, _known(one, to_s, incidents)) for one in told[:MAX_ALARMS]]
     return Rehearsed(named, len(told), len(rehearsal.series))
@@ -55,7 +56,3 @@ def _known(told: Told, to_s: float, incidents: list[Overlapping]) -> list[str]:
     end_s = to_s if told.end_s is None else told.end_s
     first = told.first
     return [one.id for one in incidents if one.was_about(first.service_name, first.onset_s, end_s)]
-
-
-def _fit(request: FitRequest) -> list[tuple[float, float]]:
-    return predict(request.values, HORIZON)

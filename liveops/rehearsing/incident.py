@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from liveops.detection.forecast import HORIZON, FitRequest
 from liveops.detection.rehearsal import Rehearsal
 from liveops.errors import InvalidInput
-from liveops.forecasting.model import predict
+from liveops.forecasting.model import fit
 from liveops.incidents.fold import fold, release
 from liveops.incidents.state import Groups, Source
 from liveops.incidents.topology import Topology
@@ -69,7 +68,7 @@ async def replay(database: Database, incident_id: str, rules: Sequence[Rule]) ->
     sizes = sorted({rule.window for rule in rules if rule.kind != "no_data"})
     windows, days = await _read(database, services, sizes, from_s, to_s)
     topology = Topology(await read_topology(database))
-    found = Rehearsal(rules, _fit).run(windows)
+    found = Rehearsal(rules, fit).run(windows)
     groups = _correlated([one for one in found if one.onset_s >= from_s], topology)
     last_s = max(one.at_s for one in told)
     again = [
@@ -121,7 +120,3 @@ def _findings(detections: Iterable[Detection]) -> frozenset[Finding]:
         )
         for one in detections
     )
-
-
-def _fit(request: FitRequest) -> list[tuple[float, float]]:
-    return predict(request.values, HORIZON)

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 from liveops.errors import Unavailable
-from liveops.forecasting.model import begin
+from liveops.forecasting.process import begin
 from liveops.rehearsing.history import Rehearsed, rehearse
 from schema.rules import Rule
 

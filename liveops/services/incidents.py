@@ -11,6 +11,7 @@ from faust.types import TP
 from agents.incidents.active import watch_active
 from agents.incidents.correlate import CorrelateAgent
 from agents.incidents.detect import DETECTIONS_KEY, DetectAgent
+from agents.incidents.foreseeing import Foreseeing
 from agents.incidents.remembering import Remembering
 from agents.incidents.series_states import SeriesStates
 from agents.incidents.standing_writer import StandingWriter
@@ -102,9 +103,11 @@ def _wire_detectors(app: LiveOpsApp, deps: Deps) -> None:
         await upkeep.suspend()
         agent.forget()
 
-    app.background += [changelog, agent.fitter, offsets]
+    app.background += [changelog, offsets]
     app.background.append(BackgroundTask(upkeep.run, "detector-upkeep"))
     app.background.append(BackgroundTask(remembering.run, "detector-memory"))
+    foreseeing = Foreseeing(agent.services, deps.database)
+    app.background.append(BackgroundTask(foreseeing.run, "forecasts"))
     writer = StandingWriter(agent.services, lambda: agent.book, deps.cache, deps.clock)
     app.background.append(BackgroundTask(writer.run, "standings"))
     app.background.append(BackgroundTask(upkeep.keep_edges, "learned-edges"))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from liveops.detection import ensemble, stored
 from liveops.detection.alone import Alone
-from liveops.detection.ensemble import Bank
+from liveops.detection.bank import Bank, empty_bank
 
 STEP_S = 300.0
 Floats = NDArray[np.float64]
@@ -59,14 +59,14 @@ def test_a_window_does_not_depend_on_later_ones(seed: int, cut: int) -> None:
     values = signal(seed, 300)
     changed = values.copy()
     changed[cut:] = 1e9
-    whole = told(ensemble.empty(1, STEP_S), 0, values)
-    assert told(ensemble.empty(1, STEP_S), 0, changed)[:cut] == whole[:cut]
+    whole = told(empty_bank(1, STEP_S), 0, values)
+    assert told(empty_bank(1, STEP_S), 0, changed)[:cut] == whole[:cut]
 
 
 @settings(max_examples=3, deadline=None)
 @given(st.integers(0, 99))
 def test_series_of_one_chunk_do_not_touch_each_other(seed: int) -> None:
-    many = ensemble.empty(3, STEP_S)
+    many = empty_bank(3, STEP_S)
     lines = [signal(seed + k, 200) for k in range(3)]
     rows = np.arange(3)
     together = [
@@ -74,7 +74,7 @@ def test_series_of_one_chunk_do_not_touch_each_other(seed: int) -> None:
         for i, at in enumerate(times(200))
     ]
     for row, line in enumerate(lines):
-        alone = told(ensemble.empty(1, STEP_S), 0, line)
+        alone = told(empty_bank(1, STEP_S), 0, line)
         assert [v.alarm[row] for v in together] == [v.alarm for v in alone]
         np.testing.assert_allclose(
             [v.surprise[row] for v in together], [v.surprise for v in alone], rtol=1e-9
@@ -85,26 +85,26 @@ def test_series_of_one_chunk_do_not_touch_each_other(seed: int) -> None:
 @given(st.integers(0, 99), st.integers(1, 299))
 def test_stored_state_goes_on_where_it_stopped(seed: int, cut: int) -> None:
     values = signal(seed, 300)
-    whole = told(ensemble.empty(1, STEP_S), 0, values)
-    first = ensemble.empty(1, STEP_S)
+    whole = told(empty_bank(1, STEP_S), 0, values)
+    first = empty_bank(1, STEP_S)
     before = told(first, 0, values[:cut])
-    second = ensemble.empty(4, STEP_S)
+    second = empty_bank(4, STEP_S)
     stored.decode_into(second, 2, stored.encode(first, 0))
     assert before + told(second, 2, values[cut:], cut) == whole
 
 
 def test_state_of_another_step_is_refused() -> None:
-    value = stored.encode(ensemble.empty(1, STEP_S), 0)
+    value = stored.encode(empty_bank(1, STEP_S), 0)
     with pytest.raises(msgspec.ValidationError):
-        stored.decode_into(ensemble.empty(1, 60.0), 0, value)
+        stored.decode_into(empty_bank(1, 60.0), 0, value)
 
 
 @pytest.mark.parametrize("factor", [2.0**-12, 2.0**10])
 def test_the_unit_of_a_series_does_not_matter(factor: float) -> None:
     # Not whole in either unit, so that no count's floor is taken.
     values = np.round(signal(3, 400)) + 1 / 4096.5
-    plain = told(ensemble.empty(1, STEP_S), 0, values)
-    scaled = told(ensemble.empty(1, STEP_S), 0, values * factor)
+    plain = told(empty_bank(1, STEP_S), 0, values)
+    scaled = told(empty_bank(1, STEP_S), 0, values * factor)
     assert any(one.alarm for one in plain)
     assert [v.alarm for v in scaled] == [v.alarm for v in plain]
     np.testing.assert_allclose(

@@ -8,6 +8,7 @@ import time
 import numpy as np
 
 from liveops.detection import ensemble
+from liveops.detection.bank import empty_bank
 from liveops.detection.ensemble import ONE_ALARM_IN_DAYS
 from tests.quality import healthy, labelled, servers, shop
 from tests.quality.series import surprises
@@ -56,7 +57,7 @@ def _shop() -> None:
 def _speed(detector: ensemble.Detector, series: int = 500, windows: int = 60) -> float:
     """Windows judged a second by series whose memory of shapes is full."""
     random = np.random.default_rng(1)
-    bank = ensemble.empty(series, 60.0)
+    bank = empty_bank(series, 60.0)
     rows = np.arange(series)
     past = bank.shapes.values
     past[:] = 100 + random.standard_normal(past.shape)

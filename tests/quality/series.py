@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liveops.detection import ensemble
+from liveops.detection.bank import empty_bank
 from liveops.detection.ensemble import ONE_ALARM_IN_DAYS
 
 Floats = NDArray[np.float64]
@@ -38,7 +39,7 @@ def surprises(
     found = {line.name: np.zeros(len(line.value)) for line in lines}
     for step_s in sorted({line.step_s for line in lines}):
         some = [line for line in lines if line.step_s == step_s]
-        bank = ensemble.empty(len(some), step_s)
+        bank = empty_bank(len(some), step_s)
         for window in range(max(len(line.value) for line in some)):
             rows = np.array([k for k, line in enumerate(some) if window < len(line.value)])
             verdicts = ensemble.judge(

@@ -22,8 +22,9 @@ class RuleBody(BaseModel):
     half as much again), `ratio` the field of `metric` divided by that of `per` with the same
     tags; both judge closed windows.
 
-    `one_alarm_in_days` belongs to ensemble and shape: about one false alarm in so many days
-    of a series, 21 unless given.
+    `one_alarm_in_days` belongs to ensemble, shape, zscore and forecast: about one false
+    alarm in so many days of a series, 21 unless given; not beside `sensitivity`, which is how
+    many deviations of normal noise are as rare as what is told.
 
     A `no_data` rule watches services as a whole (`scope: service`), each metric type of
     living services (`metric`), or each series it chooses (`series`, the default where it
@@ -65,13 +66,19 @@ class RuleBody(BaseModel):
             raise ValueError("per belongs to ratio rules")
         if self.sensitivity is not None and self.kind not in ("zscore", "forecast"):
             raise ValueError("sensitivity belongs to zscore and forecast rules")
-        if self.one_alarm_in_days is not None and self.kind not in ("ensemble", "shape"):
-            raise ValueError("one_alarm_in_days belongs to ensemble and shape rules")
+        if self.one_alarm_in_days is not None:
+            self._fields_of_learning()
         if self.kind == "no_data":
             self._fields_of_absence()
         elif self.scope is not None:
             raise ValueError("scope belongs to no_data rules")
         return self
+
+    def _fields_of_learning(self) -> None:
+        if self.kind not in ("ensemble", "zscore", "forecast", "shape"):
+            raise ValueError("one_alarm_in_days belongs to rules that learn")
+        if self.sensitivity is not None:
+            raise ValueError("give sensitivity or one_alarm_in_days: both say when to tell")
 
     def _fields_of_a_ratio(self) -> None:
         if self.per is None or set(self.metric + self.per) & set("*?["):

@@ -141,10 +141,10 @@ def test_a_bad_row_keeps_its_place_and_ends_in_exit_code_1(file: Path) -> None:
 
 def test_one_detector_and_the_bar_can_be_chosen(file: Path, tmp_path: Path) -> None:
     config = tmp_path / "c.toml"
-    config.write_text('detector = "level"\none_alarm_in_days = 100000\n')
+    config.write_text('detector = "zscore"\none_alarm_in_days = 100000\n')
     strict = rows(call(str(file), "--json", "--config", str(config)))
-    assert {row["detector"] for row in strict} == {"level"}
-    free = rows(call(str(file), "--json", "--detector", "level"))
+    assert {row["detector"] for row in strict} == {"zscore"}
+    free = rows(call(str(file), "--json", "--detector", "zscore"))
     assert max(row["anomaly_score"] for row in strict) < max(row["anomaly_score"] for row in free)
 
 

@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from liveops.detection import ensemble
-from liveops.detection.ensemble import Bank, Verdicts
+from liveops.detection.bank import Bank, empty_bank
+from liveops.detection.ensemble import Verdicts
 
 STEP_S = 300.0
 ROW = np.array([0])
@@ -15,7 +16,7 @@ Floats = NDArray[np.float64]
 
 
 def verdicts(values: Floats, bank: Bank | None = None, missing: int = 0) -> list[Verdicts]:
-    bank = bank or ensemble.empty(1, STEP_S)
+    bank = bank or empty_bank(1, STEP_S)
     at = [k + missing * (k > 500) for k in range(len(values))]
     return [
         ensemble.judge(bank, ROW, np.array([1.7e9 + STEP_S * k]), np.array([value]))
@@ -59,20 +60,20 @@ def test_windows_that_are_missing_make_no_counter_run() -> None:
 
 
 def test_a_gauge_that_climbs_after_a_fall_is_no_counter() -> None:
-    bank = ensemble.empty(1, STEP_S)
+    bank = empty_bank(1, STEP_S)
     noise = 100 + 5 * np.random.default_rng(2).standard_normal(300)
     verdicts(np.append(noise, noise[-1] + 3.0 * np.arange(1, 200)), bank)
     assert not bank.counters.known[0]
 
 
 def test_a_counter_that_falls_is_none_and_begins_to_learn() -> None:
-    bank = ensemble.empty(1, STEP_S)
+    bank = empty_bank(1, STEP_S)
     found = verdicts(np.append(counter(200), [3000.0, 2990.0]), bank)
     assert not bank.counters.known[0]
     assert found[-1].learning[0]
 
 
 def test_pulses_are_no_counter() -> None:
-    bank = ensemble.empty(1, STEP_S)
+    bank = empty_bank(1, STEP_S)
     verdicts(np.tile([0.0, 0.0, 20.0, 20.0, 0.0], 80), bank)
     assert not bank.counters.known[0]

@@ -2,66 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 import pytest
 
 from liveops.detection import rule_bank
-from liveops.detection.engine import observe
-from liveops.detection.learned import Learned
 from liveops.detection.relive import recalled, relive
-from liveops.detection.rule_bank import Seen
 from liveops.detection.rulebook import RuleBook
-from liveops.detection.state import ServiceDetectors, new_service
 from liveops.detection.stored import encode
-from schema.incidents import Detection
-from schema.metrics import Aggregate
 from tests.aggregates import BEGIN_S, quiet, rule, window
-
-ENSEMBLE = rule("ensemble")
-
-
-@dataclass
-class Worker:
-    """Detectors of one service with what they have learned."""
-
-    book: RuleBook = field(default_factory=lambda: RuleBook([ENSEMBLE], ()))
-    learned: Learned = field(default_factory=Learned)
-    state: ServiceDetectors = field(default_factory=lambda: new_service("svc"))
-
-    def __post_init__(self) -> None:
-        self.learned.obey(self.book)
-
-    def take(self, windows: list[Aggregate], reached_s: float | None = None) -> list[Detection]:
-        """One chunk with these windows."""
-        seen = [Seen("svc", item) for item in windows]
-        opinions = self.learned.judge(seen, self.book, self._closed_s)
-        found: list[Detection] = []
-        for item in windows:
-            outcome = observe(self.state, [item], self.book, reached_s, opinions)
-            self.learned.forget("svc", outcome.forgotten)
-            found += outcome.detections
-        return found
-
-    def feed(self, means: list[float], first: int = 0, **more: Any) -> list[Detection]:
-        """Closed windows with these means, each a chunk."""
-        return [
-            one
-            for number, mean in enumerate(means)
-            for one in self.take([window(first + number, mean, **more)])
-        ]
-
-    def _closed_s(self, seen: Seen) -> float:
-        series = self.state.series.get(seen.window.series)
-        return -1.0 if series is None else series.closed_s.get(seen.window.window, -1)
-
-
-def states(found: list[Detection]) -> list[str]:
-    """States one after the other, without repeats."""
-    return [b.state for a, b in zip([None, *found], found, strict=False) if a is None or
-            (a.id, a.state) != (b.id, b.state)]  # fmt: skip
+from tests.learning import ENSEMBLE, Worker, states
 
 
 def test_one_alarm_an_excursion_which_says_how_rare_it_is() -> None:
@@ -208,6 +159,8 @@ def test_what_was_kept_and_the_windows_since_give_the_same_memory() -> None:
     back = recalled(ENSEMBLE, kept)
     # Also windows that are in what was kept already.
     relive(back, [(window(n, 1.0).start_s, "svc", series, means[n]) for n in range(140, 200)])
+    assert back.bank.usual.samples.max() == 60  # so an open window is judged at once
+    back.bank.usual = bank.bank.usual
     assert _row(back) == _row(bank)
 
 
@@ -222,3 +175,33 @@ def test_an_excursion_found_in_a_past_that_was_not_kept_is_told() -> None:
 
 def test_foreign_bytes_are_learned_anew() -> None:
     assert len(recalled(ENSEMBLE, {("svc", "a"): b"\x93\x01", ("svc", "b"): b""})) == 0
+
+
+def test_a_zscore_rule_tells_an_excursion_once_with_its_onset_and_how_rare_it_is() -> None:
+    worker = Worker(RuleBook([rule("zscore", sensitivity=6.0)], ()))
+    found = worker.feed([*quiet(300), *[500.0] * 6, *quiet(5, 1)])
+    assert states(found) == ["firing", "resolved"]
+    assert {one.detector for one in found} == {"zscore"}
+    assert found[0].onset_s == BEGIN_S + 300 * 60
+    assert "once in" in found[0].reason
+
+
+@pytest.mark.parametrize(("sensitivity", "told"), [(3.0, True), (30.0, False)])
+def test_sensitivity_is_how_many_deviations_are_told(sensitivity: float, told: bool) -> None:
+    worker = Worker(RuleBook([rule("zscore", sensitivity=sensitivity)], ()))
+    random = Random(4)
+    worker.feed([random.gauss(100.0, 10.0) for _ in range(400)])
+    worker.feed([random.gauss(100.0, 1.0) for _ in range(20)], 400)
+    before = [one for one in worker.feed([185.0, 185.0], 420) if one.state == "firing"]
+    assert bool(before) is told
+
+
+def test_one_scale_of_surprise_for_all_that_learn() -> None:
+    kinds = ("ensemble", "zscore", "forecast")
+    book = RuleBook([rule(kind, id=kind, one_alarm_in_days=21.0) for kind in kinds], ())
+    worker = Worker(book)
+    worker.feed(quiet(300))
+    found = worker.feed([900.0], 300)
+    assert sorted(one.detector for one in found) == sorted(kinds)
+    assert all(4.5 < one.score <= 12.0 for one in found)
+    assert all("once in" in one.reason and "deviations" not in one.reason for one in found)

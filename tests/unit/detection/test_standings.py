@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from liveops.detection import forecast
+from liveops.detection.forecast import Fit
 from liveops.detection.learned import Learned
 from liveops.detection.rule_bank import Seen
 from liveops.detection.rulebook import RuleBook
@@ -9,7 +13,7 @@ from liveops.detection.standings import standings
 from liveops.detection.state import new_service
 from schema.detectors import Standing
 from tests.aggregates import quiet, rule, window
-from tests.unit.detection.test_learned import Worker
+from tests.learning import Worker
 
 RULES = [
     rule("ensemble"),
@@ -48,6 +52,16 @@ def test_what_fires_says_why() -> None:
     for kind in ("ensemble", "threshold", "zscore"):
         standing = of_kind(worker, kind)
         assert (standing.state, standing.reason[:8]) == ("firing", "mean 900")
+
+
+def test_a_forecast_rule_says_what_it_judges_by() -> None:
+    worker = Worker(RuleBook([rule("forecast")], ()))
+    worker.feed(quiet(40))
+    bank = worker.learned.banks[worker.book.rules.popitem()[0]]
+    assert of_kind(worker, "forecast").reason.endswith("against its level: no season is proved")
+    start_s = float(bank.bank.newest_s[0])
+    forecast.accept(bank.bank.forecasts, 0, start_s, Fit(start_s, np.full(8, 100.0), np.ones(9)))
+    assert "against the forecast from 20" in of_kind(worker, "forecast").reason
 
 
 def test_an_excursion_that_was_expected_is_told_apart() -> None:
