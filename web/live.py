@@ -2,47 +2,37 @@
 
 from __future__ import annotations
 
-from itertools import chain
-from typing import Any
-
 from aiohttp import web
 
 from liveops.deps import Deps
-from liveops.errors import Unavailable
 from liveops.metrics.http import WEBSOCKETS
-from liveops.redis import keys
 from liveops.redis.fanout import Fanout
-from web.query_params import invalid
+from web.live_hub import LiveHub
+from web.live_snapshot import MAX_SERVICES, read_snapshot
+from web.query_params import invalid, time_of
 from web.routing import Access, Query, Route
 from web.websocket import Channel, serve
-
-SNAPSHOT = 100
-MAX_SERVICES = 200
 
 
 def routes(deps: Deps, fanout: Fanout) -> list[Route]:
     """The live route; `fanout` follows the channel the window worker publishes on."""
     WEBSOCKETS.labels("metrics")
+    hub = LiveHub()
+    fanout.add(hub.take)
 
     async def get(request: web.Request) -> web.StreamResponse:
         wanted = _services(request)
+        since_s = time_of(request, "since", 0.0) if "since" in request.query else None
 
         async def run(channel: Channel) -> None:
-            def listen(message: dict[str, Any]) -> None:
-                if wanted and message["service_name"] not in wanted:
-                    return
-                # What the feed left out of this message; older feeds do not say.
-                channel.missed(message.get("dropped", 0))
-                metrics = message["metrics"]
-                if metrics:
-                    channel.offer({"type": "metrics", "metrics": metrics}, count=len(metrics))
-
-            fanout.add(listen)
+            follower = hub.follow(channel, wanted)
             try:
-                await channel.send_text(await _snapshot(deps, wanted))
+                snapshot = await read_snapshot(deps.cache, wanted, since_s)
+                await channel.send_json(snapshot.message)
+                hub.begin(follower, snapshot.ids)
                 await channel.run()
             finally:
-                fanout.remove(listen)
+                hub.leave(follower)
 
         return await serve(request, "metrics", run)
 
@@ -52,10 +42,18 @@ def routes(deps: Deps, fanout: Fanout) -> list[Route]:
             "/api/metrics/live",
             get,
             Access.READ,
-            "WebSocket of metrics: a snapshot, then what arrives; "
+            "WebSocket of metrics: a snapshot, then what arrives, each once; "
             '`{"type":"dropped","count":n}` tells how many were left out, by a slow client '
             "or a feed with more than it shows",
-            query=(Query("service", "Only this service; up to 200 may be given", repeated=True),),
+            query=(
+                Query("service", "Only this service; up to 200 may be given", repeated=True),
+                Query(
+                    "since",
+                    "Event time (RFC 3339) of the last metric that a client has: the snapshot "
+                    'holds that and what is newer; `"complete":false` where that is more than '
+                    "is kept",
+                ),
+            ),
             websocket=True,
         )
     ]
@@ -66,20 +64,3 @@ def _services(request: web.Request) -> set[str]:
     if len(wanted) > MAX_SERVICES:
         raise invalid("service", f"at most {MAX_SERVICES}")
     return wanted
-
-
-async def _snapshot(deps: Deps, wanted: set[str]) -> str:
-    """The last 100 metrics of each wanted service (of all when none is named), as JSON.
-
-    They lie in Redis as JSON: thousands of them are put together without being decoded.
-    """
-    try:
-        async with deps.cache.guard() as client:
-            names = wanted or set(await client.zrevrange(keys.SERVICES, 0, MAX_SERVICES - 1))
-            pipe = client.pipeline(transaction=False)
-            for name in sorted(names):
-                pipe.lrange(keys.live(name), 0, SNAPSHOT - 1)
-            found = await pipe.execute()
-    except Unavailable:
-        return '{"type":"snapshot","metrics":[],"degraded":["redis"]}'
-    return '{"type":"snapshot","metrics":[' + ",".join(chain.from_iterable(found)) + "]}"

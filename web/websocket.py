@@ -33,12 +33,21 @@ class Channel:
 
     def __init__(self, socket: web.WebSocketResponse) -> None:
         self._socket = socket
-        self._queue: deque[tuple[dict[str, Any], int]] = deque()
+        self._queue: deque[tuple[bytes, int]] = deque()
         self._dropped = 0
         self._wake = asyncio.Event()
 
+    @property
+    def left_out(self) -> int:
+        """Items that the client missed and was not told of yet."""
+        return self._dropped
+
     def offer(self, message: dict[str, Any], count: int = 1) -> None:
         """Queue a message of `count` items; never blocks, a slow client misses the oldest."""
+        self.offer_json(orjson.dumps(message), count)
+
+    def offer_json(self, message: bytes, count: int) -> None:
+        """Likewise a message that is JSON already."""
         if len(self._queue) >= QUEUE:
             self._dropped += self._queue.popleft()[1]
         self._queue.append((message, count))
@@ -52,11 +61,11 @@ class Channel:
 
     async def send(self, message: dict[str, Any]) -> None:
         """Send now."""
-        await self.send_text(orjson.dumps(message).decode())
+        await self.send_json(orjson.dumps(message))
 
-    async def send_text(self, message: str) -> None:
+    async def send_json(self, message: bytes) -> None:
         """Send a message that is JSON already."""
-        await self._socket.send_str(message)
+        await self._socket.send_frame(message, WSMsgType.TEXT)
 
     async def run(self) -> None:
         """Send what is queued until the client leaves."""
@@ -67,7 +76,7 @@ class Channel:
                 dropped, self._dropped = self._dropped, 0
                 await self.send({"type": "dropped", "count": dropped})
             while self._queue:
-                await self.send(self._queue.popleft()[0])
+                await self.send_json(self._queue.popleft()[0])
 
 
 async def serve(

@@ -33,7 +33,7 @@ from schema.topics import DETECTIONS
 
 log = structlog.get_logger(__name__)
 _CHUNK = 200
-_WITHIN_S = 0.02
+_WITHIN_S = 0.005
 _DUE_CHECK_S = 0.25
 #: A record that cannot be folded is skipped after so many tries.
 _TRIES = 3

@@ -71,14 +71,7 @@ def ingest(
 
     place = data_dir or Path(tempfile.gettempdir())
     found = asyncio.run(run(place, seconds, _say))
-    if as_json:
-        typer.echo(json.dumps(found))
-        return
-    grid = Table("figure", "value", box=None, pad_edge=False)
-    for title, values in found.items():
-        for name, value in values.items():
-            grid.add_row(f"{title} {name}", f"{value:,}")
-    Console().print(grid)
+    _print(found, as_json=as_json)
 
 
 @app.command("detect")
@@ -95,6 +88,26 @@ def detect(
     from liveops.bench.detect import run
 
     found = asyncio.run(run(data_dir or Path(tempfile.gettempdir()), probes, seconds, _say))
+    _print(found, as_json=as_json)
+
+
+@app.command("live")
+def live(
+    as_json: AsJson = False,
+    seconds: Annotated[float, typer.Option(min=5, help="Seconds a step.")] = 15.0,
+    data_dir: DataDir = None,
+) -> None:
+    """Measure from `POST /api/metrics` to 200 WebSocket clients, 800 silent ones beside them.
+
+    Starts servers and all workers of its own.
+    """
+    from liveops.bench.live import run
+
+    found = asyncio.run(run(data_dir or Path(tempfile.gettempdir()), seconds, _say))
+    _print(found, as_json=as_json)
+
+
+def _print(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(found))
         return

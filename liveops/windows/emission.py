@@ -1,7 +1,8 @@
 """Giving out the windows that are still open. Pure.
 
 Belongs to the fold: a changed window goes out when the broker's time in the log passes
-a multiple of the interval, so the same log gives the same open windows.
+a multiple of the interval. What a service sends after some seconds of silence goes out at
+once: most services send a batch now and then, and need not wait for the next multiple.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from schema.windows import Windows
 _STRETCHED_S = 1.0
 #: Larger windows go out with every fourth emission only.
 _LARGER_EVERY = 4
+#: A service of which nothing was given out for so long is given out at once.
+_SILENT_S = 2.0
 
 
 def emit_when_due(partition: PartitionState, limits: WindowLimits, outputs: Outputs) -> None:
@@ -49,9 +52,30 @@ def emit_when_due(partition: PartitionState, limits: WindowLimits, outputs: Outp
     if larger:
         partition.emitted_larger_s = now_s
     for service, count in changed:
+        if count:
+            service.shown_s = now_s
         if count or (larger and service.unshown):
             windows = _touched(service, SIZES if larger else SIZES[:1])
             found = _open_windows(partition, service, windows, now_s, sketches=not many)
+            if found:
+                outputs.open.append((service.name, service.watermark_s, found))
+
+
+def emit_awakened(
+    partition: PartitionState, services: list[ServiceWindows], limits: WindowLimits,
+    outputs: Outputs,
+) -> None:  # fmt: skip
+    """Give out the changed minutes of those of `services` that were silent; few series only."""
+    now_s = partition.time_s()
+    awakened = [one for one in services if now_s - one.shown_s >= _SILENT_S]
+    if not awakened or partition.stretched:
+        return
+    flush(partition)
+    for service in awakened:
+        if 0 < service.changed() <= limits.stretch_above:
+            service.shown_s = now_s
+            windows = _touched(service, SIZES[:1])
+            found = _open_windows(partition, service, windows, now_s, sketches=True)
             if found:
                 outputs.open.append((service.name, service.watermark_s, found))
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from liveops.windows.admission import leave, stale_series
 from liveops.windows.closing import move_watermark
-from liveops.windows.emission import emit_when_due
+from liveops.windows.emission import emit_awakened, emit_when_due
 from liveops.windows.late_rows import follow
 from liveops.windows.replay import without_repeated_ids
 from liveops.windows.row_buffer import flush
@@ -66,21 +66,27 @@ def fold(
     ticks = np.floor(newest_s / limits.emit_interval_s)
     edges = [0, *(np.flatnonzero(np.diff(ticks)) + 1).tolist(), len(ticks)]
     for low, high in pairwise(edges):
-        _fold_slice(partition, rows.only(slice(low, high)), series, limits, outputs)
+        heard = _fold_slice(partition, rows.only(slice(low, high)), series, limits, outputs)
+        emit_awakened(partition, heard, limits, outputs)
         emit_when_due(partition, limits, outputs)
 
 
 def _fold_slice(
     partition: PartitionState, rows: Rows, series: Sequence[SeriesId], limits: WindowLimits,
     outputs: Outputs,
-) -> None:  # fmt: skip
-    """Rows between two emissions: service by service, since services are independent."""
+) -> list[ServiceWindows]:  # fmt: skip
+    """Rows between two emissions: service by service, since services are independent.
+
+    Returns the services they are of.
+    """
+    heard: list[ServiceWindows] = []
     clocks = SliceClocks(partition, rows)
     in_buffer = np.ones(len(rows.series), bool)
     paths: list[WatermarkPath] = []
     for run in runs_by_service(rows, clocks):
         service = partition.by_number[run.service]
         service.unstored = True
+        heard.append(service)
         if closes_nothing(partition, service, run, limits):
             note_origins(service, rows, run, clocks)
             progress(partition, service, rows, run, limits)
@@ -99,6 +105,7 @@ def _fold_slice(
         flush(partition)
     for path in paths:
         follow(partition, path, limits, outputs)
+    return heard
 
 
 def _buffer(

@@ -72,6 +72,8 @@ class ServiceWindows:
     watermark_s: float = NEVER_S
     #: Last applied offset by origin: the partition of `metrics.raw` a record was sent to.
     offsets: dict[int, int] = field(default_factory=dict)
+    #: Broker time when changed windows of it were last given out.
+    shown_s: float = 0.0
     #: The clock of each origin when the service was last read from it.
     heard_s: dict[int, float] = field(default_factory=dict)
     #: The newest of these ever, also of origins that are not waited for any more.

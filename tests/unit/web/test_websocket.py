@@ -157,7 +157,7 @@ class SlowSocket:
     def closed(self) -> bool:
         return len(self.sent) >= self._expected
 
-    async def send_str(self, text: str) -> None:
+    async def send_frame(self, text: bytes, _: WSMsgType) -> None:
         self.sent.append(orjson.loads(text))
 
 

@@ -58,3 +58,25 @@ def test_series_that_take_turns_do_not_keep_the_longer_interval() -> None:
         if quarter >= 12 and len(log.open) == before:
             late.append(quarter)
     assert not late
+
+
+def _given_out(log: Log, service: str, time_s: float, count: int = FEW) -> bool:
+    """Whether something goes out after a service sent values of `count` series."""
+    before = len(log.open)
+    for number in range(count):
+        log.append(0, time_s, _metric(number, time_s) | {"service_name": service})
+    log.read(0, RAW, count)
+    return len(log.open) > before
+
+
+def test_what_a_service_sends_after_silence_goes_out_at_once_and_the_next_waits() -> None:
+    log = Log(1, LIMITS)
+    for second in range(20):
+        _given_out(log, "busy", BEGAN_S + second / 4)
+    at_s = BEGAN_S + 5.01  # the interval's multiple passes with the first of these
+    assert _given_out(log, "busy", at_s)
+    assert not _given_out(log, "busy", at_s + 0.01)
+    assert _given_out(log, "silent", at_s + 0.02)
+    assert not _given_out(log, "silent", at_s + 0.03)
+    assert _given_out(log, "busy", at_s + 0.3)
+    assert not _given_out(log, "large", at_s + 0.31, MANY)
