@@ -74,6 +74,7 @@ class Settings(BaseModel):
     counter_names: str = ""
     gauge_names: str = ""
     window_retention_days: int = Field(default=90, ge=1)
+    rollup_retention_days: int = Field(default=365, ge=1)
     openai_api_key: str | None = Field(default=None, repr=False)
     openai_base_url: str | None = None
     openai_model: str = "gpt-4o"

@@ -55,6 +55,7 @@ class _Stored(Struct, gc=False):
 class _Mergeable(_Stored, gc=False):
     """The same with what is needed to merge it with others."""
 
+    kind: str = "gauge"
     histogram: Raw | UnsetType = UNSET
     sketch: str | UnsetType = UNSET
 
@@ -153,10 +154,7 @@ async def collect(deps: Deps, query: WindowQuery, fields: tuple[str, ...]) -> Hi
     raises Unavailable when neither answers.
     """
     answer = HistoryAnswer(fields=None if query.mergeable else ("start", "end", *fields))
-    try:
-        await _read_redis(deps, query, answer)
-    except Unavailable:
-        answer.degraded.append("redis")
+    await take_newest(deps, query, answer)
     complete_from_s = query.from_s
     try:
         rows = await read_windows(deps.database, query, MAX_POINTS + 1)
@@ -165,36 +163,53 @@ async def collect(deps: Deps, query: WindowQuery, fields: tuple[str, ...]) -> Hi
             raise
         answer.degraded.append("postgres")
     else:
-        if len(rows) > MAX_POINTS:
-            complete_from_s = _complete_from_s(rows)
-            answer.truncated = True
-        await _take_rows(rows, answer)
+        complete_from_s = max(complete_from_s, complete_from(rows, answer))
+        await take_rows(rows, answer)
+    await keep_room(answer, complete_from_s, query)
+    return answer
+
+
+async def keep_room(answer: HistoryAnswer, complete_from_s: float, query: WindowQuery) -> None:
+    """Leave out the windows from before a start, and those for which there is no room."""
     kept_from_s = answer.room_from_s(complete_from_s)
     if kept_from_s > query.from_s:
         answer.truncated = True
         await answer.drop_before(kept_from_s)
-    return answer
 
 
-def _complete_from_s(rows: list[Any]) -> float:
-    """Rows come newest first and were cut: of the last one's start there may be more."""
+def complete_from(rows: list[Any], answer: HistoryAnswer) -> float:
+    """From which start on these rows, the newest first, are all there are; -inf if they are.
+
+    One row too many tells that they were cut: of the last one's start there may be more.
+    """
+    if len(rows) <= MAX_POINTS:
+        return -math.inf
+    answer.truncated = True
     last_s: float = rows[-1]["start"].timestamp()
     return last_s if rows[0]["start"] == rows[-1]["start"] else last_s + 1
 
 
-async def _take_rows(rows: list[Any], answer: HistoryAnswer) -> None:
-    """Take in rows; empties the list on the way."""
+async def take_newest(deps: Deps, query: WindowQuery, answer: HistoryAnswer) -> None:
+    """Take in what Redis holds; without it the answer is degraded."""
+    try:
+        await _read_redis(deps, query, answer)
+    except Unavailable:
+        answer.degraded.append("redis")
+
+
+async def take_rows(rows: list[Any], answer: HistoryAnswer) -> None:
+    """Take in rows of closed windows; empties the list on the way."""
     slices = Slices()
     while rows:
         if slices.is_over:
             await slices.rest()
         row = rows.pop()
-        _take(_of_row(row), answer)
+        take(_of_row(row), answer)
 
 
 def _of_row(row: Any) -> _Mergeable:
     numbers: dict[str, Any] = {name: row[name] for name in _NUMBERS}
-    histogram = row["histogram"]
+    histogram, sketch = row["histogram"], row.get("sketch")
     return _Mergeable(
         start=format_edge(row["start"].timestamp()),
         end=format_edge(row["end"].timestamp()),
@@ -203,6 +218,8 @@ def _of_row(row: Any) -> _Mergeable:
         metric_type=row["metric_type"],
         tags=Raw(row["tags"].encode()),
         revision=row["revision"],
+        kind=row["kind"],
+        sketch=UNSET if sketch is None else sketch,
         histogram=UNSET if histogram is None else Raw(histogram.encode()),
         **numbers,
     )
@@ -224,7 +241,7 @@ async def _read_redis(deps: Deps, query: WindowQuery, answer: HistoryAnswer) -> 
                     await slices.rest()
                 window = decoder.decode(text)
                 if _is_asked_for(window, query):
-                    _take(window, answer)
+                    take(window, answer)
 
 
 def _is_asked_for(window: _Stored, query: WindowQuery) -> bool:
@@ -233,7 +250,8 @@ def _is_asked_for(window: _Stored, query: WindowQuery) -> bool:
     return query.from_s <= parse_edge(window.start) < query.to_s
 
 
-def _take(window: _Stored, answer: HistoryAnswer) -> None:
+def take(window: _Stored, answer: HistoryAnswer) -> None:
+    """Take in a window with what of it is kept."""
     shown = window if answer.fields is None else {n: getattr(window, n) for n in answer.fields}
     kept = Kept(window.final, window.revision, window.count, _encode(shown))
     name = answer.name_of(window.service_name, window.metric_type, bytes(window.tags))

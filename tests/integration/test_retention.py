@@ -21,7 +21,9 @@ OLD = "metrics_20200101"
 async def test_old_days_are_dropped_at_the_start(servers: TestServers) -> None:
     await migrate(servers.database_url)
     database = Database(servers.database_url)
-    settings = SimpleNamespace(raw_retention_days=7, window_retention_days=90)
+    settings = SimpleNamespace(
+        raw_retention_days=7, window_retention_days=90, rollup_retention_days=365
+    )
     deps = cast(Any, SimpleNamespace(settings=settings, database=database))
 
     async def gone() -> bool:

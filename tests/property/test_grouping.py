@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liveops.window_query.grouping import WindowJson, group_by
+from liveops.window_query.grouping import group_by
+from liveops.window_query.merging import WindowJson
 from liveops.windows.block import Block
 from liveops.windows.buckets import Ints, histograms, packs
 from schema.metrics import POINT_FIELDS

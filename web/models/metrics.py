@@ -126,7 +126,7 @@ class AggregatedAnswer(BaseModel):
     `truncated`: the span holds older windows than these; `to` leads to them.
     """
 
-    window: Literal["1m", "5m", "15m"]
+    window: Literal["1m", "5m", "15m", "1h", "1d"]
     series: list[Series]
     truncated: bool | None = None
     degraded: list[str] | None = None

@@ -61,7 +61,9 @@ class Postgres:
         services, metrics = parameters[0], parameters[4]
         from_s, limit = parameters[2].timestamp(), parameters[-1]
         rows = [
-            point | {"start": at, "end": at, "histogram": None, "tags": json.dumps(point["tags"])}
+            point
+            | {"start": at, "end": at, "histogram": None, "tags": json.dumps(point["tags"])}
+            | {"kind": "gauge"}
             for point in self._windows or []
             if (at := to_datetime(_seconds(point))).timestamp() >= from_s
             and point["service_name"] in services
