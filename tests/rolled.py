@@ -120,9 +120,7 @@ class Rolled:
     def report(self, series: Series, second: int, *values: float) -> list[Aggregate]:
         """Values of a second, and the windows of all sizes that they change."""
         self.values.setdefault(series, {}).setdefault(second, []).extend(values)
-        return [
-            self.window(series, name, second // size * size) for name, size in WINDOW_S.items()
-        ]
+        return [self.window(series, name, second // size * size) for name, size in WINDOW_S.items()]
 
     def window(self, series: Series, name: str, start_s: int, *, final: bool = True) -> Aggregate:
         """A window as the stream makes it; each time the next revision."""
@@ -134,14 +132,23 @@ class Rolled:
         (figures,), _ = block.points(ROWS, float(size))
         is_delta = series[0] == "delta"
         increase = float(np.sum(values)) if is_delta else None
+        made: dict[str, Any] = dict(zip((*FIGURES, "rate"), figures, strict=True))
         return Aggregate(
-            self.service, series[0], {"pod": series[1]} if series[1] else {}, name, start_s,
-            start_s + size, *figures, final, revision,
-            histograms(*block.buckets(), ROWS)[0] if final else {},
+            service_name=self.service,
+            metric_type=series[0],
+            tags={"pod": series[1]} if series[1] else {},
+            window=name,
+            start_s=start_s,
+            end_s=start_s + size,
+            final=final,
+            revision=revision,
+            histogram=histograms(*block.buckets(), ROWS)[0] if final else {},
             sketch="" if final else packs(*block.buckets(), ROWS)[0],
-            kind="delta" if is_delta else "gauge", increase=increase,
+            kind="delta" if is_delta else "gauge",
+            increase=increase,
             rate_per_s=None if increase is None else increase / size,
-        )  # fmt: skip
+            **made,
+        )
 
     def _values(self, series: Series, start_s: int, size: int) -> list[float]:
         return [

@@ -124,6 +124,7 @@ class RollupAgent:
             if hour_s > over_s:
                 await rollups.add_change(con, service, "1h", hour_s)
         await rollups.add_change(con, service, "1d", backlog.day_s)
+        await rollups.note_metrics(con, service, span)
 
 
 def _hour_of(window: WindowJson) -> int:

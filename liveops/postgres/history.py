@@ -1,4 +1,4 @@
-"""Reads of metric history: closed windows, raw metrics, services."""
+"""Reads of metric history: closed windows, raw metrics, unresolved incidents."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def read_windows(database: Database, query: WindowQuery, limit: int) -> li
 class RawQuery:
     """Which raw metrics: filters, span [from, to) in epoch seconds, cursor, page size."""
 
-    service: str | None
+    service: str
     metric: str | None
     from_s: float
     to_s: float
@@ -58,16 +58,17 @@ class RawQuery:
 async def read_raw(database: Database, query: RawQuery) -> list[Metric]:
     """Raw metrics, newest first; raises Unavailable."""
     before_s, before_id = query.before or (None, None)
+    name = "raw_of_service" if query.metric is None else "raw"
     async with database.connection() as con:
         rows = await con.fetch(
-            load("history")["raw"],
+            load("history")[name],
             query.service,
-            query.metric,
             to_datetime(query.from_s),
             to_datetime(query.to_s),
             None if before_s is None else to_datetime(before_s),
             before_id,
             query.limit,
+            *([] if query.metric is None else [query.metric]),
         )
     return [
         Metric(
@@ -79,25 +80,6 @@ async def read_raw(database: Database, query: RawQuery) -> list[Metric]:
             row["timestamp"].timestamp(),
             row["kind"],
         )
-        for row in rows
-    ]
-
-
-async def read_services(
-    database: Database, since_s: float, names: list[str] | None = None
-) -> list[dict[str, Any]]:
-    """Services seen since a time, of these names if given: name, last_seen_s, metric_types.
-
-    Raises Unavailable.
-    """
-    async with database.connection() as con:
-        rows = await con.fetch(load("history")["services"], to_datetime(since_s), names)
-    return [
-        {
-            "service_name": row["service_name"],
-            "last_seen_s": row["last_seen"].timestamp(),
-            "metric_types": row["metric_types"],
-        }
         for row in rows
     ]
 

@@ -157,6 +157,11 @@ async def next_service(con: Connection, after: str, span: tuple[int, int]) -> st
     return found
 
 
+async def note_metrics(con: Connection, service: str, span: tuple[int, int]) -> None:
+    """The metric types of a service's rollups in a span were seen."""
+    await con.execute(load("rollups")["note_metrics"], service, *map(to_datetime, span))
+
+
 async def pass_backlog(con: Connection, day_s: int, done: str | None) -> None:
     """The rollups of a day are made up to this service; all of them when None."""
     day, queries = to_datetime(day_s).date(), load("rollups")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import structlog
@@ -102,6 +102,8 @@ async def keep_retention(deps: Deps) -> None:
             await ensure_partitions(con)
             await forget_ids(con)
             await con.execute(load("idempotency")["expire"])
+            gone = datetime.now(UTC) - timedelta(days=deps.settings.window_retention_days)
+            await con.execute(load("services")["forget_metrics"], gone)
             return await drop_expired(con, keep_days, datetime.now(UTC).date())
 
     while True:

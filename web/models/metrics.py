@@ -130,22 +130,3 @@ class AggregatedAnswer(BaseModel):
     series: list[Series]
     truncated: bool | None = None
     degraded: list[str] | None = None
-
-
-class Service(BaseModel):
-    """A service that reports metrics; `severity` is the gravest of its unresolved incidents."""
-
-    service_name: str
-    health: Literal["ok", "degraded", "critical", "silent"]
-    severity: Literal["critical", "high", "medium", "low"] | None
-    open_incidents: int
-    metric_types: list[str]
-    last_seen: datetime
-
-
-class ServiceList(BaseModel):
-    """Services seen within a day, by name."""
-
-    items: list[Service]
-    next_cursor: str | None
-    degraded: list[str] | None = None

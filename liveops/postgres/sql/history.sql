@@ -10,23 +10,38 @@ ORDER BY start DESC
 LIMIT $7
 
 -- name: raw
--- Raw metrics, newest first, after a cursor.
+-- Raw metrics of a service and metric type, newest first, after a cursor.
 SELECT id, service_name, metric_type, value, tags, "timestamp", coalesce(kind, 'gauge') AS kind
 FROM metrics
-WHERE ($1::text IS NULL OR service_name = $1)
-  AND ($2::text IS NULL OR metric_type = $2)
-  AND "timestamp" >= $3 AND "timestamp" < $4
-  AND ($5::timestamptz IS NULL OR ("timestamp", id) < ($5, $6::uuid))
+WHERE service_name = $1 AND metric_type = $7 AND "timestamp" >= $2 AND "timestamp" < $3
+  AND ($4::timestamptz IS NULL OR ("timestamp" <= $4 AND ("timestamp", id) < ($4, $5::uuid)))
 ORDER BY "timestamp" DESC, id DESC
-LIMIT $7
+LIMIT $6
 
--- name: services
--- Services with closed windows of late, with their newest one and their metric types.
-SELECT service_name, max("end") AS last_seen,
-       array_agg(DISTINCT metric_type ORDER BY metric_type) AS metric_types
-FROM metric_windows
-WHERE "window" = '1m' AND start >= $1 AND ($2::text[] IS NULL OR service_name = ANY($2))
-GROUP BY service_name ORDER BY service_name
+-- name: raw_of_service
+-- The same of all metric types of a service: the newest of each, and of these the newest. The
+-- index leads from one type to the next.
+WITH RECURSIVE types AS (
+    SELECT (SELECT min(metric_type) FROM metrics
+            WHERE service_name = $1 AND "timestamp" >= $2 AND "timestamp" < $3) AS metric_type
+    UNION ALL
+    SELECT (SELECT min(m.metric_type) FROM metrics m
+            WHERE m.service_name = $1 AND m.metric_type > types.metric_type
+              AND m."timestamp" >= $2 AND m."timestamp" < $3)
+    FROM types WHERE types.metric_type IS NOT NULL
+)
+SELECT newest.* FROM types CROSS JOIN LATERAL (
+    SELECT id, service_name, metrics.metric_type, value, tags, "timestamp",
+           coalesce(kind, 'gauge') AS kind
+    FROM metrics
+    WHERE service_name = $1 AND metrics.metric_type = types.metric_type
+      AND "timestamp" >= $2 AND "timestamp" < $3
+      AND ($4::timestamptz IS NULL OR ("timestamp" <= $4 AND ("timestamp", id) < ($4, $5::uuid)))
+    ORDER BY "timestamp" DESC, id DESC
+    LIMIT $6
+) AS newest
+ORDER BY "timestamp" DESC, id DESC
+LIMIT $6
 
 -- name: unresolved
 -- Unresolved incidents by service and severity; each counts once for each of its services.

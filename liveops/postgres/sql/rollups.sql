@@ -83,6 +83,15 @@ FROM rollup_backlog ORDER BY day DESC LIMIT 1
 SELECT min(service_name) FROM metric_windows
 WHERE service_name > $1 AND start >= $2 AND start < $3
 
+-- name: note_metrics
+-- Metric types of a service and day.
+INSERT INTO service_metrics AS known (service_name, metric_type, kind, last_seen)
+SELECT service_name, metric_type, max(kind), max("end") FROM metric_rollups
+WHERE service_name = $1 AND "window" = '1h' AND start >= $2 AND start < $3
+GROUP BY service_name, metric_type
+ON CONFLICT (service_name, metric_type) DO UPDATE SET
+    last_seen = greatest(known.last_seen, EXCLUDED.last_seen)
+
 -- name: pass_service
 -- The rollups of a day are made up to this service.
 UPDATE rollup_backlog SET done = $2 WHERE day = $1
