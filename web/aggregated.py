@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import orjson
@@ -26,6 +26,8 @@ from web.window_history import MAX_POINTS, HistoryAnswer, Kept, collect
 DEFAULT_SPAN_S = {"1h": 86_400.0, "1d": 30 * 86_400.0}
 USUAL_SPAN_S = 3600.0
 _BLOCK_BYTES = 262_144
+#: Windows merged at once: enough for numpy, few for the thread that holds the interpreter.
+_BATCH = 400
 
 
 def routes(deps: Deps) -> list[Route]:
@@ -136,7 +138,7 @@ def _fields_of(request: web.Request) -> tuple[str, ...]:
 async def _grouped(
     answer: HistoryAnswer, tag: str, window_s: int, fields: tuple[str, ...]
 ) -> HistoryAnswer:
-    """Series merged by a tag's value; in a thread, one start at a time. Empties `answer`."""
+    """Series merged by a tag's value; in a thread, some starts at a time. Empties `answer`."""
     together: dict[tuple[str, str], list[Kept]] = {}
     slices = Slices()
     while answer.series:
@@ -146,14 +148,27 @@ async def _grouped(
         for start, window in points.items():
             together.setdefault((service, start), []).append(window)
     merged = HistoryAnswer(degraded=answer.degraded, truncated=answer.truncated)
-    while together:
-        (service, start), members = together.popitem()
+    for service, members in _batches(together):
         for point in await asyncio.to_thread(_merged, members, tag, window_s):
             name = (service, point["metric_type"], tuple(sorted(point["tags"].items())))
             text = orjson.dumps({field: point[field] for field in ("start", "end", *fields)})
             kept = Kept(point["final"], point["revision"], point["count"], text)
-            merged.add(name, start, kept)
+            merged.add(name, point["start"], kept)
     return merged
+
+
+def _batches(together: dict[tuple[str, str], list[Kept]]) -> Iterator[tuple[str, list[Kept]]]:
+    """Windows of whole starts of a service, some hundred at a time. Empties `together`."""
+    batch: list[Kept] = []
+    service = ""
+    for key in sorted(together):
+        if batch and (key[0] != service or len(batch) >= _BATCH):
+            yield service, batch
+            batch = []
+        service = key[0]
+        batch += together.pop(key)
+    if batch:
+        yield service, batch
 
 
 def _merged(members: list[Kept], tag: str, window_s: int) -> list[dict[str, Any]]:

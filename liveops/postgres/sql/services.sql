@@ -27,12 +27,14 @@ CROSS JOIN LATERAL (
     ORDER BY start DESC LIMIT 1) AS minute
 CROSS JOIN LATERAL (
     SELECT count(*) AS series, sum(count)::bigint AS count FROM metric_windows
-    WHERE service_name = s.service_name AND "window" = '1m' AND start = minute.start) AS counted
+    WHERE service_name = s.service_name AND "window" = '1m' AND start = minute.start
+      AND start >= $2 AND start < $3) AS counted
 LEFT JOIN LATERAL (
     SELECT count(*) AS series FROM metric_windows
-    WHERE service_name = s.service_name AND "window" = '15m' AND start = (
+    WHERE service_name = s.service_name AND "window" = '15m' AND start >= $2 AND start < $3
+      AND start = (
         SELECT max(start) FROM metric_windows
-        WHERE service_name = s.service_name AND "window" = '15m'
+        WHERE service_name = s.service_name AND "window" = '15m' AND start >= $2 AND start < $3
           AND start >= minute.start - interval '30 minutes' AND start <= minute.start)
 ) AS quarter ON true
 
