@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +72,8 @@ class Redis:
 
     def __init__(self) -> None:
         self.windows: list[Aggregate] = []
+        #: What happens between this answer and the next question.
+        self.after: Callable[[], Awaitable[None]] | None = None
 
     @asynccontextmanager
     async def guard(self) -> AsyncIterator[Redis]:
@@ -81,7 +83,10 @@ class Redis:
         asked: list[str] = []
 
         async def execute() -> list[Any]:
-            return [self._of(key) for key in asked]
+            found = [self._of(key) for key in asked]
+            if self.after is not None:
+                await self.after()
+            return found
 
         return SimpleNamespace(
             hvals=asked.append, zrange=lambda key, *_: asked.append(key), execute=execute
@@ -107,6 +112,8 @@ class Rolled:
     #: Values by series and second.
     values: dict[Series, dict[int, list[float]]] = field(default_factory=dict)
     revisions: dict[tuple[str, Series, int], int] = field(default_factory=dict)
+    #: Days whose partitions were made.
+    days: set[int] = field(default_factory=set)
 
     @property
     def deps(self) -> Deps:
@@ -160,9 +167,11 @@ class Rolled:
 
     async def store(self, windows: list[Aggregate]) -> None:
         """Do the archive's part."""
-        async with self.database.transaction() as con:
-            for day in sorted({window.start_s // 86_400 for window in windows}):
+        for day in {window.start_s // 86_400 for window in windows} - self.days:
+            async with self.database.connection() as con:
                 await archive.make_day(con, "metric_windows", day)
+            self.days.add(day)
+        async with self.database.transaction() as con:
             await archive.upsert_windows(con, windows)
 
     async def settle(self) -> None:

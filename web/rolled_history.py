@@ -73,11 +73,12 @@ def _complete_from_s(rows: RolledRows, size_s: int, answer: HistoryAnswer) -> fl
     """From which start on nothing is missing, where rows were cut."""
     found_s = window_history.complete_from(rows.rollups, answer)
     for part in rows.parts:
-        cut_s = window_history.complete_from(part, answer)
-        if cut_s == -math.inf:
+        if len(part) <= window_history.MAX_POINTS:
             continue
-        found_s = max(found_s, _up(cut_s, size_s))
-        if part[0]["start"].timestamp() < found_s:  # not even one window is whole
+        answer.truncated = True
+        # Of the last row's start there may be more: what holds it is not whole.
+        found_s = max(found_s, _up(part[-1]["start"].timestamp() + 1, size_s))
+        if part[0]["start"].timestamp() < found_s:
             raise invalid("service", "too many series to merge at once: ask for fewer metrics")
     return found_s
 

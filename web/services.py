@@ -103,12 +103,12 @@ class ServiceHandlers:
 
     async def patch(self, request: web.Request) -> web.StreamResponse:
         """PATCH /api/services/{name}."""
-        body = await read_model(request, ServicePatch)
+        changes = changes_of(await read_model(request, ServicePatch))
         service = await self._named(request)
         await change_card(
             self._deps.database,
             service.service_name,
-            changes_of(body),
+            changes,
             request["principal"].subject,
             expected_version(request),
         )
