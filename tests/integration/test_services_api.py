@@ -54,7 +54,7 @@ async def test_what_a_service_reports_is_told(engineer: Client, manager: Client)
 
     async def told() -> Any:
         found = (await manager.get(f"/api/services?service={service}"))["items"]
-        return found[0] if found and found[0]["series"] else None
+        return found[0] if found and found[0]["series"] and found[0]["kinds"] else None
 
     found = await eventually(told, "a closed window")
     assert found["kinds"] == {"cpu": "gauge", "requests": "counter"}

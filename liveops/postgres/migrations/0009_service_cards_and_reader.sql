@@ -14,8 +14,8 @@ CREATE SCHEMA reader;
 CREATE VIEW reader.windows AS
     SELECT service_name, metric_type, tags, "window", start, "end", count, sum, min, max, mean,
            stddev, p50, p95, p99, rate, kind, increase, rate_per_s, revision
-    FROM metric_windows;
-CREATE VIEW reader.rollups AS
+    FROM metric_windows
+    UNION ALL
     SELECT service_name, metric_type, tags, "window", start, "end", count, sum, min, max, mean,
            stddev, p50, p95, p99, rate, kind, increase, rate_per_s, revision
     FROM metric_rollups;
