@@ -30,8 +30,9 @@ class WindowQuery:
 async def read_windows(database: Database, query: WindowQuery, limit: int) -> list[Any]:
     """Rows of closed windows, newest first; JSON columns are text. Raises Unavailable."""
     async with database.connection() as con:
+        keys = await _keys(con, database, query.metrics)
         rows: list[Any] = await con.fetch(
-            load("history")["windows"],
+            load("history")["windows_of_metric" if keys else "windows"],
             query.services,
             query.window,
             to_datetime(query.from_s),
@@ -39,8 +40,21 @@ async def read_windows(database: Database, query: WindowQuery, limit: int) -> li
             query.metrics or None,
             query.mergeable,
             limit,
+            *keys,
         )
     return rows
+
+
+async def _keys(con: Any, database: Database, metrics: tuple[str, ...]) -> tuple[str, ...]:
+    """Between which texts the keys of a metric's series lie; none where that is not known.
+
+    A key is the metric type alone or followed by `{`.
+    """
+    if len(metrics) != 1:
+        return ()
+    if database.compares_bytes is None:
+        database.compares_bytes = await con.fetchval(load("history")["compares_bytes"])
+    return (metrics[0], f"{metrics[0]}|") if database.compares_bytes else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,9 @@ QUESTIONS: dict[str, tuple[Any, ...]] = {
     "history.windows": (ONE, "1m", FROM, FROM + HOUR, METRIC, False, NEWEST),
     "history.windows of all metrics": (SEVERAL, "15m", FROM, TO, ANY_METRIC, True, NEWEST),
     "history.windows of long": (ONE, "1m", FROM - 90 * 24 * HOUR, TO, ANY_METRIC, False, NEWEST),
+    "history.windows_of_metric": (
+        ONE, "1m", FROM, FROM + HOUR, METRIC, False, NEWEST, "metric_1_ms", "metric_1_ms|",
+    ),
     "history.raw": ("svc-003", FROM, TO, None, None, 50, "metric_1_ms"),
     "history.raw of the next page": ("svc-003", FROM, TO, *BEFORE, 50, "metric_1_ms"),
     "history.raw_of_service": ("svc-003", FROM, TO, None, None, 50),
@@ -49,7 +52,7 @@ QUESTIONS: dict[str, tuple[Any, ...]] = {
     "rollups.next_service": ("svc-003", FROM, TO),
     "backfill.raw_of_span": ("svc-003", FROM, FROM + HOUR / 4),
     "backfill.stored_of_span": ("svc-003", FROM, FROM + HOUR / 4),
-}
+}  # fmt: skip
 
 
 @pytest.fixture

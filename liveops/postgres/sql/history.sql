@@ -16,6 +16,30 @@ CROSS JOIN LATERAL (
 ORDER BY start DESC
 LIMIT $7
 
+-- name: windows_of_metric
+-- The same of one metric type: keys of its series lie between two texts, where the database
+-- compares texts by their bytes, so that the index tells apart what is asked for.
+SELECT newest.* FROM unnest($1::text[]) AS asked (service_name)
+CROSS JOIN LATERAL (
+    SELECT service_name, metric_type, tags::text, start, "end", count, sum, min, max, mean, stddev,
+           p50, p95, p99, rate, increase, rate_per_s, kind, revision,
+           CASE WHEN $6::bool THEN histogram::text END AS histogram
+    FROM metric_windows
+    WHERE service_name = asked.service_name AND "window" = $2 AND start >= $3 AND start < $4
+      AND series >= $8 AND series < $9 AND metric_type = ANY($5::text[])
+    ORDER BY start DESC
+    LIMIT $7
+) AS newest
+ORDER BY start DESC
+LIMIT $7
+
+-- name: compares_bytes
+-- Whether this database compares texts by their bytes, as far as we know.
+SELECT coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') = 'b'
+    OR (coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') = 'c'
+        AND datcollate IN ('C', 'POSIX', 'C.UTF-8', 'C.utf8'))
+FROM pg_database d WHERE datname = current_database()
+
 -- name: raw
 -- Raw metrics of a service and metric type, newest first, after a cursor.
 SELECT id, service_name, metric_type, value, tags, "timestamp", coalesce(kind, 'gauge') AS kind

@@ -48,6 +48,8 @@ def window(
 class Postgres:
     """Holds closed windows; None: it is away."""
 
+    compares_bytes = False
+
     def __init__(self, windows: list[dict[str, Any]] | None) -> None:
         self._windows = windows
 
