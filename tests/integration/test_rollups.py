@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from liveops.clock import FakeClock
-from liveops.errors import InvalidInput
+from liveops.errors import InvalidInput, Unavailable
 from liveops.postgres import rollups
 from liveops.postgres.archive import upsert_windows
 from liveops.postgres.database import Database
@@ -221,3 +221,16 @@ async def test_what_is_cut_is_told_and_what_cannot_be_merged_is_refused(
     await rolled.store(rolled.report(GAUGE, DAY_S + 3600 * 5, 1.0))
     with pytest.raises(InvalidInput, match="too many series"):
         await rolled.ask("1h", SPAN)
+
+
+async def test_without_postgresql_nothing_is_final_and_that_is_told(
+    rolled: Rolled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any) -> None:
+        raise Unavailable("postgres")
+
+    rolled.redis.windows = rolled.report(GAUGE, DAY_S, 1.0)
+    monkeypatch.setattr("web.rolled_history.read_rolled", away)
+    answer = await rolled.ask("1h", SPAN)
+    assert answer.degraded == ["postgres"]
+    assert [(p["count"], p["final"]) for p in shown(answer).values()] == [(1, False)]

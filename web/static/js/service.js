@@ -132,6 +132,7 @@ class ServicePage {
     chart.hidden = false;
     health.hidden = false;
     this.#view.remove.show(this.#service);
+    this.#view.about.show(this.#service, this.#metric);
     showHealth(health, this.#service);
     text(seen, `seen ${ago(this.#service.last_seen)}`);
   }
