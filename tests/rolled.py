@@ -24,8 +24,9 @@ from liveops.windows.block import Block
 from liveops.windows.buckets import histograms, packs
 from schema.metrics import POINT_FIELDS, WINDOW_S, Aggregate
 from schema.windows import write_window
+from web.history_answer import HistoryAnswer
 from web.rolled_history import collect_rolled
-from web.window_history import HistoryAnswer, collect
+from web.window_history import collect
 
 ROWS = np.zeros(1, np.int64)
 FIGURES = POINT_FIELDS[: POINT_FIELDS.index("rate")]

@@ -16,11 +16,12 @@ from liveops.slices import Slices
 from liveops.window_query.grouping import group_by
 from liveops.window_query.resolution import AUTO, SIZES_S, USUAL_POINTS, window_for
 from schema.metrics import POINT_FIELDS, ROLLUP_S
+from web.history_answer import MAX_POINTS, HistoryAnswer, Kept
 from web.models.metrics import AggregatedAnswer
 from web.query_params import invalid, list_of, metrics_of, services_of, span_of
 from web.rolled_history import collect_rolled
 from web.routing import Access, Query, Route
-from web.window_history import MAX_POINTS, HistoryAnswer, Kept, collect
+from web.window_history import collect
 
 #: The span without `from`, by window.
 DEFAULT_SPAN_S = {"1h": 86_400.0, "1d": 30 * 86_400.0}

@@ -23,9 +23,9 @@ from liveops.window_query.downsampling import by_time
 from liveops.window_query.stale import HOUR_S, Place
 from schema.metrics import ROLLUP_S
 from schema.times import parse_edge
-from web import window_history
+from web import history_answer, window_history
+from web.history_answer import HistoryAnswer, Kept, SeriesName
 from web.query_params import invalid
-from web.window_history import HistoryAnswer, Kept, SeriesName
 
 #: Series merged at once in a thread.
 _SERIES = 200
@@ -41,7 +41,7 @@ async def collect_rolled(deps: Deps, query: WindowQuery, fields: tuple[str, ...]
     await window_history.take_newest(deps, quarters, parts)
     complete_from_s = whole.from_s
     try:
-        rows = await read_rolled(deps.database, whole, _hours(parts), window_history.MAX_POINTS + 1)
+        rows = await read_rolled(deps.database, whole, _hours(parts), history_answer.MAX_POINTS + 1)
     except Unavailable:
         if parts.degraded:
             raise
@@ -75,7 +75,7 @@ def _complete_from_s(rows: RolledRows, size_s: int, answer: HistoryAnswer) -> fl
     """From which start on nothing is missing, where rows were cut."""
     found_s = window_history.complete_from(rows.rollups, answer)
     for part in rows.parts:
-        if len(part) <= window_history.MAX_POINTS:
+        if len(part) <= history_answer.MAX_POINTS:
             continue
         answer.truncated = True
         # Of the last row's start there may be more: what holds it is not whole.

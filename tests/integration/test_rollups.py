@@ -18,7 +18,7 @@ from liveops.postgres.services import read_services
 from schema.metrics import Aggregate
 from tests.rolled import Rolled, shown
 from tests.stack import TestServers
-from web import window_history
+from web import history_answer
 
 pytestmark = pytest.mark.integration
 #: A day's start in 2025.
@@ -211,13 +211,13 @@ async def test_what_is_cut_is_told_and_what_cannot_be_merged_is_refused(
     for hour in range(6):
         for pod in range(3):
             await rolled.store(rolled.report(("gauge", str(pod)), DAY_S + 3600 * hour, 1.0))
-    monkeypatch.setattr(window_history, "MAX_POINTS", 8)
+    monkeypatch.setattr(history_answer, "MAX_POINTS", 8)
     for _ in range(2):  # once from windows, once from rollups
         answer = await rolled.ask("1h", SPAN)
         assert answer.truncated
         assert sorted({start[11:13] for _, start in shown(answer)}) == ["04", "05"]
         await rolled.settle()
-    monkeypatch.setattr(window_history, "MAX_POINTS", 2)
+    monkeypatch.setattr(history_answer, "MAX_POINTS", 2)
     await rolled.store(rolled.report(GAUGE, DAY_S + 3600 * 5, 1.0))
     with pytest.raises(InvalidInput, match="too many series"):
         await rolled.ask("1h", SPAN)

@@ -17,7 +17,7 @@ from liveops.errors import Unavailable
 from schema.metrics import POINT_FIELDS
 from schema.times import format_time, parse_edge, to_datetime
 from tests.unit.web.doubles import bearer, deps_without_stores, edge
-from web import aggregated, window_history
+from web import aggregated, history_answer
 
 START_S = 1_800_000_000
 PATH = f"/api/metrics/aggregated?from={START_S}"
@@ -142,7 +142,7 @@ async def test_newest_revision_of_both_stores_in_order_of_series_and_time() -> N
 async def test_what_does_not_fit_is_left_out_by_whole_starts_and_told(
     most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(window_history, "MAX_POINTS", most)
+    monkeypatch.setattr(history_answer, "MAX_POINTS", most)
     stored = [window(minute, pod) for minute in range(5) for pod in range(3)]
     answer = await ask(Postgres(stored), Redis([]))
     assert answer["truncated"] is True
@@ -152,7 +152,7 @@ async def test_what_does_not_fit_is_left_out_by_whole_starts_and_told(
 async def test_going_on_at_the_earliest_start_gives_everything_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(window_history, "MAX_POINTS", 7)
+    monkeypatch.setattr(history_answer, "MAX_POINTS", 7)
     stored = [window(minute, pod) for minute in range(5) for pod in range(3)]
     redis = Redis([window(5, pod, final=False) for pod in range(3)])
     seen: list[tuple[str, int]] = []
@@ -167,7 +167,7 @@ async def test_going_on_at_the_earliest_start_gives_everything_once(
 
 
 async def test_what_fits_exactly_is_not_truncated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(window_history, "MAX_POINTS", 6)
+    monkeypatch.setattr(history_answer, "MAX_POINTS", 6)
     stored = [window(minute, pod) for minute in range(2) for pod in range(3)]
     assert "truncated" not in await ask(Postgres(stored), Redis(stored))
 
@@ -175,7 +175,7 @@ async def test_what_fits_exactly_is_not_truncated(monkeypatch: pytest.MonkeyPatc
 async def test_a_start_that_does_not_fit_alone_is_shown_in_part(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(window_history, "MAX_POINTS", 2)
+    monkeypatch.setattr(history_answer, "MAX_POINTS", 2)
     answer = await ask(Postgres([window(1, pod) for pod in range(5)]), Redis([]))
     assert (answer["truncated"], len(answer["series"])) == (True, 3)
 
