@@ -24,8 +24,13 @@ class Executor(Protocol):
 async def ensure_partitions(connection: Executor, today: date | None = None) -> None:
     """Create the partitions from a week back to some days ahead; idempotent."""
     day = today or datetime.now(UTC).date()
+    await ensure_days(connection, day)
     for delta in (-DAYS_BACK, DAYS_AHEAD):
         await make_month(connection, day + timedelta(days=delta))
+
+
+async def ensure_days(connection: Executor, day: date) -> None:
+    """The daily ones of these."""
     for table in PARTITIONED:
         for delta in range(-DAYS_BACK, DAYS_AHEAD + 1):
             start = day + timedelta(days=delta)
