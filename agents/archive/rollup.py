@@ -16,7 +16,7 @@ from datetime import date
 import structlog
 
 from liveops.clock import Clock
-from liveops.metrics.archive import ROLLUP_BACKLOG_DAYS, ROLLUPS_DUE, ROLLUPS_MADE
+from liveops.metrics.archive import ROLLUP_BACKLOG, ROLLUPS_DUE, ROLLUPS_MADE
 from liveops.postgres import rollups
 from liveops.postgres.archive import Connection
 from liveops.postgres.database import Database
@@ -104,7 +104,7 @@ class RollupAgent:
     async def _work_off(self, con: Connection) -> bool:
         """The rollups of one service and day from before there were any."""
         backlog = await rollups.next_backlog(con)
-        ROLLUP_BACKLOG_DAYS.set(0 if backlog is None else backlog.days)
+        ROLLUP_BACKLOG.set(0 if backlog is None else backlog.days)
         if backlog is None:
             return False
         span = (backlog.day_s, backlog.day_s + _DAY_S)

@@ -54,8 +54,8 @@ ROLLUPS_DUE = Gauge(
     ["window"],
     registry=REGISTRY,
 )
-ROLLUP_BACKLOG_DAYS = Gauge(
-    "liveops_rollup_backlog_days",
+ROLLUP_BACKLOG = Gauge(
+    "liveops_rollup_backlog",
     "Days stored by a version without rollups whose rollups are still to be made.",
     registry=REGISTRY,
 )
