@@ -73,7 +73,7 @@ class Redis:
 
     def __init__(self) -> None:
         self.windows: list[Aggregate] = []
-        #: What happens between this answer and the next question.
+        #: What happens once, after the first store has answered.
         self.after: Callable[[], Awaitable[None]] | None = None
 
     @asynccontextmanager
@@ -85,13 +85,18 @@ class Redis:
 
         async def execute() -> list[Any]:
             found = [self._of(key) for key in asked]
-            if self.after is not None:
-                await self.after()
+            await self.answered()
             return found
 
         return SimpleNamespace(
             hvals=asked.append, zrange=lambda key, *_: asked.append(key), execute=execute
         )
+
+    async def answered(self) -> None:
+        """A store has answered; what is to happen then does."""
+        after, self.after = self.after, None
+        if after is not None:
+            await after()
 
     def _of(self, key: str) -> list[bytes]:
         _, kind, service, window = key.split(":")
@@ -100,6 +105,20 @@ class Redis:
             for found in self.windows
             if kind == "agg" and (found.service_name, found.window) == (service, window)
         ]
+
+
+class _Asked:
+    """The database as the handlers have it; `redis` learns when it has answered."""
+
+    def __init__(self, database: Database, redis: Redis) -> None:
+        self._database, self._redis = database, redis
+        self.compares_bytes = database.compares_bytes
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        async with self._database.connection() as con:
+            yield con
+        await self._redis.answered()
 
 
 @dataclass
@@ -120,7 +139,7 @@ class Rolled:
     def deps(self) -> Deps:
         settings = Settings(data_dir=Path("unused"))
         parts = {"settings": settings, "clock": self.clock, "cache": self.redis}
-        return cast(Deps, SimpleNamespace(database=self.database, **parts))
+        return cast(Deps, SimpleNamespace(database=_Asked(self.database, self.redis), **parts))
 
     def agent(self, database: Any = None) -> RollupAgent:
         return RollupAgent(database or self.database, self.clock, keep_days=365)
