@@ -21,6 +21,14 @@ async def ensure_reader(connection: asyncpg.Connection[Any], password: str | Non
 
     False where this user may not make roles: somebody else has to.
     """
+    try:
+        async with connection.transaction():
+            return await _ensure(connection, password)
+    except asyncpg.InsufficientPrivilegeError:  # somebody else has made the role
+        return False
+
+
+async def _ensure(connection: asyncpg.Connection[Any], password: str | None) -> bool:
     queries = load("reader")
     role: Any = await connection.fetchrow(queries["role"])
     if not role["may_make"]:

@@ -123,14 +123,20 @@ async def test_nobody_signs_in_without_the_password(servers: TestServers) -> Non
         await asyncpg.connect(**as_reader(servers.database_url))
 
 
-async def test_who_may_not_make_roles_leaves_it_to_others(servers: TestServers) -> None:
+@pytest.mark.parametrize("right", ["NOCREATEROLE", "CREATEROLE"])
+async def test_who_may_not_change_the_role_leaves_it_to_others(
+    servers: TestServers, right: str
+) -> None:
+    """Also one who may make roles, where somebody else has made this one."""
+    await migrate(servers.database_url, PASSWORD)
     name = f"plain_{uuid4().hex[:8]}"
     owner = await asyncpg.connect(servers.database_url)
     try:
-        await owner.execute(f"CREATE ROLE {name}")
+        await owner.execute(f"CREATE ROLE {name} {right}")
         await owner.execute(f"SET ROLE {name}")
-        assert not await ensure_reader(owner, PASSWORD)
+        assert not await ensure_reader(owner, None)
         await owner.execute("RESET ROLE")
         await owner.execute(f"DROP ROLE {name}")
+        await (await asyncpg.connect(**as_reader(servers.database_url))).close()
     finally:
         await owner.close()
