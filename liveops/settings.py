@@ -47,6 +47,7 @@ class Settings(BaseModel):
     redis_url: str | None = None
     jwt_secret: str | None = Field(default=None, min_length=32, repr=False)
     admin_password: str | None = Field(default=None, min_length=8, repr=False)
+    reader_password: str | None = Field(default=None, min_length=8, repr=False)
     bind_host: str = "127.0.0.1"
     partitions: int = Field(default=8, ge=1, le=1024)
     replication: int = Field(default=1, ge=1, le=7)
@@ -74,6 +75,7 @@ class Settings(BaseModel):
     counter_names: str = ""
     gauge_names: str = ""
     window_retention_days: int = Field(default=90, ge=1)
+    rollup_retention_days: int = Field(default=365, ge=1)
     openai_api_key: str | None = Field(default=None, repr=False)
     openai_base_url: str | None = None
     openai_model: str = "gpt-4o"

@@ -30,6 +30,8 @@ MAX_FUTURE_S = 600.0
 WindowName = Literal["1m", "5m", "15m"]
 #: Window sizes in seconds by their public name.
 WINDOW_S: dict[str, int] = {"1m": 60, "5m": 300, "15m": 900}
+#: The same of rollups: longer windows that are only stored, merged from those of 15 minutes.
+ROLLUP_S: dict[str, int] = {"1h": 3600, "1d": 86_400}
 
 
 class MetricIn(Struct, frozen=True, forbid_unknown_fields=True, gc=False):

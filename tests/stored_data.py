@@ -24,7 +24,7 @@ from aiokafka.structs import OffsetAndMetadata
 from liveops.embedded.supervisor import Options, Supervisor
 from liveops.kafka.topics import ensure_topics
 from liveops.postgres.migrate import available
-from liveops.postgres.partitions import ensure_partitions
+from liveops.postgres.partitions import ensure_days
 from liveops.settings import Settings, load_settings
 from schema.topics import RAW, TopicSpec
 from tests.stack import AnyPort, TestStack, clean_environment, temporary_data_dir
@@ -123,7 +123,7 @@ async def load_rows(dsn: str, stored: Stored) -> None:
             if version in known:
                 await connection.execute(sql)
         day = datetime.fromtimestamp(stored.facts["stopped_s"], UTC).date()
-        await ensure_partitions(connection, day + timedelta(days=1))
+        await ensure_days(connection, day + timedelta(days=1))
         for table, row in _parents_first(stored.rows):
             await connection.execute(
                 f'INSERT INTO "{table}" OVERRIDING SYSTEM VALUE '

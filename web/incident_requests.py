@@ -48,7 +48,7 @@ def filter_of(request: web.Request) -> IncidentFilter:
     return IncidentFilter(
         _chosen(request, "status", STATUSES),
         _chosen(request, "severity", SEVERITIES),
-        service_of(request, needed=False),
+        service_of(request),
         time_of(request, "from", 0.0) if "from" in request.query else None,
         time_of(request, "to", 0.0) if "to" in request.query else None,
         text,

@@ -20,14 +20,22 @@ def invalid(name: str, why: str) -> InvalidInput:
     return InvalidInput(f"{name}: {why}", [Issue(["query", name], why)])
 
 
-def service_of(request: web.Request, *, needed: bool) -> str | None:
+def service_of(request: web.Request) -> str | None:
     """The `service` parameter."""
-    return _name(request, "service", is_service_name, needed=needed)
+    return _name(request, "service", is_service_name)
 
 
-def metric_of(request: web.Request, *, needed: bool = False) -> str | None:
+def needed_service_of(request: web.Request) -> str:
+    """The `service` parameter, which must be given."""
+    name = service_of(request)
+    if name is None:
+        raise invalid("service", "is required")
+    return name
+
+
+def metric_of(request: web.Request) -> str | None:
     """The `metric` parameter."""
-    return _name(request, "metric", is_metric_type, needed=needed)
+    return _name(request, "metric", is_metric_type)
 
 
 #: Values of a parameter that may be repeated.
@@ -61,15 +69,9 @@ def list_of(request: web.Request, name: str) -> list[str]:
     return [part for text in request.query.getall(name, []) for part in text.split(",") if part]
 
 
-def _name(
-    request: web.Request, name: str, is_good: Callable[[str], bool], *, needed: bool
-) -> str | None:
+def _name(request: web.Request, name: str, is_good: Callable[[str], bool]) -> str | None:
     text = request.query.get(name)
-    if text is None:
-        if needed:
-            raise invalid(name, "is required")
-        return None
-    if not is_good(text):
+    if text is not None and not is_good(text):
         raise invalid(name, "not a valid name")
     return text
 

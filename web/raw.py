@@ -9,7 +9,7 @@ from liveops.postgres.history import RawQuery, read_raw
 from schema.metrics import Metric
 from web.models.metrics import RawPage
 from web.paging import PAGE, decode_place, encode_place, limit_of
-from web.query_params import metric_of, service_of, span_of
+from web.query_params import metric_of, needed_service_of, span_of
 from web.routing import Access, Query, Route, list_response
 
 DEFAULT_SPAN_S = 7 * 86_400.0
@@ -22,7 +22,7 @@ def routes(deps: Deps) -> list[Route]:
         limit = limit_of(request)
         from_s, to_s = span_of(request, deps.clock.now_s(), DEFAULT_SPAN_S)
         query = RawQuery(
-            service_of(request, needed=False),
+            needed_service_of(request),
             metric_of(request),
             from_s,
             to_s,
@@ -43,7 +43,7 @@ def routes(deps: Deps) -> list[Route]:
             "Raw metrics, newest first",
             response_model=RawPage,
             query=(
-                Query("service", "Service name"),
+                Query("service", "Service name", required=True),
                 Query("metric", "Metric type"),
                 Query("from", "Earliest time, RFC 3339 (inclusive)"),
                 Query("to", "Latest time, RFC 3339 (exclusive)"),

@@ -1,14 +1,8 @@
-"""Windows of a service out of both stores: closed ones in PostgreSQL, the newest in Redis.
-
-An answer may hold tens of thousands of windows. They are kept as the JSON they will be sent
-as, in objects that the garbage collector need not look at, and are taken in and given back
-in slices: the collector, or freeing all of them at once, would hold the event loop long.
-"""
+"""Windows of a service out of both stores: closed ones in PostgreSQL, the newest in Redis."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -21,11 +15,8 @@ from liveops.redis import keys
 from liveops.slices import Slices
 from schema.metrics import POINT_FIELDS
 from schema.times import format_edge, parse_edge
-
-#: Service, metric type and sorted tags.
-SeriesName = tuple[str, str, tuple[tuple[str, str], ...]]
-#: Windows of one answer.
-MAX_POINTS = 50_000
+from web import history_answer
+from web.history_answer import HistoryAnswer, Kept
 
 
 class _Stored(Struct, gc=False):
@@ -55,93 +46,14 @@ class _Stored(Struct, gc=False):
 class _Mergeable(_Stored, gc=False):
     """The same with what is needed to merge it with others."""
 
+    kind: str = "gauge"
     histogram: Raw | UnsetType = UNSET
     sketch: str | UnsetType = UNSET
 
 
 _NUMBERS = [name for name in POINT_FIELDS if name != "final"]
 _RAW_LIST = msgspec.json.Decoder(list[Raw])
-_TAGS = msgspec.json.Decoder(dict[str, str])
 _encode = msgspec.json.Encoder().encode
-
-
-class Kept(Struct, gc=False):
-    """One window: what decides between two of them, and its JSON.
-
-    The JSON is what clients see or, where windows are to be merged, all that takes.
-    """
-
-    final: bool
-    revision: int
-    count: int
-    text: bytes
-
-    def beats(self, other: Kept) -> bool:
-        """A closed window comes before an open one, a higher revision before a lower."""
-        mine = (self.final, self.revision, self.count)
-        return mine > (other.final, other.revision, other.count)
-
-
-@dataclass(slots=True)
-class HistoryAnswer:
-    """Windows by series and start; `degraded` names the stores that did not answer.
-
-    `truncated`: there are older windows than these in the span, left out whole.
-    `fields`: what is kept of each window; None where all of it is.
-    """
-
-    fields: tuple[str, ...] | None = None
-    series: dict[SeriesName, dict[str, Kept]] = field(default_factory=dict)
-    degraded: list[str] = field(default_factory=list)
-    truncated: bool = False
-    #: How many series have a window of each start.
-    counts: dict[str, int] = field(default_factory=dict)
-    #: Names by service, metric type and tags as they are written.
-    _names: dict[tuple[str, str, bytes], SeriesName] = field(default_factory=dict)
-
-    def add(self, name: SeriesName, start: str, window: Kept) -> None:
-        """Take in a window, unless a better one of this series and start is there."""
-        points = self.series.setdefault(name, {})
-        known = points.get(start)
-        if known is None:
-            self.counts[start] = self.counts.get(start, 0) + 1
-        if known is None or window.beats(known):
-            points[start] = window
-
-    def name_of(self, service: str, metric_type: str, tags: bytes) -> SeriesName:
-        """The name of a series; each way to write its tags is read once."""
-        name = self._names.get((service, metric_type, tags))
-        if name is None:
-            name = (service, metric_type, tuple(sorted(_TAGS.decode(tags).items())))
-            self._names[service, metric_type, tags] = name
-        return name
-
-    def room_from_s(self, from_s: float) -> float:
-        """The earliest start from which at most MAX_POINTS are there; the newest always is."""
-        room, earliest_s = MAX_POINTS, math.inf
-        for start_s, count in sorted(
-            ((parse_edge(start), count) for start, count in self.counts.items()), reverse=True
-        ):
-            room -= count
-            if start_s < from_s:
-                break
-            if room < 0 and earliest_s < math.inf:
-                return earliest_s
-            earliest_s = start_s
-        return from_s
-
-    async def drop_before(self, from_s: float) -> None:
-        """Leave out the windows that start earlier."""
-        early = [start for start in self.counts if parse_edge(start) < from_s]
-        slices = Slices()
-        for name in list(self.series):
-            if slices.is_over:
-                await slices.rest()
-            points = self.series[name]
-            for start in early:
-                points.pop(start, None)
-            if not points:
-                del self.series[name]
 
 
 async def collect(deps: Deps, query: WindowQuery, fields: tuple[str, ...]) -> HistoryAnswer:
@@ -153,48 +65,62 @@ async def collect(deps: Deps, query: WindowQuery, fields: tuple[str, ...]) -> Hi
     raises Unavailable when neither answers.
     """
     answer = HistoryAnswer(fields=None if query.mergeable else ("start", "end", *fields))
-    try:
-        await _read_redis(deps, query, answer)
-    except Unavailable:
-        answer.degraded.append("redis")
+    await take_newest(deps, query, answer)
     complete_from_s = query.from_s
     try:
-        rows = await read_windows(deps.database, query, MAX_POINTS + 1)
+        rows = await read_windows(deps.database, query, history_answer.MAX_POINTS + 1)
     except Unavailable:
         if answer.degraded:
             raise
         answer.degraded.append("postgres")
     else:
-        if len(rows) > MAX_POINTS:
-            complete_from_s = _complete_from_s(rows)
-            answer.truncated = True
-        await _take_rows(rows, answer)
+        complete_from_s = max(complete_from_s, complete_from(rows, answer))
+        await take_rows(rows, answer)
+    await keep_room(answer, complete_from_s, query)
+    return answer
+
+
+async def keep_room(answer: HistoryAnswer, complete_from_s: float, query: WindowQuery) -> None:
+    """Leave out the windows from before a start, and those for which there is no room."""
     kept_from_s = answer.room_from_s(complete_from_s)
     if kept_from_s > query.from_s:
         answer.truncated = True
         await answer.drop_before(kept_from_s)
-    return answer
 
 
-def _complete_from_s(rows: list[Any]) -> float:
-    """Rows come newest first and were cut: of the last one's start there may be more."""
+def complete_from(rows: list[Any], answer: HistoryAnswer) -> float:
+    """From which start on these rows, the newest first, are all there are; -inf if they are.
+
+    One row too many tells that they were cut: of the last one's start there may be more.
+    """
+    if len(rows) <= history_answer.MAX_POINTS:
+        return -math.inf
+    answer.truncated = True
     last_s: float = rows[-1]["start"].timestamp()
     return last_s if rows[0]["start"] == rows[-1]["start"] else last_s + 1
 
 
-async def _take_rows(rows: list[Any], answer: HistoryAnswer) -> None:
-    """Take in rows; empties the list on the way."""
+async def take_newest(deps: Deps, query: WindowQuery, answer: HistoryAnswer) -> None:
+    """Take in what Redis holds; without it the answer is degraded."""
+    try:
+        await _read_redis(deps, query, answer)
+    except Unavailable:
+        answer.degraded.append("redis")
+
+
+async def take_rows(rows: list[Any], answer: HistoryAnswer) -> None:
+    """Take in rows of closed windows; empties the list on the way."""
     slices = Slices()
     while rows:
         if slices.is_over:
             await slices.rest()
         row = rows.pop()
-        _take(_of_row(row), answer)
+        take(_of_row(row), answer)
 
 
 def _of_row(row: Any) -> _Mergeable:
     numbers: dict[str, Any] = {name: row[name] for name in _NUMBERS}
-    histogram = row["histogram"]
+    histogram, sketch = row["histogram"], row.get("sketch")
     return _Mergeable(
         start=format_edge(row["start"].timestamp()),
         end=format_edge(row["end"].timestamp()),
@@ -203,6 +129,8 @@ def _of_row(row: Any) -> _Mergeable:
         metric_type=row["metric_type"],
         tags=Raw(row["tags"].encode()),
         revision=row["revision"],
+        kind=row["kind"],
+        sketch=UNSET if sketch is None else sketch,
         histogram=UNSET if histogram is None else Raw(histogram.encode()),
         **numbers,
     )
@@ -224,7 +152,7 @@ async def _read_redis(deps: Deps, query: WindowQuery, answer: HistoryAnswer) -> 
                     await slices.rest()
                 window = decoder.decode(text)
                 if _is_asked_for(window, query):
-                    _take(window, answer)
+                    take(window, answer)
 
 
 def _is_asked_for(window: _Stored, query: WindowQuery) -> bool:
@@ -233,7 +161,8 @@ def _is_asked_for(window: _Stored, query: WindowQuery) -> bool:
     return query.from_s <= parse_edge(window.start) < query.to_s
 
 
-def _take(window: _Stored, answer: HistoryAnswer) -> None:
+def take(window: _Stored, answer: HistoryAnswer) -> None:
+    """Take in a window with what of it is kept."""
     shown = window if answer.fields is None else {n: getattr(window, n) for n in answer.fields}
     kept = Kept(window.final, window.revision, window.count, _encode(shown))
     name = answer.name_of(window.service_name, window.metric_type, bytes(window.tags))

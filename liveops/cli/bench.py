@@ -118,6 +118,31 @@ def _print(found: dict[str, Any], *, as_json: bool) -> None:
     Console().print(grid)
 
 
+@app.command("query")
+def query(
+    as_json: AsJson = False,
+    windows: Annotated[int, typer.Option(min=100_000, help="Windows to store.")] = 10_000_000,
+    rounds: Annotated[int, typer.Option(min=5, help="Answers of each question.")] = 100,
+    data_dir: DataDir = None,
+) -> None:
+    """Measure `GET /api/metrics/aggregated` over millions of stored windows.
+
+    Starts servers and a metrics worker of its own; 10 million windows take some 8 GB of disk.
+    """
+    from liveops.bench.query import run
+
+    place = data_dir or Path(tempfile.gettempdir())
+    found = asyncio.run(run(place, windows, rounds, _say))
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    grid = Table("figure", "value", box=None, pad_edge=False)
+    for title, value in found.items():
+        for name, one in (value if isinstance(value, dict) else {"": value}).items():
+            grid.add_row(f"{title} {name}", f"{one:,}")
+    Console().print(grid)
+
+
 async def _pipeline(plan: Plan) -> dict[str, Any]:
     """A SIGTERM ends the servers too, as Ctrl-C does."""
     from liveops.bench.pipeline import run

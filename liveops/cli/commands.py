@@ -46,14 +46,15 @@ def worker(
 def migrate(data_dir: DataDir = None) -> None:
     """Bring the database schema up to date; repeating it changes nothing.
 
-    With LIVEOPS_ADMIN_PASSWORD set, the user `admin` is added if there is none.
+    With LIVEOPS_ADMIN_PASSWORD set, the user `admin` is added if there is none. The role
+    `reader` signs in with LIVEOPS_READER_PASSWORD; without it nobody does.
     """
     from liveops.postgres.migrate import migrate as apply
     from liveops.security.bootstrap import ensure_users
 
     settings = settings_for(data_dir)
     dsn = required(settings, "database_url")
-    applied = asyncio.run(apply(dsn))
+    applied = asyncio.run(apply(dsn, settings.reader_password))
     typer.echo("\n".join(f"applied {name}" for name in applied) or "schema is up to date")
     if settings.admin_password:
         first = {"admin": {"password": settings.admin_password}}

@@ -31,7 +31,7 @@ LIVENESS_PATIENCE_S = 20.0
 #: A part that ran this long has earned a short pause again.
 STEADY_S = 60.0
 #: Settings that are not the business of a worker, or differ for each.
-NOT_TOLD = {"admin_password", "worker_port", "worker_index"}
+NOT_TOLD = {"admin_password", "reader_password", "worker_port", "worker_index"}
 #: Which setting stands for which server.
 URL_SETTINGS = {
     "kafka": "broker_url",
@@ -163,7 +163,7 @@ class Supervisor:
         dsn = self.url("postgres")
         credentials = ensure_credentials(self.layout, settings.admin_password, self._options.users)
         try:
-            await asyncio.gather(migrate(dsn), ensure_topics(settings))
+            await asyncio.gather(migrate(dsn, settings.reader_password), ensure_topics(settings))
             await ensure_users(dsn, credentials)
         except OSError as error:
             raise StartError(f"a server does not answer: {error}") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from liveops.metrics.group import Group, preset
 
@@ -41,6 +41,26 @@ WINDOWS_RECOMPUTED = Counter(
     "stream.",
     registry=REGISTRY,
 )
+ROLLUPS_MADE = Counter(
+    "liveops_rollups_made_total",
+    "Windows of an hour or a day that the archive has made or corrected, by window.",
+    ["window"],
+    registry=REGISTRY,
+)
+ROLLUPS_DUE = Gauge(
+    "liveops_rollups_due",
+    "Hours and days of services that are over and whose rollups are still to be made or "
+    "corrected, by window; queries merge shorter windows meanwhile.",
+    ["window"],
+    registry=REGISTRY,
+)
+ROLLUP_BACKLOG = Gauge(
+    "liveops_rollup_backlog",
+    "Days stored by a version without rollups whose rollups are still to be made.",
+    registry=REGISTRY,
+)
+preset(ROLLUPS_MADE, ("1h", "1d"))
+preset(ROLLUPS_DUE, ("1h", "1d"))
 for _family in (ARCHIVED_ROWS, ARCHIVE_STORE_SECONDS, ARCHIVE_DELAY_SECONDS):
     preset(_family, _TABLES)
 preset(ARCHIVE_EXPIRED, ("metrics", "metric_windows"))

@@ -69,6 +69,8 @@ async def copy_rows(con: Connection, rows: Sequence[bytes]) -> None:
 async def upsert_windows(con: Connection, windows: Iterable[Aggregate]) -> int:
     """Write closed windows; an older revision never replaces a newer one.
 
+    With them goes which rollups they change and which metric types were seen.
+
     Of several revisions of a window the highest counts, of equal ones the last. Returns
     how many windows there were.
     """
@@ -91,6 +93,8 @@ async def upsert_windows(con: Connection, windows: Iterable[Aggregate]) -> int:
         await con.execute(queries["make_incoming"])
         await con.copy_records_to_table(_INCOMING, records=rows, columns=_WINDOW_COLUMNS)
         await con.execute(queries["merge_incoming"])
+        await con.execute(queries["note_changes"])
+        await con.execute(queries["note_metrics"])
     return len(rows)
 
 

@@ -55,6 +55,8 @@ class Database:
 
     def __init__(self, dsn: str, max_connections: int = 5, deadline_s: float = 5.0) -> None:
         self.dsn = dsn
+        #: Whether the server compares texts by their bytes; None while that is not known.
+        self.compares_bytes: bool | None = None
         self._max_connections = max_connections
         self._deadline_s = deadline_s
         self._pool: asyncpg.Pool[Any] | None = None

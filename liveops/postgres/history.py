@@ -1,4 +1,4 @@
-"""Reads of metric history: closed windows, raw metrics, services."""
+"""Reads of metric history: closed windows, raw metrics, unresolved incidents."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ class WindowQuery:
 async def read_windows(database: Database, query: WindowQuery, limit: int) -> list[Any]:
     """Rows of closed windows, newest first; JSON columns are text. Raises Unavailable."""
     async with database.connection() as con:
+        keys = await _keys(con, database, query.metrics)
         rows: list[Any] = await con.fetch(
-            load("history")["windows"],
+            load("history")["windows_of_metric" if keys else "windows"],
             query.services,
             query.window,
             to_datetime(query.from_s),
@@ -39,15 +40,28 @@ async def read_windows(database: Database, query: WindowQuery, limit: int) -> li
             query.metrics or None,
             query.mergeable,
             limit,
+            *keys,
         )
     return rows
+
+
+async def _keys(con: Any, database: Database, metrics: tuple[str, ...]) -> tuple[str, ...]:
+    """Between which texts the keys of a metric's series lie; none where that is not known.
+
+    A key is the metric type alone or followed by `{`.
+    """
+    if len(metrics) != 1:
+        return ()
+    if database.compares_bytes is None:
+        database.compares_bytes = await con.fetchval(load("history")["compares_bytes"])
+    return (metrics[0], f"{metrics[0]}|") if database.compares_bytes else ()
 
 
 @dataclass(frozen=True, slots=True)
 class RawQuery:
     """Which raw metrics: filters, span [from, to) in epoch seconds, cursor, page size."""
 
-    service: str | None
+    service: str
     metric: str | None
     from_s: float
     to_s: float
@@ -58,16 +72,17 @@ class RawQuery:
 async def read_raw(database: Database, query: RawQuery) -> list[Metric]:
     """Raw metrics, newest first; raises Unavailable."""
     before_s, before_id = query.before or (None, None)
+    name = "raw_of_service" if query.metric is None else "raw"
     async with database.connection() as con:
         rows = await con.fetch(
-            load("history")["raw"],
+            load("history")[name],
             query.service,
-            query.metric,
             to_datetime(query.from_s),
             to_datetime(query.to_s),
             None if before_s is None else to_datetime(before_s),
             before_id,
             query.limit,
+            *([] if query.metric is None else [query.metric]),
         )
     return [
         Metric(
@@ -79,25 +94,6 @@ async def read_raw(database: Database, query: RawQuery) -> list[Metric]:
             row["timestamp"].timestamp(),
             row["kind"],
         )
-        for row in rows
-    ]
-
-
-async def read_services(
-    database: Database, since_s: float, names: list[str] | None = None
-) -> list[dict[str, Any]]:
-    """Services seen since a time, of these names if given: name, last_seen_s, metric_types.
-
-    Raises Unavailable.
-    """
-    async with database.connection() as con:
-        rows = await con.fetch(load("history")["services"], to_datetime(since_s), names)
-    return [
-        {
-            "service_name": row["service_name"],
-            "last_seen_s": row["last_seen"].timestamp(),
-            "metric_types": row["metric_types"],
-        }
         for row in rows
     ]
 

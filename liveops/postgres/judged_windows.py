@@ -6,8 +6,8 @@ from fnmatch import fnmatchcase
 
 from liveops.errors import InvalidInput
 from liveops.postgres.database import Database
-from liveops.postgres.history import read_services
 from liveops.postgres.queries import load
+from liveops.postgres.services import read_services
 from liveops.slices import in_slices
 from schema.metrics import Aggregate
 from schema.times import to_datetime
@@ -19,7 +19,7 @@ MAX_WINDOWS = 200_000
 async def services_like(database: Database, pattern: str, since_s: float) -> list[str]:
     """Services with windows since a time that a rule's glob chooses; raises Unavailable."""
     found = await read_services(database, since_s)
-    return [one["service_name"] for one in found if fnmatchcase(one["service_name"], pattern)]
+    return [one.service_name for one in found if fnmatchcase(one.service_name, pattern)]
 
 
 async def read_judged(

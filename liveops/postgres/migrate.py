@@ -6,9 +6,12 @@ from importlib.resources import files
 from typing import Any
 
 import asyncpg
+import structlog
 
 from liveops.postgres.partitions import ensure_partitions
+from liveops.postgres.reader import ensure_reader
 
+log = structlog.get_logger(__name__)
 _LOCK = 0x6C697665  # "live"
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -23,13 +26,18 @@ def available() -> list[tuple[int, str, str]]:
     return [(int(name[:4]), name, folder.joinpath(name).read_text("utf-8")) for name in found]
 
 
-async def migrate(dsn: str) -> list[str]:
-    """Apply what is missing and make the daily partitions; returns the names applied."""
+async def migrate(dsn: str, reader_password: str | None = None) -> list[str]:
+    """Apply what is missing, make partitions and the role `reader`; the names applied.
+
+    Without a password the role cannot sign in.
+    """
     connection = await asyncpg.connect(dsn, timeout=10)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
         applied = await _apply_missing(connection)
         await ensure_partitions(connection)
+        if not await ensure_reader(connection, reader_password):
+            log.warning("the role reader is left alone: this user may not make roles")
     finally:
         await connection.close()
     return applied

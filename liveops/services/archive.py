@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import structlog
 
 from agents.archive.agent import ArchiveAgent, FaustFlow
 from agents.archive.backfill import BackfillAgent
+from agents.archive.rollup import RollupAgent
 from agents.archive.sinks import Days, DirtySink, RawSink, WindowSink
 from agents.archive.writer import Sink
 from liveops.deps import Deps, make_deps
 from liveops.kafka.offsets import LogOffsets
 from liveops.postgres.archive import forget_ids
-from liveops.postgres.partitions import drop_expired, ensure_partitions
+from liveops.postgres.partitions import ROLLUPS, drop_expired, ensure_partitions
 from liveops.postgres.queries import load
 from liveops.runtime.app import LiveOpsApp, create_app
 from liveops.runtime.background import BackgroundTask
@@ -40,9 +41,11 @@ def build(settings: Settings) -> LiveOpsApp:
     app.background += [deps, offsets]
     agent = _wire(app, deps, offsets)
     backfill = BackfillAgent(deps.database, deps.producer, offsets, partitions=settings.partitions)
+    rollup = RollupAgent(deps.database, deps.clock, keep_days=settings.rollup_retention_days)
     app.background += [
         agent,
         BackgroundTask(backfill.work, "backfill"),
+        BackgroundTask(rollup.work, "rollups"),
         BackgroundTask(lambda: keep_retention(deps), "retention"),
     ]
     checks: dict[str, Check] = {
@@ -91,6 +94,7 @@ async def keep_retention(deps: Deps) -> None:
     keep_days = {
         "metrics": deps.settings.raw_retention_days,
         "metric_windows": deps.settings.window_retention_days,
+        ROLLUPS: deps.settings.rollup_retention_days,
     }
 
     async def sweep() -> list[str]:
@@ -98,6 +102,8 @@ async def keep_retention(deps: Deps) -> None:
             await ensure_partitions(con)
             await forget_ids(con)
             await con.execute(load("idempotency")["expire"])
+            gone = datetime.now(UTC) - timedelta(days=deps.settings.window_retention_days)
+            await con.execute(load("services")["forget_metrics"], gone)
             return await drop_expired(con, keep_days, datetime.now(UTC).date())
 
     while True:

@@ -81,4 +81,21 @@ def expressions(path: Path, rate_interval: str) -> list[Expression]:
         )
         for panel in panels(path)
         for target in panel["targets"]
+        if "expr" in target
     ]
+
+
+def queries() -> list[Expression]:
+    """What dashboards ask of PostgreSQL: panels, variables and annotations."""
+    found: list[Expression] = []
+    for path in DASHBOARDS:
+        board = json.loads(path.read_text(encoding="utf-8"))
+        targets = [t for panel in panels(path) for t in panel["targets"]]
+        targets += [item["target"] for item in board["annotations"]["list"] if "target" in item]
+        found += [Expression(path.name, t["rawSql"]) for t in targets if "rawSql" in t]
+        found += [
+            Expression(f"{path.name}: ${item['name']}", item["query"])
+            for item in board["templating"]["list"]
+            if item.get("datasource", {}).get("uid") == "postgres"
+        ]
+    return found

@@ -177,3 +177,19 @@ def test_grafana_reads_this_prometheus() -> None:
     [provider] = read_yaml(DOCKER / "grafana/provisioning/dashboards/liveops.yaml")["providers"]
     mounts = SERVICES["grafana"]["volumes"]
     assert f"./grafana/dashboards:{provider['options']['path']}:ro" in mounts
+
+
+def test_grafana_reads_the_stored_windows_as_reader() -> None:
+    path = DOCKER / "grafana/provisioning/datasources/postgres.yaml"
+    [source] = read_yaml(path)["datasources"]
+    assert (source["uid"], source["url"], source["user"]) == ("postgres", "postgres:5432", "reader")
+    assert source["jsonData"]["database"] == SERVICES["postgres"]["environment"]["POSTGRES_DB"]
+    assert source["secureJsonData"]["password"] == "$__file{/run/secrets/reader_password}"
+    assert "reader_password" in SERVICES["grafana"]["secrets"]
+    told = SERVICES["setup"]["environment"]["LIVEOPS_READER_PASSWORD_FILE"]
+    assert told == "/run/secrets/reader_password"
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_no_worker_knows_the_passwords_of_people_and_readers(name: str) -> None:
+    assert not {"admin_password", "reader_password"} & set(SERVICES[name]["secrets"])

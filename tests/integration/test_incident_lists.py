@@ -10,7 +10,7 @@ import pytest
 
 from tests.client import Client, eventually
 from web.models.incidents import IncidentSummary
-from web.models.metrics import ServiceList
+from web.models.services import ServiceList
 
 pytestmark = pytest.mark.integration
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -74,6 +75,7 @@ async def test_nothing_is_recounted_reopened_or_lost(upgraded: Upgraded) -> None
             client, set(SERVICES), stored.facts["stopped_s"] - 7200, max(final.values()) + 900
         )
         assert compare_windows("api", windows, answered, final, with_histogram=False) == []
+        await hours_hold_what_their_windows_do(client, stored)
         rows = await archived(upgraded.stack.url("postgres"), ALL)
         assert compare_rows(reference.metrics, rows) == []
 
@@ -86,6 +88,19 @@ async def test_nothing_is_recounted_reopened_or_lost(upgraded: Upgraded) -> None
         assert len(await standing(client)) == 1
         events = await announced(log)
         assert {(e["id"], e["version"]) for e in events} == {(before["id"], 1)}
+
+
+async def hours_hold_what_their_windows_do(client: Client, stored: Stored) -> None:
+    """Also of the time before there were any."""
+    from_s = int(stored.facts["stopped_s"] - 7200) // 3600 * 3600
+    span = f"from={from_s}&to={from_s + 6 * 3600}"
+    for service in SERVICES:
+        counts = []
+        for window in ("15m", "1h"):
+            path = f"/api/metrics/aggregated?service={quote(service)}&window={window}&{span}"
+            series = (await client.get(path))["series"]
+            counts.append(sum(point["count"] for one in series for point in one["points"]))
+        assert counts[0] == counts[1] > 0, service
 
 
 async def standing(client: Client) -> list[tuple[str, str, int]]:

@@ -126,26 +126,7 @@ class AggregatedAnswer(BaseModel):
     `truncated`: the span holds older windows than these; `to` leads to them.
     """
 
-    window: Literal["1m", "5m", "15m"]
+    window: Literal["1m", "5m", "15m", "1h", "1d"]
     series: list[Series]
     truncated: bool | None = None
-    degraded: list[str] | None = None
-
-
-class Service(BaseModel):
-    """A service that reports metrics; `severity` is the gravest of its unresolved incidents."""
-
-    service_name: str
-    health: Literal["ok", "degraded", "critical", "silent"]
-    severity: Literal["critical", "high", "medium", "low"] | None
-    open_incidents: int
-    metric_types: list[str]
-    last_seen: datetime
-
-
-class ServiceList(BaseModel):
-    """Services seen within a day, by name."""
-
-    items: list[Service]
-    next_cursor: str | None
     degraded: list[str] | None = None

@@ -39,6 +39,31 @@ ON CONFLICT (service_name, "window", start, series) DO UPDATE SET
     increase = EXCLUDED.increase, rate_per_s = EXCLUDED.rate_per_s
 WHERE metric_windows.revision <= EXCLUDED.revision
 
+-- name: note_changes
+-- The hours of stored windows are to be rolled up, again if they were. Nothing is compared with
+-- what is there: whoever makes rollups may just be taking it away.
+INSERT INTO rollup_changes (service_name, "window", start)
+SELECT DISTINCT service_name, '1h', date_bin('1 hour', start, timestamptz 'epoch')
+FROM incoming_windows WHERE "window" = '15m'
+
+-- name: note_metrics
+-- Metric types that were seen, unless that is known for these minutes already.
+INSERT INTO service_metrics AS known (service_name, metric_type, kind, last_seen)
+SELECT service_name, metric_type, kind, last_seen FROM (
+    SELECT DISTINCT ON (service_name, metric_type) service_name, metric_type, kind,
+           "end" AS last_seen
+    FROM incoming_windows WHERE "window" = '1m'
+    ORDER BY service_name, metric_type, "end" DESC
+) AS seen
+WHERE NOT EXISTS (
+    SELECT FROM service_metrics k
+    WHERE k.service_name = seen.service_name AND k.metric_type = seen.metric_type
+      AND k.kind = seen.kind AND k.last_seen > seen.last_seen - interval '5 minutes')
+ORDER BY service_name, metric_type
+ON CONFLICT (service_name, metric_type) DO UPDATE SET
+    kind = CASE WHEN EXCLUDED.last_seen >= known.last_seen THEN EXCLUDED.kind ELSE known.kind END,
+    last_seen = greatest(known.last_seen, EXCLUDED.last_seen)
+
 -- name: claim_ids
 -- Those of the given ids that have not been archived before.
 INSERT INTO archived_ids (id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING RETURNING id

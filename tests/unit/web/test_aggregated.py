@@ -17,7 +17,7 @@ from liveops.errors import Unavailable
 from schema.metrics import POINT_FIELDS
 from schema.times import format_time, parse_edge, to_datetime
 from tests.unit.web.doubles import bearer, deps_without_stores, edge
-from web import aggregated, window_history
+from web import aggregated, history_answer
 
 START_S = 1_800_000_000
 PATH = f"/api/metrics/aggregated?from={START_S}"
@@ -48,6 +48,8 @@ def window(
 class Postgres:
     """Holds closed windows; None: it is away."""
 
+    compares_bytes = False
+
     def __init__(self, windows: list[dict[str, Any]] | None) -> None:
         self._windows = windows
 
@@ -61,7 +63,9 @@ class Postgres:
         services, metrics = parameters[0], parameters[4]
         from_s, limit = parameters[2].timestamp(), parameters[-1]
         rows = [
-            point | {"start": at, "end": at, "histogram": None, "tags": json.dumps(point["tags"])}
+            point
+            | {"start": at, "end": at, "histogram": None, "tags": json.dumps(point["tags"])}
+            | {"kind": "gauge"}
             for point in self._windows or []
             if (at := to_datetime(_seconds(point))).timestamp() >= from_s
             and point["service_name"] in services
@@ -138,7 +142,7 @@ async def test_newest_revision_of_both_stores_in_order_of_series_and_time() -> N
 async def test_what_does_not_fit_is_left_out_by_whole_starts_and_told(
     most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(window_history, "MAX_POINTS", most)
+    monkeypatch.setattr(history_answer, "MAX_POINTS", most)
     stored = [window(minute, pod) for minute in range(5) for pod in range(3)]
     answer = await ask(Postgres(stored), Redis([]))
     assert answer["truncated"] is True
@@ -148,7 +152,7 @@ async def test_what_does_not_fit_is_left_out_by_whole_starts_and_told(
 async def test_going_on_at_the_earliest_start_gives_everything_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(window_history, "MAX_POINTS", 7)
+    monkeypatch.setattr(history_answer, "MAX_POINTS", 7)
     stored = [window(minute, pod) for minute in range(5) for pod in range(3)]
     redis = Redis([window(5, pod, final=False) for pod in range(3)])
     seen: list[tuple[str, int]] = []
@@ -163,7 +167,7 @@ async def test_going_on_at_the_earliest_start_gives_everything_once(
 
 
 async def test_what_fits_exactly_is_not_truncated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(window_history, "MAX_POINTS", 6)
+    monkeypatch.setattr(history_answer, "MAX_POINTS", 6)
     stored = [window(minute, pod) for minute in range(2) for pod in range(3)]
     assert "truncated" not in await ask(Postgres(stored), Redis(stored))
 
@@ -171,7 +175,7 @@ async def test_what_fits_exactly_is_not_truncated(monkeypatch: pytest.MonkeyPatc
 async def test_a_start_that_does_not_fit_alone_is_shown_in_part(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(window_history, "MAX_POINTS", 2)
+    monkeypatch.setattr(history_answer, "MAX_POINTS", 2)
     answer = await ask(Postgres([window(1, pod) for pod in range(5)]), Redis([]))
     assert (answer["truncated"], len(answer["series"])) == (True, 3)
 
@@ -267,3 +271,53 @@ async def test_services_are_not_merged_with_each_other() -> None:
 )  # fmt: skip
 async def test_what_cannot_be_asked_is_422(which: str) -> None:
     assert await ask(Postgres([]), Redis([]), which=which) == 422
+
+
+class Rollups(Postgres):
+    """Holds nothing but says what it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.asked: list[tuple[Any, ...]] = []
+
+    @asynccontextmanager
+    async def transaction(self, **_: Any) -> AsyncIterator[None]:
+        yield
+
+    async def fetch(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
+        self.asked.append(parameters)
+        return []
+
+
+@pytest.mark.parametrize(
+    ("which", "days", "window", "truncated"),
+    [
+        ("window=1h", 40, "1h", None),
+        ("window=auto", 2, "15m", None),
+        ("window=auto", 40, "1d", None),
+        ("max_points=2000", 40, "1h", None),
+        ("max_points=2000", 1, "1m", None),
+        ("max_points=20", 40, "1d", True),
+        ("max_points=20&window=5m", 0.01, "5m", None),
+        ("", 40, "1m", None),
+    ],
+)
+async def test_the_window_is_chosen_by_span_and_points(
+    which: str, days: float, window: str, truncated: bool | None
+) -> None:
+    deps = cast(Any, deps_without_stores())
+    deps.database, deps.cache = Rollups(), Redis([])
+    from_s = deps.clock.now_s() - days * 86_400
+    async with edge(*aggregated.routes(cast(Deps, deps)), deps=deps) as client:
+        path = f"/api/metrics/aggregated?service=a&from={from_s}&{which}"
+        async with client.get(path, headers=bearer()) as response:
+            answer = await response.json()
+    assert (answer["window"], answer.get("truncated")) == (window, truncated)
+
+
+@pytest.mark.parametrize(
+    "which",
+    ["window=2h", "window=", "max_points=0", "max_points=50001", "max_points=x", "max_points=1.5"],
+)
+async def test_windows_that_there_are_not_are_422(which: str) -> None:
+    assert await ask(Postgres([]), Redis([]), which=f"service=a&{which}") == 422

@@ -8,6 +8,7 @@ import { counted, serviceHref } from "./format.js";
 import { incidents, UNRESOLVED } from "./incidentfeed.js";
 import { IncidentQuery } from "./incidentquery.js";
 import { incidentRow } from "./incidentrow.js";
+import { serviceAbout } from "./serviceabout.js";
 import { RANGES, ServiceChart } from "./servicechart.js";
 import { showHealth } from "./health.js";
 import { ago } from "./times.js";
@@ -69,6 +70,7 @@ class ServicePage {
     view.health = h("span", { class: "health", hidden: true });
     view.seen = h("span", { class: "muted small" });
     view.remove = deleteService(this.#name);
+    view.about = serviceAbout(this.#name);
     view.note = h("div");
     view.chart = h("section", { class: "card stack", "aria-label": "Chart" },
       h("div", { class: "row wrap" }, h("label", { class: "row", for: "metric" }, h("span", { class: "muted" }, "Metric"), view.metric), this.#chart.source.node, view.ranges), this.#chart.node);
@@ -78,7 +80,7 @@ class ServicePage {
     put(root,
       h("nav", { class: "crumbs", "aria-label": "Breadcrumb" }, h("a", { href: "#/services" }, "Services"), " / "),
       h("div", { class: "page-head" }, h("h1", null, this.#name), h("div", { class: "row" }, view.health, view.seen, view.remove.node)),
-      view.note, view.chart,
+      view.note, view.chart, view.about.node,
       h("section", { "aria-labelledby": "service-incidents" }, h("h2", { id: "service-incidents" }, "Incidents"), h("div", { class: "row wrap" }, view.count, view.fresh), view.incidents,
         view.all = h("p", { hidden: true }, h("a", { href: `#/incidents?${new URLSearchParams({ status: "all", service: this.#name })}` }, "All incidents of this service"))),
       this.#watching.node);
@@ -130,6 +132,7 @@ class ServicePage {
     chart.hidden = false;
     health.hidden = false;
     this.#view.remove.show(this.#service);
+    this.#view.about.show(this.#service, this.#metric);
     showHealth(health, this.#service);
     text(seen, `seen ${ago(this.#service.last_seen)}`);
   }
@@ -138,6 +141,7 @@ class ServicePage {
     const { health, note, chart, seen } = this.#view;
     health.hidden = true;
     this.#view.remove.show(null);
+    this.#view.about.show(null, null);
     text(seen, "");
     chart.hidden = true;
     if (note.firstChild) return;

@@ -1,4 +1,4 @@
-// The chart of one metric of a service: values as they come, or windows over hours.
+// The chart of one metric of a service: values as they come, or windows over hours to a year.
 
 import { get } from "./api.js";
 import { Chart } from "./chart.js";
@@ -14,15 +14,24 @@ import { figure } from "./units.js";
 
 const REDRAW_MS = 250;
 const REFRESH_MS = 5_000;
+/** Days and longer change slowly. */
+const SLOW_REFRESH_MS = 60_000;
 const FRESH_MS = 15_000;
 const MAX_LINES = 6;
+/** A line is no finer than the chart is wide; the server chooses windows that give no more. */
+const MAX_POINTS = 800;
 /** A distance of more than so many windows is a gap. */
 const GAP_WINDOWS = 1.5;
+const STEPS_S = { "1m": 60, "5m": 300, "15m": 900, "1h": 3_600, "1d": 86_400 };
+const DAY_S = 86_400;
 export const RANGES = {
   live: { label: "Live" },
-  "1h": { label: "1 h", spanS: 3_600, window: "1m", stepS: 60 },
-  "6h": { label: "6 h", spanS: 21_600, window: "5m", stepS: 300 },
-  "24h": { label: "24 h", spanS: 86_400, window: "15m", stepS: 900 },
+  "1h": { label: "1 h", spanS: 3_600 },
+  "6h": { label: "6 h", spanS: 21_600 },
+  "24h": { label: "24 h", spanS: DAY_S },
+  "7d": { label: "7 d", spanS: 7 * DAY_S },
+  "30d": { label: "30 d", spanS: 30 * DAY_S },
+  "1y": { label: "1 y", spanS: 365 * DAY_S },
 };
 
 /** `onTypes([metric type])` is called with those that come by, until one is chosen and after. */
@@ -43,6 +52,7 @@ export class ServiceChart {
   #caption = h("p", { class: "muted small" });
   #values;
   #timers;
+  #askedAt = 0;
 
   constructor(service, onTypes) {
     this.#service = service;
@@ -54,7 +64,7 @@ export class ServiceChart {
       onHeard: () => this.source.heard(),
     });
     put(this.node, this.#note, this.#chart.node, this.#caption, this.#outages.node, this.#figures.node);
-    this.#timers = [setInterval(() => this.#redraw(), REDRAW_MS), setInterval(() => this.#refresh(), REFRESH_MS)];
+    this.#timers = [setInterval(() => this.#redraw(), REDRAW_MS), setInterval(() => this.#refreshInTime(), REFRESH_MS)];
     this.#refresh();
   }
 
@@ -102,12 +112,18 @@ export class ServiceChart {
     text(this.#caption, `Raw values, ${span}${few(all.length)}`);
   }
 
+  #refreshInTime() {
+    const isSlow = (this.#range.spanS ?? 0) > DAY_S;
+    if (!isSlow || Date.now() - this.#askedAt >= SLOW_REFRESH_MS) this.#refresh();
+  }
+
   /** Windows: the chart of a longer range, and always the figures of the newest one. */
   async #refresh() {
     const [range, metric] = [this.#range, this.#metric];
     const from = new Date(Date.now() - (range.spanS ?? 900) * 1000).toISOString();
+    this.#askedAt = Date.now();
     try {
-      const answer = await get("/api/metrics/aggregated", { service: this.#service, metric, window: range.window ?? "1m", from });
+      const answer = await get("/api/metrics/aggregated", { service: this.#service, metric, max_points: MAX_POINTS, from });
       if (this.#left || range !== this.#range || metric !== this.#metric) return;
       this.source.heard();
       this.#onTypes(answer.series.map((one) => one.metric_type));
@@ -129,12 +145,12 @@ export class ServiceChart {
     const pick = (one, field) => drawn(one).map((point) => [Date.parse(point.start) / 1000, point[field]]);
     const field = grows ? "rate_per_s" : "mean";
     const lines = shown.map((one) => ({ label: labels(one.tags) || (grows ? "rate" : "mean"), points: pick(one, field) }));
-    const limitS = GAP_WINDOWS * range.stepS;
+    const limitS = GAP_WINDOWS * STEPS_S[answer.window];
     const column = (field) => aligned([pick(shown[0], field)], [limitS]).columns[0];
     const band = shown.length === 1 && !grows ? { upper: column("p95"), lower: column("min"), labels: ["p95", "min"] } : null;
     const now = Date.now() / 1000;
     this.#draw(lines, lines.map(() => limitS), band, now - range.spanS, now, field);
-    text(this.#caption, `${grows ? "Increase a second in" : "Means of"} ${range.window} windows, last ${range.label}${few(answer.series.length)}${answer.truncated ? "; older windows are left out" : ""}`);
+    text(this.#caption, `${grows ? "Increase a second in" : "Means of"} ${answer.window} windows, last ${range.label}${few(answer.series.length)}${answer.truncated ? "; older windows are left out" : ""}`);
   }
 
   #draw(lines, limits, band, from, to, field = "mean") {
