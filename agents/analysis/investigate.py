@@ -13,7 +13,7 @@ from liveops.postgres.incidents import fetch_incident
 from liveops.postgres.topology import read_topology
 from liveops.rca.conclusion import pending
 from liveops.rca.investigation import Investigation, investigate, starts_at_s
-from liveops.rca.ranking import CallGraph
+from liveops.rca.callgraph import CallGraph
 from schema.analysis import Analysis
 from schema.incidents import Incident
 

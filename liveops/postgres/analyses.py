@@ -15,7 +15,7 @@ from liveops import outbox
 from liveops.postgres.database import Database
 from liveops.postgres.incidents import add_event
 from liveops.postgres.queries import load
-from liveops.rca.deviation import Sample
+from liveops.rca.series import Sample
 from liveops.slices import in_slices
 from schema.analysis import Analysis, Evidence, RankedCause, public_analysis
 from schema.times import to_datetime

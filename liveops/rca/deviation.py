@@ -1,44 +1,54 @@
-"""How far each series of an incident is from its own past, in robust units.
+"""How far each series of an incident is from its own past.
 
-Median and interquartile range, as BARO (Pham et al., FSE 2024) uses them: neither
-is moved by the outliers that an incident's history is full of.
+Like is compared with like: the median of the incident's values with medians of equally
+long stretches of the past. Median and interquartile range, as BARO (Pham et al., FSE
+2024) uses them, are not moved by the outliers that a history is full of.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from liveops.rca.kinds import Kind, Meaning, meaning
+from liveops.rca.series import Floats, Sample, SeriesTable, quantiles, table
+
 
 #: The IQR of a normal distribution is this many standard deviations.
 _IQR_SIGMAS = 1.349
 #: The central 98 % of a normal distribution span this many standard deviations.
 _TAIL_SIGMAS = 4.653
-#: A change smaller than this share of the usual level is never a big one.
-_LEVEL_SHARE = 0.005
+#: Before anything is seen, a series is taken to vary by this share of its level; this
+#: counts as much as so many samples. It bears a past of two samples and a constant one.
+_PRIOR_SHARE = 0.1
+_PRIOR_SAMPLES = 5.0
+#: What is small beside the usual level of the same metric in the whole system is small.
+_SYSTEM_SHARE = 0.03
+#: Of failures, which are usually none, this share of the requests is small.
+_FAILURE_SHARE = 0.001
 #: Fewer values than this are no history.
-MIN_HISTORY = 5
-#: From this strength on a single value counts as departed from its past.
+MIN_HISTORY = 2
+#: Stretches of the past that are compared with the incident are at most this long.
+_BLOCK = 5
+#: Longer pasts are cut into stretches that overlap less.
+_DENSE = 600
+#: Samples just before the incident may belong to it: detection comes after the onset.
+_GUARD = 2
+_GUARDED_FROM = 20
+#: From this strength on a value counts as departed from its past.
 ONSET_STRENGTH = 3.0
-#: Beyond this, further is not worse (and a constant past has no scale).
+#: Beyond this, further is not worse.
 MAX_STRENGTH = 1000.0
-#: A series this regular in the past is missed when it stops.
-_REGULAR_SHARE = 0.98
-_SILENT_WINDOWS = 2
+#: A series is missed when it is away for longer than it ever was, and for so many windows.
+_FEWEST_MISSED = 2.0
+_LONGER_THAN_EVER = 1.5
 #: A silence that began longer before the incident is no part of it.
-_SILENT_BEFORE = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One value of one series; `at_s` is the start of its window (epoch seconds)."""
-
-    service_name: str
-    metric_type: str
-    at_s: float
-    value: float
+_FRESH_WINDOWS = 10.0
+#: Strength of a silence: nothing left is as sure as a departure can be.
+_SILENT_STRENGTH = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,8 @@ class Deviation:
     `rarity` the share of past values at least as far out, `onset_s` when the series
     left its past (None: it did not). `silent` means it stopped reporting; `observed`
     is then its last value, if known. `limit` is the fixed limit that it broke; `expected`
-    is None when only that is known.
+    is None when only that is known. `kind` is what the metric measures; `worse` is
+    False where it moved in the harmless direction.
     """
 
     service_name: str
@@ -63,93 +74,176 @@ class Deviation:
     history: int
     silent: bool = False
     limit: float | None = None
+    kind: Kind = "other"
+    worse: bool = True
+
+    @property
+    def base(self) -> float | None:
+        """What it is compared with: what is usual, else the limit."""
+        return self.expected if self.expected is not None else self.limit
+
+    @property
+    def more(self) -> float:
+        """How much more than usual was observed; 0 where that is not known."""
+        if self.silent or self.observed is None or self.base is None:
+            return 0.0
+        return self.observed - self.base
 
     @property
     def direction(self) -> int:
         """1 upwards, -1 downwards, 0 where there is none."""
-        base = self.expected if self.expected is not None else self.limit
-        if self.silent or self.observed is None or base is None:
-            return 0
-        return (self.observed > base) - (self.observed < base)
+        return (self.more > 0) - (self.more < 0)
 
 
 def deviations(samples: Iterable[Sample], at_s: float) -> list[Deviation]:
-    """Deviation of every series with enough history; samples from `at_s` are the incident."""
-    series: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
-    for sample in samples:
-        series[sample.service_name, sample.metric_type].append((sample.at_s, sample.value))
-    windows = _recent_windows(series.values(), at_s)
-    found = (_deviation(name, sorted(points), at_s, windows) for name, points in series.items())
-    return sorted(
-        (item for item in found if item is not None),
-        key=lambda item: (-item.strength, item.service_name, item.metric_type),
-    )
+    """Deviation of every series with a history; samples from `at_s` are the incident."""
+    return measure(table(samples, at_s), at_s)
 
 
-def _recent_windows(
-    series: Iterable[Sequence[tuple[float, float]]], at_s: float
-) -> tuple[list[float], list[float]]:
-    """Window starts that any series has: those before the incident, and those in it."""
-    starts = sorted({time_s for points in series for time_s, _ in points})
-    return [t for t in starts if t < at_s], [t for t in starts if t >= at_s]
+def measure(known: SeriesTable, at_s: float) -> list[Deviation]:
+    """Deviation of every series with a history, strongest first."""
+    if not known.names or known.past.shape[1] == 0:
+        return []
+    meanings = [meaning(metric) for _, metric in known.names]
+    past = _guarded(known)
+    usual = quantiles(past, (0.5,))[0]
+    spread = _spreads(known, past, usual, meanings)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        observed = (
+            quantiles(known.during, (0.5,))[0]
+            if known.during.shape[1]
+            else np.full(len(usual), np.nan)
+        )
+        strength = np.minimum(np.abs(observed - usual) / spread, MAX_STRENGTH)
+        rarity = _rarity(past, usual, np.abs(observed - usual))
+        onset = _onsets(known, usual, spread, observed, at_s)
+    silent = _silent(known, at_s)
+    counts = known.past_count
+    found = []
+    for row, (service, metric) in enumerate(known.names):
+        if counts[row] < MIN_HISTORY or not (silent[row] or np.isfinite(observed[row])):
+            continue
+        about = meanings[row]
+        if silent[row]:
+            last = known.past[row, counts[row] - 1]
+            found.append(
+                Deviation(
+                    service, metric, float(usual[row]), float(spread[row]), float(last),
+                    _SILENT_STRENGTH, 1 / (int(counts[row]) + 1),
+                    float(known.past_s[row, counts[row] - 1] + known.step_s[row]),
+                    int(counts[row]), silent=True, kind=about.kind,
+                )
+            )  # fmt: skip
+            continue
+        moved = float(observed[row] - usual[row])
+        found.append(
+            Deviation(
+                service, metric, float(usual[row]), float(spread[row]), float(observed[row]),
+                float(strength[row]), float(rarity[row]),
+                float(onset[row]) if np.isfinite(onset[row]) else None,
+                int(counts[row]), kind=about.kind, worse=about.worse == 0 or about.worse * moved > 0,
+            )
+        )  # fmt: skip
+    return sorted(found, key=lambda item: (-item.strength, item.service_name, item.metric_type))
 
 
-def _deviation(
-    name: tuple[str, str],
-    points: list[tuple[float, float]],
-    at_s: float,
-    windows: tuple[list[float], list[float]],
-) -> Deviation | None:
-    past = np.array([value for time_s, value in points if time_s < at_s], dtype=float)
-    during = [(time_s, value) for time_s, value in points if time_s >= at_s]
-    if len(past) < MIN_HISTORY:
-        return None
-    low, q1, median, q3, high = np.quantile(past, (0.01, 0.25, 0.5, 0.75, 0.99)).tolist()
-    # The tails count too: a quiet series with rare bursts has a narrow middle.
-    spread = max(
-        (q3 - q1) / _IQR_SIGMAS, (high - low) / _TAIL_SIGMAS, _LEVEL_SHARE * abs(median), 1e-9
-    )
-    if not during:
-        return _silence(name, points, windows, (median, spread, len(past)))
-    strengths = [min(abs(value - median) / spread, MAX_STRENGTH) for _, value in during]
-    # The middle of the incident's values: one stray value is no departure.
-    middle = sorted(range(len(during)), key=strengths.__getitem__)[len(during) // 2]
-    observed, strength = during[middle][1], strengths[middle]
-    further = int(np.count_nonzero(np.abs(past - median) >= abs(observed - median)))
-    onset = next(
-        (t for (t, _), s in zip(during, strengths, strict=True) if s >= ONSET_STRENGTH), None
-    )
-    return Deviation(
-        *name, median, spread, observed, strength, (further + 1) / (len(past) + 1), onset, len(past)
-    )
+def _guarded(known: SeriesTable) -> Floats:
+    """The past without its last samples, where there are enough of them."""
+    past = known.past.copy()
+    rows = np.flatnonzero(known.past_count >= _GUARDED_FROM)
+    for back in range(1, _GUARD + 1):
+        past[rows, known.past_count[rows] - back] = np.nan
+    return past
 
 
-def _silence(
-    name: tuple[str, str],
-    points: list[tuple[float, float]],
-    windows: tuple[list[float], list[float]],
-    usual: tuple[float, float, int],
-) -> Deviation | None:
-    """A series that reported regularly and has nothing in the incident."""
-    before, during = windows
-    first_s, last_s = points[0][0], points[-1][0]
-    expected = [time_s for time_s in before if first_s <= time_s <= last_s]
-    missed = [time_s for time_s in before if time_s > last_s]
-    if len(during) < _SILENT_WINDOWS or len(points) < _REGULAR_SHARE * len(expected):
-        return None
-    if len(missed) > _SILENT_BEFORE:
-        return None
-    median, spread, history = usual
-    last = points[-1][1]
-    strength = 4 * ONSET_STRENGTH
-    return Deviation(
-        *name,
-        median,
-        spread,
-        last,
-        strength,
-        1 / (history + 1),
-        (missed + during)[0],
-        history,
-        silent=True,
-    )
+def _blocks(known: SeriesTable, past: Floats) -> Floats:
+    """Medians of stretches of the past as long as the incident, row by row."""
+    during = known.during_count
+    length = int(min(_BLOCK, np.median(during[during > 0]) if during.any() else 1))
+    if past.shape[1] < 2 * length or length < 2:
+        return past
+    stride = 1 if past.shape[1] <= _DENSE else length
+    return np.median(sliding_window_view(past, length, axis=1)[:, ::stride], axis=2)
+
+
+def _spreads(known: SeriesTable, past: Floats, usual: Floats, meanings: list[Meaning]) -> Floats:
+    """One robust standard deviation of each series, never below what is small."""
+    counts = np.maximum(known.past_count, 1)
+    found = np.zeros(len(usual))
+    for values in (_blocks(known, past), past):
+        low, q1, q3, high = quantiles(values, (0.01, 0.25, 0.75, 0.99))
+        wide = np.fmax((q3 - q1) / _IQR_SIGMAS, (high - low) / _TAIL_SIGMAS)
+        # Too few stretches say too little: then single values stand in.
+        enough = np.count_nonzero(~np.isnan(values), axis=1) >= _BLOCK
+        found = np.where((found == 0) & (enough | (values is past)), np.nan_to_num(wide), found)
+    level = np.abs(np.nan_to_num(usual))
+    level = np.where([m.worse < 0 for m in meanings], 0.0, level)
+    prior = _PRIOR_SAMPLES * (_PRIOR_SHARE * level) ** 2
+    mixed = np.sqrt((counts * found**2 + prior) / (counts + _PRIOR_SAMPLES))
+    return np.maximum(np.maximum(mixed, _floors(known, usual, meanings)), 1e-9)
+
+
+def _floors(known: SeriesTable, usual: Floats, meanings: list[Meaning]) -> Floats:
+    """What is small in the whole system, by metric."""
+    by_metric: dict[str, list[int]] = {}
+    for row, (_, metric) in enumerate(known.names):
+        by_metric.setdefault(metric, []).append(row)
+    floors = np.zeros(len(usual))
+    for rows in by_metric.values():
+        levels = np.abs(usual[rows])
+        typical = float(np.nanmedian(levels)) if np.isfinite(levels).any() else 0.0
+        floors[rows] = _SYSTEM_SHARE * typical
+        if meanings[rows[0]].kind == "errors":
+            top = float(np.nanmax(np.abs(known.past[rows]))) if np.isfinite(levels).any() else 0.0
+            # A share of requests in percent, one as a fraction, or a count.
+            whole = 1.0 if top <= 1 else 100.0
+            floors[rows] = _FAILURE_SHARE * whole
+    return floors
+
+
+def _rarity(past: Floats, usual: Floats, distance: Floats) -> Floats:
+    further = np.count_nonzero(np.abs(past - usual[:, None]) >= distance[:, None], axis=1)
+    share: Floats = (further + 1) / (np.count_nonzero(~np.isnan(past), axis=1) + 1)
+    return share
+
+
+def _onsets(
+    known: SeriesTable, usual: Floats, spread: Floats, observed: Floats, at_s: float
+) -> Floats:
+    """First moment of each series outside its past, samples of the guard included."""
+    side = np.sign(observed - usual)
+    onset = np.full(len(usual), np.nan)
+    bar = ONSET_STRENGTH * spread
+    for values, times in ((known.during, known.during_s), (known.past, known.past_s)):
+        if not values.shape[1]:
+            continue
+        out = (values - usual[:, None]) * side[:, None] >= bar[:, None]
+        if values is known.past:
+            # Backwards from the incident, as long as it is out without a break.
+            for row in np.flatnonzero(np.isfinite(onset) & (onset <= at_s + known.step_s)):
+                place = known.past_count[row] - 1
+                for back in range(_GUARD):
+                    if place - back < 0 or not out[row, place - back]:
+                        break
+                    onset[row] = times[row, place - back]
+        else:
+            first = out.argmax(axis=1)
+            some = out.any(axis=1)
+            onset[some] = times[some, first[some]]
+    return onset
+
+
+def _silent(known: SeriesTable, at_s: float) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Series that reported regularly up to the incident and have nothing in it."""
+    counts = known.past_count
+    rows = np.arange(len(counts))
+    last = known.past_s[rows, np.maximum(counts - 1, 0)]
+    end_s = float(np.nanmax(known.during_s)) if known.during_s.size else at_s
+    longest = np.fmax.reduce(np.diff(known.past_s, axis=1), axis=1, initial=0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # By its own step: what reports every half hour is not missed at once.
+        missed = (end_s - last) / known.step_s
+        since = (at_s - last) / known.step_s
+        unusual = (missed > _FEWEST_MISSED) & (end_s - last > _LONGER_THAN_EVER * longest)
+    none = (known.during_count == 0) & (counts >= MIN_HISTORY + 3)
+    return np.asarray(none & unusual & (since <= _FRESH_WINDOWS), dtype=np.bool_)
