@@ -41,7 +41,7 @@ def command(
         bool, typer.Option("--explain", help="How the first candidates came to their place")
     ] = False,
 ) -> None:  # fmt: skip
-    """Rank the services by how likely the incident comes from them; the same input, the same answer."""
+    """Rank the services by how likely the incident comes from them."""
     try:
         at_s = _moment(at)
         read = read_metrics(metrics, at_s)

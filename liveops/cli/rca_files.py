@@ -107,13 +107,18 @@ def read_topology(path: Path) -> list[tuple[str, str]]:
 def read_changes(path: Path) -> list[Change]:
     """Changes of `[{"service_name","at","kind"}]`; InvalidInput otherwise."""
     items = _document(path)
-    items = items.get("items") if isinstance(items, dict) else items
+    if isinstance(items, dict):
+        items = items.get("items", [])
     reader = TimeReader()
     try:
         return [
-            Change(str(i["service_name"]), time_s(str(i["at"]), reader), str(i.get("kind", "deploy")))
-            for i in items
-        ]  # fmt: skip
+            Change(
+                str(item["service_name"]),
+                time_s(str(item["at"]), reader),
+                str(item.get("kind", "deploy")),
+            )
+            for item in items
+        ]
     except (TypeError, KeyError, ValueError, AttributeError):
         raise InvalidInput(f'{path}: not [{{"service_name","at","kind"}}]') from None
 

@@ -49,7 +49,8 @@ class Blame:
     def total(self) -> Floats:
         """Evidence against each service."""
         # Summed in order of size, so that the order of terms cannot change the last bit.
-        return np.sort(np.stack(list(self.terms.values())), axis=0).sum(axis=0)
+        found: Floats = np.sort(np.stack(list(self.terms.values())), axis=0).sum(axis=0)
+        return found
 
 
 def blame(view: View, symptom: Kind | None = None) -> Blame:
@@ -123,13 +124,16 @@ def _own_share(seen: _Seen, kind: Kind) -> Floats:
 def _covered(seen: _Seen, kind: Kind) -> Floats:
     """What the callees account for of each service's excess."""
     covered = seen.view.from_callees(seen.excess[kind])
-    return np.maximum(covered, seen.excess["client_latency"]) if kind == "latency" else covered
+    if kind == "latency":
+        covered = np.maximum(covered, seen.excess["client_latency"])
+    return covered
 
 
 def _load_excuse(view: View) -> Floats:
     """Share of a service's troubles that more load explains: all of them when it doubled."""
     sure = np.minimum(1.0, weight(view.load_up) / weight(np.array(ONSET_STRENGTH)))
-    return np.clip(view.load_ratio - 1, 0.0, 1.0) * sure
+    share: Floats = np.clip(view.load_ratio - 1, 0.0, 1.0) * sure
+    return share
 
 
 def _load_entry(view: View, excuse: Floats, excused: Floats, fit: float) -> Floats:
@@ -137,7 +141,8 @@ def _load_entry(view: View, excuse: Floats, excused: Floats, fit: float) -> Floa
     more = weight(view.load_up)
     with np.errstate(invalid="ignore", divide="ignore"):
         entered = np.where(more > 0, np.maximum(0.0, 1 - view.most_of_callers(more) / more), 0.0)
-    return entered * (more * fit + excused.max(initial=0.0) * excuse)
+    found: Floats = entered * (more * fit + excused.max(initial=0.0) * excuse)
+    return found
 
 
 def _fewer_calls(view: View) -> Floats:
@@ -150,7 +155,8 @@ def _fewer_calls(view: View) -> Floats:
     calls = np.maximum(np.bincount(callers, minlength=view.size), 1)
     found = np.zeros(view.size)
     np.add.at(found, callers, missing / np.sqrt(calling[callees]))
-    return found / np.sqrt(calls)
+    found /= np.sqrt(calls)
+    return found
 
 
 def _network(view: View, worth: Mapping[Kind, Floats], slow: Floats) -> Floats:
@@ -170,7 +176,8 @@ def _network(view: View, worth: Mapping[Kind, Floats], slow: Floats) -> Floats:
     outbound = np.where(waiting & calls_any, unexplained, 0.0)
     alone = inbound / np.sqrt(np.maximum(callers, 1))
     both = (inbound + outbound) / np.sqrt(np.maximum(callers, 1) + 1)
-    return np.maximum(alone, both)
+    found: Floats = np.maximum(alone, both)
+    return found
 
 
 def _unexplained(view: View, worth: Mapping[Kind, Floats]) -> Floats:

@@ -41,7 +41,8 @@ def collect(
     top = [c for c in ranked[:_MAX_SERVICES] if c.notable or c.departed]
     facts: list[_Fact] = [_deviation(item) for c in top for item in c.notable[:_PER_SERVICE]]
     facts += [fact for c in top[:_AMOUNTS_OF] for fact in _amounts(c)]
-    facts += [_change(changed[c.service_name]) for c in top if c.service_name in changed]
+    known = [changed.get(c.service_name) for c in top if c.notable]
+    facts += [_change(one) for one in known if one is not None]
     facts += _calls(top, graph)
     facts += _onset_order(top)
     facts += [_detection(item) for item in detections[:_MAX_DETECTIONS]]
@@ -146,7 +147,7 @@ def _change(one: Change) -> _Fact:
 
 
 def _calls(top: Sequence[Candidate], graph: CallGraph) -> Iterator[_Fact]:
-    names = [candidate.service_name for candidate in top]
+    names = [candidate.service_name for candidate in top if candidate.notable]
     for caller in names:
         for callee in names:
             if callee in graph.callees(caller):

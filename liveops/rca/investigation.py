@@ -12,7 +12,7 @@ from liveops.rca.callgraph import CallGraph
 from liveops.rca.changes import Change, changed_lately
 from liveops.rca.deviation import MAX_STRENGTH, ONSET_STRENGTH, Deviation, deviations
 from liveops.rca.kinds import meaning
-from liveops.rca.ranking import Candidate, Symptom, rank
+from liveops.rca.ranking import UNKNOWN, Candidate, Symptom, rank
 from liveops.rca.series import Sample
 from liveops.rca.verdict import confidence, verdict
 from schema.analysis import Evidence, RankedCause, Verdict
@@ -72,7 +72,7 @@ def investigate(
 def conclude(
     found: Sequence[Deviation],
     graph: CallGraph,
-    symptom: Symptom = Symptom(),
+    symptom: Symptom = UNKNOWN,
     detections: Sequence[Detection] = (),
     services: Iterable[str] = (),
     changed: Mapping[str, Change] = MappingProxyType({}),

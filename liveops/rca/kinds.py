@@ -21,15 +21,16 @@ Kind = Literal[
 _WORDS: tuple[tuple[Kind, str], ...] = (
     ("errors", "error|err|fail|fault|exception|availab|success|5xx|4xx|unavailab|reject|abort"
      "|crash|restart|timeout|oom|drop|retrans|lost|uptime"),
-    ("latency", "latenc|duration|elapsed|resptime|responsetime|response time|rt|wait|delay|ttfb|rtt"),
+    ("latency", "latenc|duration|elapsed|resptime|responsetime|response time"
+     "|rt|rtt|wait|delay|ttfb"),
     ("saturation", "queue|pending|backlog|lag|inflight|saturat|thread|connection|conn|pool|pressure"
      "|throttl|load1|load5|load15|goroutine"),
     ("cpu", "cpu|processor|steal|core"),
     ("memory", "mem|rss|heap|swap|workingset|gc|pagefault"),
     ("io", "net|network|disk|io|iops|byte|packet|recv|receive|rx|transmit|tx|sent|read|write"
      "|syscall|fs|filesystem|bandwidth|socket"),
-    ("load", "request|req|load|throughput|qps|rps|tps|ops|workload|traffic|calls|hits|count|rate|orders"
-     "|messages|events|invocation"),
+    ("load", "request|req|load|throughput|qps|rps|tps|ops|workload|traffic|calls|hits|count|rate"
+     "|orders|messages|events|invocation"),
 )  # fmt: skip
 _PATTERNS = tuple((kind, re.compile(rf"^(?:{words})")) for kind, words in _WORDS)
 _CALLER_SIDE = re.compile(r"^(?:client|outbound|outgoing|upstream|egress|downstream|dependency)")
@@ -39,7 +40,8 @@ _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+[a-z]+")
 #: How long one unit of a latency is, where the name says it.
 _UNIT_S = {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3,
            "msec": 1e-3, "millis": 1e-3, "milliseconds": 1e-3, "us": 1e-6, "micros": 1e-6,
-           "microseconds": 1e-6, "ns": 1e-9, "nanoseconds": 1e-9, "min": 60.0, "minutes": 60.0}  # fmt: skip
+           "microseconds": 1e-6, "ns": 1e-9, "nanoseconds": 1e-9, "min": 60.0,
+           "minutes": 60.0}  # fmt: skip
 _SIGNS = {1.0: "s", 1e-3: "ms", 1e-6: "µs", 1e-9: "ns", 60.0: "min"}
 _PERCENT = ("percent", "pct", "percentage")
 _SHARE = ("rate", "ratio", "share", "fraction")

@@ -14,9 +14,10 @@ import numpy as np
 from liveops.rca.blame import INDIRECT, Blame, blame
 from liveops.rca.callgraph import CallGraph
 from liveops.rca.deviation import ONSET_STRENGTH, Deviation
+from liveops.rca.gathering import look
 from liveops.rca.kinds import Kind, meaning
 from liveops.rca.series import Floats
-from liveops.rca.view import Bools, View, look
+from liveops.rca.view import Bools, View
 
 #: A service that the symptom does not depend on is an unlikely cause; edges may be missing.
 _UNREACHED = 0.5
@@ -36,6 +37,10 @@ class Symptom:
     metric_type: str | None = None
 
 
+#: Nothing is known of how it was noticed.
+UNKNOWN = Symptom()
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A service with the evidence against it.
@@ -43,8 +48,10 @@ class Candidate:
     `weight` is the sum of `terms`, each a kind of evidence; `score`, in [0, 1], is its
     part of the two greatest weights, less where there is little evidence at all.
     `departed` tells whether a metric clearly left its past. `deviations` come first that
-    add most. `amounts` are, by kind, the seconds of waiting or the failures that the service
-    has too much, per unit of time, and those that its callees account for. `callers` deviate and depend on it; `callees` deviate and are called by it.
+    add most. `amounts` are, by kind, the seconds of waiting or the failures that the
+    service has too much, per unit of time, and those that its callees account for.
+    They are known where requests are. `callers` deviate and depend on it; `callees`
+    deviate and are called by it.
     """
 
     service_name: str
@@ -71,7 +78,7 @@ class Candidate:
 def rank(
     found: Sequence[Deviation],
     graph: CallGraph,
-    symptom: Symptom = Symptom(),
+    symptom: Symptom = UNKNOWN,
     services: Iterable[str] = (),
     changed: Collection[str] = (),
 ) -> list[Candidate]:
@@ -152,7 +159,7 @@ def _candidate(
         amounts={
             kind: (float(excess[row]), float(min(covered[row], excess[row])))
             for kind, (excess, covered) in result.amounts.items()
-            if excess[row] > 0
+            if excess[row] > 0 and view.measured("load")[row]
         },
     )  # fmt: skip
 
@@ -164,9 +171,9 @@ def _with_neighbours(
     first = [
         replace(
             one,
-            callers=tuple(sorted(n for n in departed if one.service_name in graph.below(n) and n != one.service_name)),
+            callers=tuple(n for n in sorted(departed) if one.service_name in graph.below(n) - {n}),
             callees=tuple(sorted(graph.callees(one.service_name) & departed)),
         )
         for one in ranked[:_NEIGHBOURS_OF]
-    ]  # fmt: skip
+    ]
     return first + ranked[_NEIGHBOURS_OF:]

@@ -18,6 +18,8 @@ Ints: TypeAlias = NDArray[np.int64]
 
 #: A past longer than this is cut: a week of five-minute windows.
 MAX_PAST = 2016
+#: Greater values stand for "none" and the like; squares of smaller ones are finite.
+_GREATEST = 1e100
 #: An incident longer than this is judged by its beginning.
 MAX_DURING = 60
 
@@ -36,26 +38,19 @@ class Sample:
 class SeriesTable:
     """Row r is series `names[r]`: values to the left, NaN to the right of them.
 
-    `past` ends before the incident, `during` begins with it; `*_s` are the times.
+    `past` ends before the incident, `during` begins with it; `*_s` are the times, `*_count`
+    how many values there are.
     `step_s` is the usual distance of a series' samples (0: unknown).
     """
 
     names: tuple[tuple[str, str], ...]
     past: Floats
     past_s: Floats
+    past_count: Ints
     during: Floats
     during_s: Floats
+    during_count: Ints
     step_s: Floats
-
-    @property
-    def past_count(self) -> Ints:
-        """Values before the incident."""
-        return _counts(self.past)
-
-    @property
-    def during_count(self) -> Ints:
-        """Values within the incident."""
-        return _counts(self.during)
 
 
 def _counts(values: Floats) -> Ints:
@@ -64,8 +59,8 @@ def _counts(values: Floats) -> Ints:
 
 
 def table(samples: Iterable[Sample], at_s: float) -> SeriesTable:
-    """Samples as matrices; values that are no finite numbers are left out."""
-    kept = [s for s in samples if np.isfinite(s.value) and np.isfinite(s.at_s)]
+    """Samples as matrices, rows in the order of their names."""
+    kept = list(samples)
     rows: dict[tuple[str, str], int] = {}
     for name in sorted({(s.service_name, s.metric_type) for s in kept}):
         rows[name] = len(rows)
@@ -78,7 +73,12 @@ def table(samples: Iterable[Sample], at_s: float) -> SeriesTable:
 def from_columns(
     names: Sequence[tuple[str, str]], row: Ints, time_s: Floats, value: Floats, at_s: float
 ) -> SeriesTable:
-    """Columns of equal length as matrices; `row` points into `names`."""
+    """Columns of equal length as matrices; `row` points into `names`.
+
+    Values that are no numbers, or so great that they can only stand for one, are gaps.
+    """
+    real = np.isfinite(time_s) & (np.abs(value) < _GREATEST)
+    row, time_s, value = row[real], time_s[real], value[real]
     order = np.lexsort((value, time_s, row))
     row, time_s, value = row[order], time_s[order], value[order]
     before = time_s < at_s
@@ -87,7 +87,10 @@ def from_columns(
     during, during_s = _matrices(
         size, row[~before], time_s[~before], value[~before], MAX_DURING, last=False
     )
-    return SeriesTable(tuple(names), past, past_s, during, during_s, _steps(past_s))
+    return SeriesTable(
+        tuple(names), past, past_s, _counts(past), during, during_s, _counts(during),
+        _steps(past_s),
+    )  # fmt: skip
 
 
 def _matrices(

@@ -57,5 +57,6 @@ def in_words(ranked: Sequence[Candidate]) -> str:
     elif second <= 0.2 * first.weight:
         reasons.append("no other candidate near")
     kinds = [name for name, value in first.terms.items() if value >= 0.2 * first.weight]
-    reasons.append(f"{len(kinds)} kinds of evidence agree" if len(kinds) > 1 else "one kind of evidence")  # fmt: skip
+    many = len(kinds) > 1
+    reasons.append(f"{len(kinds)} kinds of evidence agree" if many else "one kind of evidence")
     return f"{100 * confidence(ranked):.0f} %: {', '.join(reasons)}"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tests.eval.world import Course, Floats, System
 
 
-def ramp(minutes: int, start: int, rise: float) -> Floats:
+def ramp(minutes: int, start: int, rise: float | np.integer[Any]) -> Floats:
     """0 before the start, 1 after `rise` minutes."""
-    return np.clip((np.arange(minutes) - start + 1) / max(rise, 1e-9), 0.0, 1.0)
+    return np.clip((np.arange(minutes) - start + 1) / max(float(rise), 1e-9), 0.0, 1.0)
 
 
 def slow(system: System, course: Course, at: int, who: int, rng: np.random.Generator) -> None:
@@ -28,10 +30,8 @@ def failing(system: System, course: Course, at: int, who: int, rng: np.random.Ge
 
 def starved(system: System, course: Course, at: int, who: int, rng: np.random.Generator) -> None:
     """A neighbour takes the processor: fewer cores are left than the load needs at ease."""
-    load = system.busy_s[who] / system.cores[who]
     step = ramp(len(course.down), at, 1)
     course.core_factor[:, who] *= 1 - rng.uniform(0.75, 0.93) * step
-    assert load > 0
 
 
 def heavy(system: System, course: Course, at: int, who: int, rng: np.random.Generator) -> None:

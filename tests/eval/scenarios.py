@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from liveops.rca.series import Sample
 from tests.eval import faults
@@ -58,7 +59,8 @@ def scenario(family: str, rng: np.random.Generator, number: int = 0) -> Case:
         faults.surge(system, course, onset, 0, rng)
         guilty = [0]
     bad = run(system, course)
-    rows = list(report(rng, bad, STYLES[int(rng.integers(len(STYLES)))], rng.uniform(0.02, 0.1)))
+    style = STYLES[int(rng.integers(len(STYLES)))]
+    rows = list(report(rng, bad, style, rng.uniform(0.02, 0.1)))
     rows = [_silenced(row, course.down[:, row.service]) for row in rows]
     if family == "decoy":
         rows = _decoys(rng, rows, past, guilty)
@@ -72,7 +74,7 @@ def scenario(family: str, rng: np.random.Generator, number: int = 0) -> Case:
         list(_samples(rows, names)),
         _edges(system, rng, family, names),
         START_S + STEP_S * past,
-        frozenset(names[who] for who in guilty),
+        frozenset(names[who] for who in _named(system, kinds, guilty, style)),
         None if symptom[0] is None else names[symptom[0]],
         symptom[1],
     )
@@ -99,7 +101,17 @@ def _guilty(system: System, rng: np.random.Generator, count: int) -> list[int]:
     return [int(who) for who in rng.choice(used, count, replace=False)]
 
 
-def _silenced(row: Row, down: np.ndarray) -> Row:  # type: ignore[type-arg]  # of bool
+def _named(system: System, kinds: list[str], guilty: list[int], style: dict[str, str]) -> set[int]:
+    """Who may be named. Of a bad line that nobody measures either end is a right answer."""
+    named = set(guilty)
+    if "network" in kinds and not any(what.startswith("client") for what in style):
+        for kind, who in zip(kinds, guilty, strict=True):
+            if kind == "network":
+                named |= {c.caller for c in system.calls if c.callee == who and c.synchronous}
+    return named
+
+
+def _silenced(row: Row, down: NDArray[np.bool_]) -> Row:
     return replace(row, values=np.where(down, np.nan, row.values))
 
 
