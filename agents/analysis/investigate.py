@@ -11,9 +11,9 @@ from liveops.postgres import analyses
 from liveops.postgres.database import Database
 from liveops.postgres.incidents import fetch_incident
 from liveops.postgres.topology import read_topology
+from liveops.rca.callgraph import CallGraph
 from liveops.rca.conclusion import pending
 from liveops.rca.investigation import Investigation, investigate, starts_at_s
-from liveops.rca.callgraph import CallGraph
 from schema.analysis import Analysis
 from schema.incidents import Incident
 
@@ -48,6 +48,8 @@ class Investigator:
         start_s = starts_at_s(incident)
         end_s = min(self._clock.now_s(), start_s + _INCIDENT_S)
         samples = await analyses.fetch_minutes(self._database, services, start_s - HISTORY_S, end_s)
+        near = set(services)
+        edges = [edge for edge in edges if near.issuperset(edge)]
         # Sorting some ten thousand values would hold the loop for too long.
         found = await asyncio.to_thread(investigate, incident, samples, edges)
         return Case(incident, found, frozenset(services))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
@@ -62,6 +63,7 @@ class Meaning:
     quantile: int | None = None
 
 
+@lru_cache(maxsize=4096)
 def meaning(metric_type: str) -> Meaning:
     """What a metric of this name measures."""
     parts = [part.lower() for part in _PARTS.findall(metric_type)]

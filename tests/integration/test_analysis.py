@@ -225,6 +225,26 @@ async def test_a_model_is_not_asked_twice_about_the_same_signature(servers: Test
     assert (done.source, done.cost_usd, done.incident_id) == ("llm", 0.0, twin.id)
 
 
+async def test_of_counters_the_rate_is_looked_at_not_the_level(servers: TestServers) -> None:
+    async with world(servers) as here:
+        service, start_s = f"counts-{uuid4().hex[:8]}", SystemClock().now_s() // 60 * 60 - 600
+        windows = [
+            structs.replace(
+                minute(service, start_s + 60 * i, 1e6 + 100 * i), metric_type="requests_total",
+                tags={"route": route}, kind="counter",
+                increase=None if i == 0 else 100.0, rate_per_s=None if i == 0 else 100 / 60,
+            )
+            for i in range(3)
+            for route in ("a", "b")
+        ]  # fmt: skip
+        async with here.database.transaction() as con:
+            await upsert_windows(con, windows)
+        found = await analyses.fetch_minutes(here.database, [service], start_s, start_s + 600)
+    assert [(s.at_s - start_s, s.value) for s in found] == [
+        (60, pytest.approx(200 / 60)), (120, pytest.approx(200 / 60)),
+    ]  # fmt: skip
+
+
 async def test_unknown_incidents_are_not_found(servers: TestServers) -> None:
     async with world(servers) as here:
         with pytest.raises(NotFound):

@@ -1,11 +1,16 @@
 -- name: minutes
--- Mean of each metric a minute, tags merged, of some services within a span. Sums of doubles
--- could go out of range; by way of text a double becomes a numeric without rounding.
+-- Mean of each metric a minute, tags merged, of some services within a span; of counters and
+-- increases what came a second, all tags together: a counter's level says nothing. Sums of
+-- doubles could go out of range; by way of text a double becomes a numeric without rounding.
 SELECT service_name, metric_type, start,
-       (sum(mean::text::numeric * count) / sum(count))::float8 AS mean
+       CASE WHEN bool_or(rate_per_s IS NOT NULL)
+            THEN least(sum(rate_per_s::text::numeric), 1e308)::float8
+            ELSE (sum(mean::text::numeric * count) / sum(count))::float8
+       END AS mean
 FROM metric_windows
 WHERE service_name = ANY($1::text[]) AND "window" = '1m'
   AND start >= $2 AND start < $3 AND count > 0
+  AND (kind NOT IN ('counter', 'delta') OR rate_per_s IS NOT NULL)
 GROUP BY service_name, metric_type, start
 ORDER BY service_name, metric_type, start
 
