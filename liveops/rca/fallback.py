@@ -11,7 +11,8 @@ from schema.analysis import Evidence
 from schema.incidents import WHOLE, Incident
 
 _MAX_FACTS = 6
-_MAX_IMPACTED = 50
+#: No analysis names more services than so many as affected.
+MAX_IMPACTED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def impacted(incident: Incident, found: Investigation) -> list[str]:
     cause = found.candidates[0].service_name if found.verdict == "cause_found" else None
     names = {*incident.affected_services, incident.service_name}
     names |= set(found.candidates[0].callers) if cause is not None else set()
-    return sorted(names - {cause})[:_MAX_IMPACTED]
+    return sorted(names - {cause})[:MAX_IMPACTED]
 
 
 def _inconclusive(found: Investigation) -> Texts:

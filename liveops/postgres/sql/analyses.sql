@@ -29,6 +29,12 @@ INSERT INTO ai_analyses (id, incident_id, status, root_cause_service, confidence
                          impacted_services, evidence, ranking, verdict, signature, forced)
 VALUES ($1, $2, 'pending', $3, $4::float8::numeric, $5, $6, $7, $8, $9, $10)
 
+-- name: renew_pending
+-- What the code found anew of a job that is still to be done.
+UPDATE ai_analyses SET root_cause_service = $2, confidence = $3::float8::numeric,
+    impacted_services = $4, evidence = $5, ranking = $6, verdict = $7, signature = $8
+WHERE id = $1 AND status = 'pending'
+
 -- name: force
 -- A job that was asked for already is to be done anew.
 UPDATE ai_analyses SET forced = true WHERE id = $1 AND status = 'pending'
