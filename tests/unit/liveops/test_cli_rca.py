@@ -100,7 +100,8 @@ def test_unreadable_files_are_named(
     files = ["--metrics", str(tmp_path / "m.csv"), "--topology", str(tmp_path / "t.json")]
     got = CliRunner().invoke(app, ["rca", *files, "--at", str(START)])
     assert got.exit_code == 2
-    assert told in got.output
+    # Messages are broken into lines within a frame.
+    assert "".join(told.split()) in "".join(c for c in got.output if c.isalnum() or c in "_.")
 
 
 def test_a_time_without_an_offset_is_refused(tmp_path: Path) -> None:

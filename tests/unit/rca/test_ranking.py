@@ -42,6 +42,7 @@ def test_the_one_whose_callees_do_not_account_for_its_waiting() -> None:
     assert found[0].weight > 2 * found[1].weight
     more, covered = found[0].amounts["latency"]
     assert (round(more), covered) == (22, 0.0)
+    assert set(found[0].amounts) == {"latency"}
     assert found[0].callers == ("front", "shop")
 
 
@@ -56,12 +57,13 @@ def test_amounts_count_not_distances() -> None:
 
 def test_a_resource_that_follows_the_load_is_excused() -> None:
     levels: Levels = {
-        ("front", "requests"): (100, 200), ("front", "cpu"): (20, 40),
-        ("shop", "requests"): (100, 200), ("shop", "cpu"): (30, 60),
-        ("store", "requests"): (100, 200), ("store", "cpu"): (30, 95),
+        ("front", "requests"): (100, 150), ("front", "cpu"): (20, 30),
+        ("shop", "requests"): (100, 150), ("shop", "cpu"): (30, 45),
+        ("store", "requests"): (100, 150), ("store", "cpu"): (30, 95),
     }  # fmt: skip
     found = {c.service_name: c for c in ranked(levels, CHAIN)}
     assert "cpu" not in found["shop"].terms
+    assert "cpu" in found["store"].terms
     assert "load" in found["front"].terms
     assert "load" not in found["shop"].terms
 
@@ -72,7 +74,19 @@ def test_load_that_nobody_passed_on_explains_what_breaks_under_it() -> None:
         ("store", "requests"): (100, 300), ("store", "latency_ms"): (20, 400),
         ("shop", "latency_ms"): (60, 440),
     }  # fmt: skip
-    assert ranked(levels, CHAIN)[0].service_name == "front"
+    found = ranked(levels, CHAIN)
+    assert found[0].service_name == "front"
+    assert all(set(c.terms) <= {"load"} for c in found)
+
+
+def test_waiting_for_a_slow_callee_is_not_the_networks() -> None:
+    levels: Levels = {
+        ("shop", "latency_ms"): (60, 260), ("shop", "client_latency_ms"): (20, 220),
+        ("store", "latency_ms"): (20, 220), ("mail", "cpu"): (20, 20),
+    }  # fmt: skip
+    found = {c.service_name: c for c in ranked(levels, [("shop", "store")])}
+    assert found["store"].terms["latency"] > 3
+    assert "network" not in found["store"].terms
 
 
 def test_waiting_that_no_callee_was_slow_with_is_the_way_to_it() -> None:
@@ -111,7 +125,9 @@ def test_a_service_whose_latency_nobody_measures_is_found_by_its_processor() -> 
         ("front", "latency_ms"): (100, 400), ("shop", "latency_ms"): (60, 360),
         ("store", "cpu"): (30, 99), ("mail", "cpu"): (30, 31),
     }  # fmt: skip
-    assert ranked(levels, CHAIN)[0].service_name == "store"
+    found = ranked(levels, CHAIN)
+    assert found[0].service_name == "store"
+    assert found[0].terms["latency"] > 2
 
 
 def test_metrics_of_another_kind_than_the_symptom_count_less() -> None:
@@ -130,6 +146,16 @@ def test_two_alike_cannot_be_told_apart() -> None:
     assert verdict(found) == "inconclusive"
     assert confidence(found) <= 0.3
     assert "cannot be told apart" in in_words(found)
+
+
+def test_many_small_signs_are_no_departure() -> None:
+    metrics = ("cpu", "memory_mb", "disk_io", "queue_depth", "temperature")
+    levels: Levels = {("a", metric): (100, 106) for metric in metrics}
+    levels |= {("b", metric): (100, 100) for metric in metrics}
+    found = ranked(levels, [])
+    assert found[0].weight > 1
+    assert verdict(found) == "inconclusive"
+    assert "no metric clearly left its past" in in_words(found)
 
 
 def test_circles_calls_to_oneself_and_unknown_services_do_no_harm() -> None:
