@@ -31,8 +31,8 @@ _FELT: tuple[Kind, ...] = ("latency", "client_latency", "errors")
 #: Share of a caller's own slowness that may as well be the way to a callee, where the
 #: caller does not measure how long it waits.
 _UNSEEN_WAY = 0.5
-#: A service that is gone.
-_GONE_STRENGTH = 40.0
+#: Evidence of a service that is gone: more than one metric can give (3.9), less than two.
+_GONE = 6.0
 #: Terms that rest on what other services show.
 INDIRECT = ("network", "fewer calls")
 
@@ -72,7 +72,7 @@ def blame(view: View, symptom: Kind | None = None) -> Blame:
         if kind in PASSED_UP:
             value = value * _own_share(seen, kind)
         terms[kind] = value * _fit(kind, symptom)
-    terms["silence"] = view.stopped * weight(np.array(_GONE_STRENGTH))
+    terms["silence"] = view.stopped * _GONE
     terms["load"] = _load_entry(view, excuse, excused, _fit("load", symptom))
     terms["fewer calls"] = _fewer_calls(view) * _fit("load", symptom)
     slow = terms["latency"] / _fit("latency", symptom)

@@ -27,6 +27,10 @@ class CallGraph:
         """Services called directly, itself left out."""
         return self._callees.get(service, set())
 
+    def callers(self, service: str) -> set[str]:
+        """Services that call it directly, itself left out."""
+        return {caller for caller, called in self._callees.items() if service in called}
+
     def below(self, service: str) -> frozenset[str]:
         """Every service reachable by calls (circles allowed)."""
         if service not in self._below:

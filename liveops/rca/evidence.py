@@ -15,6 +15,7 @@ from liveops.incidents.sentences import Kind, figure, kind_of, limit_of
 from liveops.rca.callgraph import CallGraph
 from liveops.rca.changes import Change
 from liveops.rca.deviation import Deviation
+from liveops.rca.hearsay import hearsay
 from liveops.rca.kinds import Kind as Measured
 from liveops.rca.kinds import unit
 from liveops.rca.ranking import Candidate
@@ -26,7 +27,7 @@ MAX_EVIDENCE = 30
 _PER_SERVICE = 3
 _MAX_SERVICES = 6
 _MAX_DETECTIONS = 6
-_AMOUNTS_OF = 2
+_FIRST = 2
 
 _Fact = tuple[str, str, dict[str, Any]]
 
@@ -38,9 +39,11 @@ def collect(
     changed: Mapping[str, Change] = MappingProxyType({}),
 ) -> list[Evidence]:
     """Evidence in order of weight: deviations, amounts, changes, calls, onsets, detections."""
-    top = [c for c in ranked[:_MAX_SERVICES] if c.notable or c.departed]
+    top = [c for c in ranked[:_MAX_SERVICES] if c.notable or c.departed or c is ranked[0]]
     facts: list[_Fact] = [_deviation(item) for c in top for item in c.notable[:_PER_SERVICE]]
-    facts += [fact for c in top[:_AMOUNTS_OF] for fact in _amounts(c)]
+    facts += [fact for c in top[:_FIRST] for fact in _amounts(c)]
+    others = {c.service_name: c for c in ranked}
+    facts += [fact for c in ranked[:1] for fact in hearsay(c, others, graph)]
     known = [changed.get(c.service_name) for c in top if c.notable]
     facts += [_change(one) for one in known if one is not None]
     facts += _calls(top, graph)

@@ -30,7 +30,7 @@ _WORDS: tuple[tuple[Kind, str], ...] = (
     ("memory", "mem|rss|heap|swap|workingset|gc|pagefault"),
     ("io", "net|network|disk|io|iops|byte|packet|recv|receive|rx|transmit|tx|sent|read|write"
      "|syscall|fs|filesystem|bandwidth|socket"),
-    ("load", "request|req|load|throughput|qps|rps|tps|ops|workload|traffic|calls|hits|count|rate"
+    ("load", "request|req|load|throughput|qps|rps|tps|ops|workload|traffic|calls|hits"
      "|orders|messages|events|invocation"),
 )  # fmt: skip
 _PATTERNS = tuple((kind, re.compile(rf"^(?:{words})")) for kind, words in _WORDS)

@@ -66,8 +66,9 @@ class Candidate:
 
     @property
     def metric_type(self) -> str | None:
-        """The metric that tells most; None where none tells anything."""
-        return self.deviations[0].metric_type if self.deviations and self.weight > 0 else None
+        """The metric that tells most; None where none of its own tells anything."""
+        first = next(iter(self.deviations), None)
+        return first.metric_type if first is not None and first.strength >= 1 else None
 
     @property
     def notable(self) -> tuple[Deviation, ...]:

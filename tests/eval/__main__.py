@@ -115,7 +115,7 @@ def main() -> None:
     """Recorded faults, then generated ones."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--each", type=int, default=20, help="incidents of each family")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=11, help="1 is what the method was made with")
     parser.add_argument("--only", choices=("recorded", "generated"))
     options = parser.parse_args()
     print(_HEADER)

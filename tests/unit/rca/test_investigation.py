@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from liveops.rca.changes import Change
 from liveops.rca.investigation import Investigation, investigate
+from liveops.rca.series import Sample
 from tests.unit.rca.stories import CHAIN, START_S, detection, during, history, incident
 
 SLOW = {"front": 400.0, "mid": 600.0, "back": 900.0}
@@ -80,3 +81,29 @@ def test_a_deploy_long_before_says_nothing() -> None:
     story, samples = incident(detection("front")), history() + during(SLOW)
     old = [Change("mid", START_S - 7200)]
     assert investigate(story, samples, CHAIN, old) == investigate(story, samples, CHAIN)
+
+
+def test_who_shows_nothing_itself_is_told_on_by_its_neighbours() -> None:
+    def level(name: str, metric: str, before: float, now: float) -> list[Sample]:
+        past = [
+            Sample(name, metric, START_S - 60 * i, before * (1 + i % 5 / 100)) for i in range(1, 41)
+        ]
+        return past + [Sample(name, metric, START_S + 60 * i, now) for i in range(4)]
+
+    samples = level("front", "client_latency_ms", 20, 300) + level("front", "latency_ms", 60, 350)
+    samples += level("mid", "latency_ms", 15, 15)
+    found = investigate(incident(), samples, [("front", "mid")])
+    assert found.candidates[0].service_name == "mid"
+    told = [item for item in found.evidence if item.kind == "waiting"]
+    assert [item.text for item in told] == [
+        "front client_latency_ms has the median 300 ms, 20.4 ms before: it waits for what it calls,"
+        " mid among it"
+    ]
+    assert told[0].id in found.ranking[0].evidence
+
+    samples = level("mid", "requests", 100, 100) + level("back", "requests", 100, 10)
+    samples += level("front", "requests", 100, 100)
+    found = investigate(incident(), samples, CHAIN)
+    assert found.candidates[0].service_name == "mid"
+    told = [item for item in found.evidence if item.kind == "fewer calls"]
+    assert [item.text.split(",")[0] for item in told] == ["back requests has the median 10"]
