@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import numpy as np
 import pytest
 
@@ -10,13 +12,13 @@ from tests.eval.scenarios import FAMILIES, generated, scenario
 
 
 def test_the_same_seed_gives_the_same_incidents() -> None:
-    first, second = (list(generated(1, seed=5))[:4] for _ in range(2))
+    first, second = (list(islice(generated(1, seed=5), 3)) for _ in range(2))
     assert [c.samples for c in first] == [c.samples for c in second]
     assert first[0].samples != next(iter(generated(1, seed=6))).samples
 
 
 def test_causes_are_found_and_none_is_made_up() -> None:
-    rows = tally(generated(3, seed=2))
+    rows = tally(generated(2, seed=2))
     everything = rows["all"]
     right = sum(place == 1 for place in everything.places) / len(everything.places)
     assert right >= 0.8
