@@ -115,6 +115,12 @@ def _actions(found: Investigation) -> list[str]:
             f"Compare recent changes of {cause.service_name} with the start of its "
             f"{metric} deviation {_ids(moved[:2])}."
         )
+    waiting = [e for e in about if e.kind == "waiting"]
+    if waiting:
+        callers = ", ".join(str(e.ref["caller"]) for e in waiting)
+        actions.append(
+            f"Check the network between {callers} and {cause.service_name} {_ids(waiting)}."
+        )
     calls = [e for e in about if e.kind == "topology" and e.ref["callee"] == cause.service_name]
     if calls:
         callers = ", ".join(str(e.ref["caller"]) for e in calls[:3])
