@@ -24,6 +24,8 @@ from liveops.rca.view import LOCAL, PASSED_UP, View, weight
 #: Share of an amount that stays with a caller though its callees cover it: edges may be
 #: wrong, and a callee may be slow because of what it is asked for.
 _KEPT = 0.15
+#: Power of amounts that cannot be compared with each other: sixteenfold counts double.
+_ROUGHLY = 0.25
 #: What another kind of metric than the symptom's is worth.
 _OTHER_KIND = 0.2
 #: Kinds that users feel: others say where to look, not what to look for.
@@ -113,9 +115,16 @@ def _imputed(view: View) -> _Seen:
 
 
 def _own_share(seen: _Seen, kind: Kind) -> Floats:
-    """Each service's own part of the excess beside the greatest own part."""
+    """Each service's own part of the excess beside the greatest own part.
+
+    Where nobody measures requests, amounts do not add up over services: then each one's
+    own part is taken beside its own amount, and sizes count little.
+    """
     amount, covered = seen.excess[kind], _covered(seen, kind)
     own = np.maximum(0.0, amount - covered) + _KEPT * amount
+    if not seen.view.measured("load").any():
+        greatest = max(amount.max(initial=0.0), 1e-300)
+        own = own / np.where(amount > 0, amount, 1.0) * (amount / greatest) ** _ROUGHLY
     most = own.max(initial=0.0)
     # Where no amount is known, none is less than another.
     return own / most if most > 0 else np.ones(seen.view.size)

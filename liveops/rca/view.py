@@ -21,8 +21,10 @@ _ILL = 5.0
 _SURE = 50.0
 #: What the past has seen more often than this is no departure from it.
 _RARE_SHARE = 0.02
-#: In a short past three stray values as far out are let pass, beside the value itself.
-_RARE_VALUES = 4.5
+#: In a short past up to three stray values as far out are let pass (their share, with the
+#: value itself), but not of a dozen.
+_STRAY_VALUES = 4.5
+_STRAY_SHARE = 0.08
 #: A service of which so much went silent is gone.
 _MOST = 0.5
 Bools = NDArray[np.bool_]
@@ -88,7 +90,10 @@ class View:
             if same is not None and same.metric_type == self.symptom_metric:
                 # Like with like: of five percentiles one is often out by chance.
                 asked, far = same, same.strength if same.worse else 0.0
-            rare = asked.rarity <= max(_RARE_SHARE, _RARE_VALUES / (asked.history + 1))
+            few = min(_STRAY_VALUES / (asked.history + 1), _STRAY_SHARE)
+            # Further out than ever is rare, however short the past.
+            ever = 1.0 / (asked.history + 1)
+            rare = asked.rarity <= max(_RARE_SHARE, few, ever)
             found[row] |= rare and far >= ONSET_STRENGTH
         return found
 

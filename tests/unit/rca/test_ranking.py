@@ -55,6 +55,16 @@ def test_amounts_count_not_distances() -> None:
     assert ranked(levels, [("front", "shop"), ("front", "store")])[0].service_name == "shop"
 
 
+def test_without_requests_each_ones_own_part_counts_beside_its_own_amount() -> None:
+    levels: Levels = {
+        ("front", "latency_ms"): (300, 900), ("shop", "latency_ms"): (200, 800),
+        ("store", "latency_ms"): (30, 90), ("mail", "latency_ms"): (600, 1150),
+    }  # fmt: skip
+    own = {c.service_name: c.terms["latency"] for c in ranked(levels, CHAIN)}
+    assert own["store"] > 0.3 * own["mail"]
+    assert own["front"] < 0.3 * own["mail"]
+
+
 def test_a_resource_that_follows_the_load_is_excused() -> None:
     levels: Levels = {
         ("front", "requests"): (100, 150), ("front", "cpu"): (20, 30),
