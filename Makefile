@@ -6,7 +6,7 @@ RUN_STAMP := $(VENV)/.run.stamp
 DEV_STAMP := $(VENV)/.dev.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev lint type test chaos chaos-broken bench quality docs clean
+.PHONY: help run dev lint type test chaos chaos-broken bench quality eval docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -72,6 +72,9 @@ bench: $(RUN_STAMP) ## the project's own benchmarks
 
 quality: $(DEV_STAMP) ## what the detectors say on labelled and on healthy series
 	$(BIN)/python -m tests.quality
+
+eval: $(DEV_STAMP) ## how well causes are found: recorded and generated faults
+	$(BIN)/python -m tests.eval
 
 docs: ## where the documentation is
 	@ls docs/*.md docs/adr/*.md

@@ -11,9 +11,10 @@ from liveops.postgres import analyses
 from liveops.postgres.database import Database
 from liveops.postgres.incidents import fetch_incident
 from liveops.postgres.topology import read_topology
+from liveops.rca.callgraph import CallGraph
 from liveops.rca.conclusion import pending
+from liveops.rca.fallback import MAX_IMPACTED
 from liveops.rca.investigation import Investigation, investigate, starts_at_s
-from liveops.rca.ranking import CallGraph
 from schema.analysis import Analysis
 from schema.incidents import Incident
 
@@ -48,6 +49,8 @@ class Investigator:
         start_s = starts_at_s(incident)
         end_s = min(self._clock.now_s(), start_s + _INCIDENT_S)
         samples = await analyses.fetch_minutes(self._database, services, start_s - HISTORY_S, end_s)
+        near = set(services)
+        edges = [edge for edge in edges if near.issuperset(edge)]
         # Sorting some ten thousand values would hold the loop for too long.
         found = await asyncio.to_thread(investigate, incident, samples, edges)
         return Case(incident, found, frozenset(services))
@@ -58,7 +61,7 @@ class Investigator:
         """The pending analysis with its ranking, or the one that is there already.
 
         A completed one is enough unless `force`, or `if_grown` and the incident has
-        come to affect services that it does not name.
+        come to affect services that it does not name; a pending one is then renewed.
         """
         case = await self.case(incident_id)
         async with self._database.transaction() as con:
@@ -67,18 +70,33 @@ class Investigator:
             if there is not None and not _worth_another(there, case.incident, force, if_grown):
                 if force:
                     await analyses.force(con, there.id)
-                return there
+                if there.status != "pending" or not (if_grown and _grown(there, case.incident)):
+                    return there
+                renewed = pending(there.id, case.incident, case.found)
+                await analyses.renew_pending(con, renewed)
+                return renewed
             analysis = pending(str(uuid4()), case.incident, case.found)
             await analyses.insert_pending(con, analysis, forced=force)
         return analysis
+
+    async def request_if_grown(self, done: Analysis) -> None:
+        """Another analysis when the incident came to affect more while this one was made."""
+        incident = await fetch_incident(self._database, done.incident_id)
+        if incident.status != "resolved" and _grown(done, incident):
+            await self.request(incident.id, if_grown=True)
+
+
+def _grown(there: Analysis, incident: Incident) -> bool:
+    """Whether the incident affects services that the analysis does not name, if it could."""
+    spoken_of = {*there.impacted_services, there.root_cause_service}
+    full = len(there.impacted_services) >= MAX_IMPACTED
+    return not full and not set(incident.affected_services) <= spoken_of
 
 
 def _worth_another(there: Analysis, incident: Incident, force: bool, if_grown: bool) -> bool:
     if there.status == "pending":
         return False  # the job reads everything anew when it runs
-    spoken_of = {*there.impacted_services, there.root_cause_service}
-    grown = if_grown and not set(incident.affected_services) <= spoken_of
-    return force or grown or there.status == "failed"
+    return force or (if_grown and _grown(there, incident)) or there.status == "failed"
 
 
 def _surroundings(incident: Incident, graph: CallGraph) -> list[str]:

@@ -112,6 +112,7 @@ class AnalysisJobs:
         if analysis is None:
             analysis = by_code(job.id, case.incident, case.found)
         await self._publish(job, analysis)
+        await self._investigator.request_if_grown(analysis)
 
     async def _reused(self, job: Job, case: Case) -> Analysis | None:
         """A model's recent conclusion about an incident that looked the same."""

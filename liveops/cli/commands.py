@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from liveops.cli import backtest, bench, demo, doctor, replay, rules, send, status, up, users
+from liveops.cli import backtest, bench, demo, doctor, rca, replay, rules, send, status, up, users
 from liveops.cli.options import DataDir, settings_for
 from liveops.settings import required
 
@@ -23,6 +23,7 @@ app.command("doctor")(doctor.command)
 app.command("send")(send.command)
 app.command("backtest")(backtest.command)
 app.command("replay")(replay.command)
+app.command("rca")(rca.command)
 app.command("demo")(demo.command)
 app.add_typer(users.app, name="users")
 app.add_typer(rules.app, name="rules")

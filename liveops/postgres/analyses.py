@@ -15,7 +15,7 @@ from liveops import outbox
 from liveops.postgres.database import Database
 from liveops.postgres.incidents import add_event
 from liveops.postgres.queries import load
-from liveops.rca.deviation import Sample
+from liveops.rca.series import Sample
 from liveops.slices import in_slices
 from schema.analysis import Analysis, Evidence, RankedCause, public_analysis
 from schema.times import to_datetime
@@ -72,10 +72,18 @@ async def lock_incident(con: Connection, incident_id: str) -> None:
 
 async def insert_pending(con: Connection, analysis: Analysis, *, forced: bool = False) -> None:
     """A new job with its deterministic ranking."""
-    await con.execute(
-        load("analyses")["insert_pending"],
-        UUID(analysis.id),
-        UUID(analysis.incident_id),
+    ids = UUID(analysis.id), UUID(analysis.incident_id)
+    await con.execute(load("analyses")["insert_pending"], *ids, *_found(analysis), forced)
+
+
+async def renew_pending(con: Connection, analysis: Analysis) -> None:
+    """Replace the deterministic part of a job that is not done yet."""
+    await con.execute(load("analyses")["renew_pending"], UUID(analysis.id), *_found(analysis))
+
+
+def _found(analysis: Analysis) -> tuple[Any, ...]:
+    """What the code found, in the order of the statements."""
+    return (
         analysis.root_cause_service,
         analysis.confidence,
         analysis.impacted_services,
@@ -83,7 +91,6 @@ async def insert_pending(con: Connection, analysis: Analysis, *, forced: bool = 
         msgspec.to_builtins(analysis.ranking),
         analysis.verdict,
         analysis.signature,
-        forced,
     )
 
 

@@ -71,7 +71,7 @@ def by_model(
 
     Parts of which nothing is left are taken from the fallback.
     """
-    names = [candidate.service_name for candidate in found.candidates]
+    names = [candidate.service_name for candidate in found.candidates if candidate.weight > 0]
     services = {*known_services, *names, *incident.affected_services, incident.service_name}
     verified = verify(reply, found.evidence, names, services)
     analysis = by_code(analysis_id, incident, found)

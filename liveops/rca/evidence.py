@@ -7,12 +7,18 @@ text from outside (tags, titles, reasons) never enters them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from liveops.incidents.sentences import Kind, figure, kind_of, limit_of
+from liveops.rca.callgraph import CallGraph
+from liveops.rca.changes import Change
 from liveops.rca.deviation import Deviation
-from liveops.rca.ranking import CallGraph, Candidate
+from liveops.rca.hearsay import hearsay
+from liveops.rca.kinds import Kind as Measured
+from liveops.rca.kinds import unit
+from liveops.rca.ranking import Candidate
 from schema.analysis import Evidence
 from schema.incidents import WHOLE, Detection
 from schema.times import format_time
@@ -21,16 +27,25 @@ MAX_EVIDENCE = 30
 _PER_SERVICE = 3
 _MAX_SERVICES = 6
 _MAX_DETECTIONS = 6
+_FIRST = 2
 
 _Fact = tuple[str, str, dict[str, Any]]
 
 
 def collect(
-    ranked: Sequence[Candidate], graph: CallGraph, detections: Sequence[Detection]
+    ranked: Sequence[Candidate],
+    graph: CallGraph,
+    detections: Sequence[Detection],
+    changed: Mapping[str, Change] = MappingProxyType({}),
 ) -> list[Evidence]:
-    """Evidence in order of weight: deviations, calls, onset order, detections."""
-    top = ranked[:_MAX_SERVICES]
-    facts: list[_Fact] = [_deviation(item) for c in top for item in c.deviations[:_PER_SERVICE]]
+    """Evidence in order of weight: deviations, amounts, changes, calls, onsets, detections."""
+    top = [c for c in ranked[:_MAX_SERVICES] if c.notable or c.departed or c is ranked[0]]
+    facts: list[_Fact] = [_deviation(item) for c in top for item in c.notable[:_PER_SERVICE]]
+    facts += [fact for c in top[:_FIRST] for fact in _amounts(c)]
+    others = {c.service_name: c for c in ranked}
+    facts += [fact for c in ranked[:1] for fact in hearsay(c, others, graph)]
+    known = [changed.get(c.service_name) for c in top if c.notable]
+    facts += [_change(one) for one in known if one is not None]
     facts += _calls(top, graph)
     facts += _onset_order(top)
     facts += [_detection(item) for item in detections[:_MAX_DETECTIONS]]
@@ -63,13 +78,17 @@ DEVIATIONS = {
     "limit": "{service} {metric} is {observed}, {word} its limit {limit}",
     "level": "{service} {metric} is {observed}, {word} its usual {expected} "
     "by {strength:.1f} robust standard deviations",
+    "median": "{service} {metric} has the median {observed}, {expected} before: "
+    "{strength:.1f} robust standard deviations {word}",
 }
 
 
 def _kind(item: Deviation) -> str:
     if item.silent:
         return "silent_service" if item.metric_type == WHOLE else "silent_metric"
-    return "level" if item.limit is None else "limit"
+    if item.limit is not None:
+        return "limit"
+    return "median" if item.history else "level"
 
 
 def _deviation(item: Deviation) -> _Fact:
@@ -88,14 +107,14 @@ def _deviation(item: Deviation) -> _Fact:
     text = DEVIATIONS[kind].format(
         service=item.service_name,
         metric=item.metric_type,
-        observed=figure(item.observed),
-        expected=figure(item.expected),
-        limit=figure(item.limit),
+        observed=_figure(item.observed, item.metric_type),
+        expected=_figure(item.expected, item.metric_type),
+        limit=_figure(item.limit, item.metric_type),
         word="above" if above else "below",
         strength=item.strength,
     )
     if kind == "limit" and item.expected is not None:
-        text += f"; usually it is {figure(item.expected)}"
+        text += f"; usually it is {_figure(item.expected, item.metric_type)}"
     if item.onset_s is not None:
         text += f", since {second(item.onset_s)}"
     if item.silent and item.observed is not None:
@@ -103,8 +122,35 @@ def _deviation(item: Deviation) -> _Fact:
     return text, "silence" if item.silent else "metric", ref
 
 
+def _figure(value: float | None, metric_type: str) -> str:
+    return f"{figure(value)} {unit(metric_type)}".strip()
+
+
+#: What a service has too much of, per unit of time, and how much its callees account for.
+AMOUNTS: dict[Measured, str] = {
+    "latency": "all requests to {service} together wait {more} longer than usual per unit of "
+    "time; waiting for what it calls accounts for {covered}",
+    "errors": "{service} has {more} failures more than usual per unit of time; what it calls "
+    "accounts for {covered}",
+}
+
+
+def _amounts(one: Candidate) -> Iterator[_Fact]:
+    for kind, (more, covered) in one.amounts.items():
+        text = AMOUNTS[kind].format(
+            service=one.service_name, more=figure(more), covered=figure(covered)
+        )
+        ref = {"service_name": one.service_name, "of": kind, "more": more, "covered": covered}
+        yield text, "amount", ref
+
+
+def _change(one: Change) -> _Fact:
+    ref = {"service_name": one.service_name, "at": second(one.at_s), "of": one.kind}
+    return f"{one.service_name} was changed ({one.kind}) at {second(one.at_s)}", "change", ref
+
+
 def _calls(top: Sequence[Candidate], graph: CallGraph) -> Iterator[_Fact]:
-    names = [candidate.service_name for candidate in top]
+    names = [candidate.service_name for candidate in top if candidate.notable]
     for caller in names:
         for callee in names:
             if callee in graph.callees(caller):
@@ -114,9 +160,7 @@ def _calls(top: Sequence[Candidate], graph: CallGraph) -> Iterator[_Fact]:
 
 def _onset_order(top: Sequence[Candidate]) -> Iterator[_Fact]:
     onsets = {
-        c.service_name: min(
-            (d.onset_s for d in c.deviations if d.onset_s is not None), default=None
-        )
+        c.service_name: min((d.onset_s for d in c.notable if d.onset_s is not None), default=None)
         for c in top
     }
     known = sorted((at, name) for name, at in onsets.items() if at is not None)

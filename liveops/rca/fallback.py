@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from liveops.rca.deviation import Deviation
 from liveops.rca.evidence import services_of
 from liveops.rca.investigation import Investigation
+from liveops.rca.ranking import Candidate
 from schema.analysis import Evidence
 from schema.incidents import WHOLE, Incident
 
 _MAX_FACTS = 6
-_MAX_IMPACTED = 50
+#: No analysis names more services than so many as affected.
+MAX_IMPACTED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,33 +33,52 @@ def write(incident: Incident, found: Investigation) -> Texts:
     about = [e for e in found.evidence if cause.service_name in services_of(e)]
     rest = [e for e in found.evidence if e not in about]
     ids = _ids(about[:3])
-    root = f"{cause.service_name}: {_manner(cause.deviations[0])} {ids}"
+    root = f"{cause.service_name}: {_manner(cause)} {ids}"
     technical = [f"The most likely origin is {cause.service_name} {ids}."]
     technical += [_sentence(item) for item in (about + rest)[:_MAX_FACTS]]
-    silent = cause.deviations[0].silent
-    manner = "has stopped reporting" if silent else "does not behave as usual"
     executive = (
-        f"{cause.service_name} {manner} {ids} and is the most likely cause."
+        f"{cause.service_name} {_plainly(cause)} {ids} and is the most likely cause."
         f"{_reach(incident, found)}"
     )
     return Texts(root, " ".join(technical), executive, _actions(found))
 
 
-def _manner(item: Deviation) -> str:
+def _manner(cause: Candidate) -> str:
     """How the cause shows, by the kind of its strongest deviation."""
+    if not cause.notable:
+        return "its callers wait for it, though it does not take longer itself"
+    item = cause.notable[0]
     if item.silent:
         return "no data" if item.metric_type == WHOLE else f"no data of {item.metric_type}"
     if item.limit is not None:
         return f"{item.metric_type} broke its limit"
-    return f"{item.metric_type} left its usual range first or most"
+    return f"{item.metric_type} {'rose' if item.direction > 0 else 'fell'} out of its usual range"
+
+
+#: What a reader without metrics is told, by the kind of evidence that weighs most.
+_PLAINLY = {
+    "latency": "answers more slowly than usual",
+    "errors": "fails more requests than usual",
+    "load": "gets more traffic than usual",
+    "cpu": "uses much more processor time than usual",
+    "memory": "uses memory as it never did before",
+    "network": "is reached more slowly than usual",
+    "silence": "has stopped reporting",
+    "fewer calls": "breaks off its work early",
+}
+
+
+def _plainly(cause: Candidate) -> str:
+    first = next(iter(cause.terms), "")
+    return _PLAINLY.get(first, "works differently than before")
 
 
 def impacted(incident: Incident, found: Investigation) -> list[str]:
     """Affected services of the incident and those that deviate, the cause left out."""
     cause = found.candidates[0].service_name if found.verdict == "cause_found" else None
     names = {*incident.affected_services, incident.service_name}
-    names |= set(found.candidates[0].callers) if cause else set()
-    return sorted(names - {cause})[:_MAX_IMPACTED]
+    names |= set(found.candidates[0].callers) if cause is not None else set()
+    return sorted(names - {cause})[:MAX_IMPACTED]
 
 
 def _inconclusive(found: Investigation) -> Texts:
@@ -94,6 +114,12 @@ def _actions(found: Investigation) -> list[str]:
         actions.append(
             f"Compare recent changes of {cause.service_name} with the start of its "
             f"{metric} deviation {_ids(moved[:2])}."
+        )
+    waiting = [e for e in about if e.kind == "waiting"]
+    if waiting:
+        callers = ", ".join(str(e.ref["caller"]) for e in waiting)
+        actions.append(
+            f"Check the network between {callers} and {cause.service_name} {_ids(waiting)}."
         )
     calls = [e for e in about if e.kind == "topology" and e.ref["callee"] == cause.service_name]
     if calls:

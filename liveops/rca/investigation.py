@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from liveops.incidents.sentences import limit_of
 from liveops.rca import evidence as facts
-from liveops.rca.deviation import MAX_STRENGTH, ONSET_STRENGTH, Deviation, Sample, deviations
-from liveops.rca.ranking import CallGraph, Candidate, Symptom, rank
+from liveops.rca.callgraph import CallGraph
+from liveops.rca.changes import Change, changed_lately
+from liveops.rca.deviation import MAX_STRENGTH, ONSET_STRENGTH, Deviation, deviations
+from liveops.rca.kinds import meaning
+from liveops.rca.ranking import UNKNOWN, Candidate, Symptom, rank
+from liveops.rca.series import Sample
 from liveops.rca.verdict import confidence, verdict
 from schema.analysis import Evidence, RankedCause, Verdict
 from schema.incidents import Detection, Incident
@@ -36,7 +41,7 @@ class Investigation:
             RankedCause(
                 c.service_name,
                 c.score,
-                c.deviations[0].metric_type,
+                c.metric_type,
                 facts.cited(self.evidence, c.service_name),
             )
             for c in self.candidates
@@ -50,20 +55,46 @@ def starts_at_s(incident: Incident) -> float:
 
 
 def investigate(
-    incident: Incident, samples: Iterable[Sample], edges: Iterable[tuple[str, str]]
+    incident: Incident,
+    samples: Iterable[Sample],
+    edges: Iterable[tuple[str, str]],
+    changes: Iterable[Change] = (),
 ) -> Investigation:
     """Rank the causes of an incident; deterministic, well under a second."""
-    graph = CallGraph(edges)
-    measured = deviations(samples, starts_at_s(incident))
-    found = _merge(measured, incident.detections)
-    first = min(incident.detections, key=lambda d: d.onset_s, default=None)
-    symptom = Symptom(
-        first.service_name if first else incident.service_name,
-        first.metric_type if first and first.detector != "no_data" else None,
+    start_s = starts_at_s(incident)
+    found = _merge(deviations(samples, start_s), incident.detections)
+    changed = changed_lately(changes, start_s)
+    return conclude(
+        found, CallGraph(edges), _symptom(incident), incident.detections, _known(incident), changed
     )
-    ranked = rank(found, graph, symptom)
-    evidence = facts.collect(ranked, graph, incident.detections)
+
+
+def conclude(
+    found: Sequence[Deviation],
+    graph: CallGraph,
+    symptom: Symptom = UNKNOWN,
+    detections: Sequence[Detection] = (),
+    services: Iterable[str] = (),
+    changed: Mapping[str, Change] = MappingProxyType({}),
+) -> Investigation:
+    """From deviations and what is known beside them to ranking, evidence and verdict."""
+    ranked = rank(found, graph, symptom, services, changed)
+    evidence = facts.collect(ranked, graph, detections, changed)
     return Investigation(tuple(ranked), tuple(evidence), verdict(ranked), confidence(ranked))
+
+
+def _known(incident: Incident) -> set[str]:
+    return {incident.service_name, *incident.affected_services}
+
+
+def _symptom(incident: Incident) -> Symptom:
+    """The first detection; its metric only where all detections are of one kind."""
+    first = min(incident.detections, key=lambda d: d.onset_s, default=None)
+    if first is None:
+        return Symptom(incident.service_name)
+    kinds = {meaning(d.metric_type).kind for d in incident.detections if d.detector != "no_data"}
+    alike = len(kinds) == 1 and first.detector != "no_data"
+    return Symptom(first.service_name, first.metric_type if alike else None)
 
 
 def _merge(measured: Sequence[Deviation], detections: Sequence[Detection]) -> list[Deviation]:
@@ -106,6 +137,7 @@ def _from_detection(detection: Detection, known: Deviation | None) -> Deviation:
         history=0,
         silent=silent,
         limit=limit,
+        kind=meaning(detection.metric_type).kind,
     )
 
 

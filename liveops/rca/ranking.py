@@ -1,37 +1,32 @@
-"""Where an incident comes from: graph of calls, order of onsets, size of deviations.
+"""Every known service in order of the evidence against it.
 
-A service is a likely cause when it deviates strongly and early, none of the services
-it calls explains that, and the other deviating services depend on it. Names play no
-part: renaming every service gives the same order (ties: stronger deviation first).
+Names play no part: renaming every service renames the ranking and nothing else.
 """
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+import numpy as np
+
+from liveops.rca.blame import INDIRECT, Blame, blame
+from liveops.rca.callgraph import CallGraph
 from liveops.rca.deviation import ONSET_STRENGTH, Deviation
+from liveops.rca.gathering import look
+from liveops.rca.kinds import Kind, meaning
+from liveops.rca.series import Floats
+from liveops.rca.view import Bools, View
 
-#: Strength (robust sigmas) that counts as certain; in between the scale is logarithmic.
-_CERTAIN_STRENGTH = 100.0
-#: A value that the past exceeded this often is nothing special, however far out.
-_COMMON_SHARE = 0.2
-#: Weight of metrics of another kind than the symptom, or moving the other way.
-_OTHER_METRIC = 0.35
-_OTHER_DIRECTION = 0.2
-#: How much a deviating callee excuses its caller.
-_EXCUSED = 0.7
-#: Share of the score that depends on how much of the rest the cause explains.
-_SUPPORT_SHARE = 0.5
-#: Services the symptom does not depend on are unlikely causes.
+#: A service that the symptom does not depend on is an unlikely cause; edges may be missing.
 _UNREACHED = 0.5
-#: A service without known callees is often only seen through its callers' eyes.
-_LEAF = 0.75
-#: The last to start loses this share of its score, in full after `_LATE_S`.
-_LATE_SHARE = 0.25
-_LATE_S = 300.0
+#: Evidence of which more makes little difference: a departure by 10 sigmas has 2.3.
+_MUCH = 2.5
+#: Of so many candidates the neighbours are looked up.
+_NEIGHBOURS_OF = 10
+#: What a recent change of a service adds to the evidence against it, as a share.
+_CHANGED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +37,21 @@ class Symptom:
     metric_type: str | None = None
 
 
+#: Nothing is known of how it was noticed.
+UNKNOWN = Symptom()
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A possible cause: `score` in [0, 1] and its deviations, strongest first.
+    """A service with the evidence against it.
 
-    `callers` deviate and depend on it; `callees` deviate and excuse it in part.
+    `weight` is the sum of `terms`, each a kind of evidence; `score`, in [0, 1], is its
+    part of the two greatest weights, less where there is little evidence at all.
+    `departed` tells whether a metric clearly left its past. `deviations` come first that
+    add most. `amounts` are, by kind, the seconds of waiting or the failures that the
+    service has too much, per unit of time, and those that its callees account for.
+    They are known where requests are. `callers` deviate and depend on it; `callees`
+    deviate and are called by it.
     """
 
     service_name: str
@@ -54,134 +59,122 @@ class Candidate:
     deviations: tuple[Deviation, ...]
     callers: tuple[str, ...] = ()
     callees: tuple[str, ...] = ()
+    weight: float = 0.0
+    terms: Mapping[str, float] = field(default_factory=dict)
+    departed: bool = False
+    amounts: Mapping[Kind, tuple[float, float]] = field(default_factory=dict)
 
+    @property
+    def metric_type(self) -> str | None:
+        """The metric that tells most; None where none of its own tells anything."""
+        first = next(iter(self.deviations), None)
+        return first.metric_type if first is not None and first.strength >= 1 else None
 
-class CallGraph:
-    """Who calls whom, with everything that is reachable below a service."""
-
-    def __init__(self, edges: Iterable[tuple[str, str]]) -> None:
-        self._callees: dict[str, set[str]] = defaultdict(set)
-        self.services: set[str] = set()
-        for caller, callee in edges:
-            self._callees[caller].add(callee)
-            self.services |= {caller, callee}
-        self._below: dict[str, frozenset[str]] = {}
-
-    def callees(self, service: str) -> set[str]:
-        """Services called directly, itself left out."""
-        return self._callees.get(service, set()) - {service}
-
-    def below(self, service: str) -> frozenset[str]:
-        """Every service reachable by calls (cycles allowed)."""
-        if service not in self._below:
-            seen: set[str] = set()
-            waiting = [service]
-            while waiting:
-                new = self._callees.get(waiting.pop(), set()) - seen
-                seen |= new
-                waiting.extend(new)
-            self._below[service] = frozenset(seen)
-        return self._below[service]
-
-    def neighbours(self, services: Iterable[str]) -> set[str]:
-        """Direct callers and callees of the given services."""
-        chosen = set(services)
-        near = {callee for service in chosen for callee in self.callees(service)}
-        near |= {caller for caller, called in self._callees.items() if called & chosen}
-        return near - chosen
+    @property
+    def notable(self) -> tuple[Deviation, ...]:
+        """Deviations beyond what the past is full of, those that add most first."""
+        return tuple(d for d in self.deviations if d.strength >= ONSET_STRENGTH)
 
 
 def rank(
     found: Sequence[Deviation],
     graph: CallGraph,
-    symptom: Symptom = Symptom(),
+    symptom: Symptom = UNKNOWN,
+    services: Iterable[str] = (),
+    changed: Collection[str] = (),
 ) -> list[Candidate]:
-    """Every service that deviates, best candidate first; an empty list when none does."""
+    """Every known service once, best candidate first; `changed` are those changed lately."""
+    view = look(found, graph, services, symptom.metric_type)
+    if not view.size:
+        return []
+    known = meaning(symptom.metric_type).kind if symptom.metric_type else None
+    result = blame(view, known)
+    reach = _reach(view, graph, symptom)
+    weights = result.total * reach
+    terms = {name: values * reach for name, values in result.terms.items()}
+    # A change is no evidence by itself: it adds to what there is.
+    terms["change"] = weights * np.array([_CHANGED * (s in changed) for s in view.services])
+    weights = weights + terms["change"]
     by_service: dict[str, list[Deviation]] = defaultdict(list)
     for item in found:
         by_service[item.service_name].append(item)
-    weight = _weights(found, symptom)
-    strength = {s: max(weight[id(d)] for d in items) for s, items in by_service.items()}
-    strength = {service: value for service, value in strength.items() if value > 0}
-    late = _lateness({s: by_service[s] for s in strength})
-    ranked = []
-    for service in strength:
-        score = _score(service, strength, graph, symptom) * (1 - _LATE_SHARE * late[service])
-        items = sorted(by_service[service], key=lambda d: (-weight[id(d)], -d.strength))
-        deviating = tuple(item for item in items if weight[id(item)] > 0)
-        ranked.append(_candidate(service, score, deviating, strength, graph))
-    ranked.sort(key=lambda c: (-c.score, -c.deviations[0].strength, c.service_name))
-    return ranked
+    strongest = np.zeros(view.size)
+    for row, name in enumerate(view.services):
+        strongest[row] = max((d.strength for d in by_service[name]), default=0.0)
+    order = sorted(range(view.size), key=lambda i: (-weights[i], -strongest[i], view.services[i]))
+    scores = _scores(weights)
+    departed = _departed(view, terms)
+    ranked = [
+        _candidate(i, view, departed, scores, weights, terms, by_service[view.services[i]], result)
+        for i in order
+    ]
+    itself = {view.services[i] for i in np.flatnonzero(view.departed())}
+    return _with_neighbours(ranked, graph, itself)
 
 
-def certainty(item: Deviation) -> float:
-    """How surely this is a departure: 0 below the onset strength, 1 when certain."""
-    if item.strength < ONSET_STRENGTH or item.rarity > _COMMON_SHARE:
-        return 0.0
-    return min(1.0, math.log1p(item.strength) / math.log1p(_CERTAIN_STRENGTH))
-
-
-def _weights(found: Sequence[Deviation], symptom: Symptom) -> dict[int, float]:
-    """Certainty of each deviation, by how well its kind fits the symptom."""
-    direction = next(
-        (
-            d.direction
-            for d in found
-            if (d.service_name, d.metric_type) == (symptom.service_name, symptom.metric_type)
-        ),
-        None,
-    )
-    weights: dict[int, float] = {}
-    for item in found:
-        fit = 1.0
-        if symptom.metric_type is not None and not item.silent:
-            if item.metric_type != symptom.metric_type:
-                fit = _OTHER_METRIC
-            elif direction is not None and direction * item.direction < 0:
-                fit = _OTHER_DIRECTION
-        weights[id(item)] = fit * certainty(item)
-    return weights
-
-
-def _lateness(by_service: Mapping[str, Sequence[Deviation]]) -> dict[str, float]:
-    """0 for the first service to depart, 1 for one `_LATE_S` later or without onset."""
-    onsets = {
-        service: min((d.onset_s for d in items if d.onset_s is not None), default=None)
-        for service, items in by_service.items()
-    }
-    first = min((onset for onset in onsets.values() if onset is not None), default=0.0)
-    return {
-        service: 1.0 if onset is None else min(1.0, (onset - first) / _LATE_S)
-        for service, onset in onsets.items()
-    }
-
-
-def _score(
-    service: str, strength: Mapping[str, float], graph: CallGraph, symptom: Symptom
-) -> float:
-    callees = graph.callees(service)
-    score = strength[service]
-    score *= 1 - _EXCUSED * max((strength.get(callee, 0.0) for callee in callees), default=0.0)
-    others = {name: value for name, value in strength.items() if name != service}
-    if others and graph.services:
-        # Summed in order of size, so that neither names nor set order touch the result.
-        explained = sum(sorted(v for name, v in others.items() if service in graph.below(name)))
-        score *= 1 - _SUPPORT_SHARE + _SUPPORT_SHARE * explained / sum(sorted(others.values()))
+def _reach(view: View, graph: CallGraph, symptom: Symptom) -> Floats:
+    """1 for services that the symptom's depends on, and where that is not known."""
     start = symptom.service_name
-    if start in graph.services and service != start and service not in graph.below(start or ""):
-        score *= _UNREACHED
-    if graph.services and not callees:
-        score *= _LEAF
-    return score
+    if start is None or start not in graph.services:
+        return np.ones(view.size)
+    below = graph.below(start) | {start}
+    return np.array([1.0 if name in below else _UNREACHED for name in view.services])
+
+
+def _scores(weights: Floats) -> Floats:
+    """Lead over the other first candidate, scaled by how much evidence there is at all."""
+    first_two = np.sort(weights)[::-1][:2].sum()
+    if first_two <= 0:
+        return np.zeros(len(weights))
+    scores: Floats = weights / first_two * -np.expm1(-weights.max() / _MUCH)
+    return scores
+
+
+def _departed(view: View, terms: Mapping[str, Floats]) -> Bools:
+    """Whose evidence rests on a metric that clearly left its past, of its own or of callers."""
+    own = view.departed()
+    told = view.most_of_callers(own.astype(float)) + view.from_callees(own.astype(float)) > 0
+    direct = sum((v for name, v in terms.items() if name not in INDIRECT), np.zeros(view.size))
+    total = sum(terms.values(), np.zeros(view.size))
+    return np.asarray(own | (told & (2 * direct <= total)), dtype=np.bool_)
 
 
 def _candidate(
-    service: str,
-    score: float,
-    deviating: tuple[Deviation, ...],
-    strength: Mapping[str, float],
-    graph: CallGraph,
+    row: int,
+    view: View,
+    departed: Bools,
+    scores: Floats,
+    weights: Floats,
+    terms: Mapping[str, Floats],
+    items: Sequence[Deviation],
+    result: Blame,
 ) -> Candidate:
-    callers = tuple(sorted(n for n in strength if n != service and service in graph.below(n)))
-    callees = tuple(sorted(n for n in graph.callees(service) if n in strength))
-    return Candidate(service, round(score, 6), deviating, callers, callees)
+    own = {term: float(values[row]) for term, values in terms.items() if values[row] > 0}
+    ordered = sorted(
+        items, key=lambda d: (not d.worse, -own.get(d.kind, 0.0), -d.strength, d.metric_type)
+    )
+    return Candidate(
+        view.services[row], round(float(scores[row]), 6), tuple(ordered),
+        weight=float(weights[row]), departed=bool(departed[row]),
+        terms=dict(sorted(own.items(), key=lambda pair: (-pair[1], pair[0]))),
+        amounts={
+            kind: (float(excess[row]), float(min(covered[row], excess[row])))
+            for kind, (excess, covered) in result.amounts.items()
+            if excess[row] > 0 and view.measured("load")[row]
+        },
+    )  # fmt: skip
+
+
+def _with_neighbours(
+    ranked: list[Candidate], graph: CallGraph, departed: set[str]
+) -> list[Candidate]:
+    """The first candidates with those that show what they may have caused."""
+    first = [
+        replace(
+            one,
+            callers=tuple(n for n in sorted(departed) if one.service_name in graph.below(n) - {n}),
+            callees=tuple(sorted(graph.callees(one.service_name) & departed)),
+        )
+        for one in ranked[:_NEIGHBOURS_OF]
+    ]
+    return first + ranked[_NEIGHBOURS_OF:]

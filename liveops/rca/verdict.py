@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from liveops.rca.ranking import Candidate
 from schema.analysis import Verdict
 
-#: Below this the best candidate is no cause: quiet data reaches about 0.12.
-_LEAST_SCORE = 0.15
-#: A score from which more says nothing.
-_FULL_SCORE = 0.6
+#: Less evidence than this, seven tenths of a departure by three sigmas, is none.
+LEAST_WEIGHT = 0.8
+#: Two candidates whose evidence differs by less than this share are told apart by nothing.
+_ALIKE = 0.002
 _INCONCLUSIVE_CEILING = 0.3
 
 
 def verdict(ranked: Sequence[Candidate]) -> Verdict:
-    """`inconclusive` when nothing deviates enough to be named."""
-    return "cause_found" if ranked and ranked[0].score >= _LEAST_SCORE else "inconclusive"
+    """`cause_found` when the first candidate clearly left its past and no other equals it."""
+    if not ranked or ranked[0].weight < LEAST_WEIGHT or not ranked[0].departed:
+        return "inconclusive"
+    second = ranked[1].weight if len(ranked) > 1 else 0.0
+    return "inconclusive" if second > (1 - _ALIKE) * ranked[0].weight else "cause_found"
 
 
 def confidence(
@@ -24,17 +27,36 @@ def confidence(
 ) -> float:
     """Confidence in [0, 1] that `service` (default: the first) is the cause.
 
-    Half for the size of its score, half for its lead over the best other one; scaled
-    by the share of claims that could be verified.
+    Its score: the lead over the best other candidate, less where there is little
+    evidence; scaled by the share of claims that could be verified.
     """
     if not ranked:
         return 0.0
     chosen = service or ranked[0].service_name
-    score = next((c.score for c in ranked if c.service_name == chosen), 0.0)
-    rival = max((c.score for c in ranked if c.service_name != chosen), default=0.0)
-    size = min(1.0, score / _FULL_SCORE)
-    lead = max(0.0, 1 - rival / score) if score else 0.0
-    share = (0.5 * size + 0.5 * lead) * max(0.0, min(1.0, verified_share))
+    share = next((c.score for c in ranked if c.service_name == chosen), 0.0)
+    share *= max(0.0, min(1.0, verified_share))
     if verdict(ranked) == "inconclusive":
         share = min(share, _INCONCLUSIVE_CEILING)
     return round(share, 3)
+
+
+def in_words(ranked: Sequence[Candidate]) -> str:
+    """The confidence in the first candidate with its reasons: "63 %: second one close"."""
+    if not ranked or ranked[0].weight <= 0:
+        return "0 %: no metric left its usual range"
+    first, second = ranked[0], ranked[1].weight if len(ranked) > 1 else 0.0
+    reasons = []
+    if not first.departed:
+        reasons.append("no metric clearly left its past")
+    elif first.weight < LEAST_WEIGHT:
+        reasons.append("little evidence")
+    if second > (1 - _ALIKE) * first.weight:
+        reasons.append("the first two cannot be told apart")
+    elif second > 0.5 * first.weight:
+        reasons.append("second candidate close")
+    elif second <= 0.2 * first.weight:
+        reasons.append("no other candidate near")
+    kinds = [name for name, value in first.terms.items() if value >= 0.2 * first.weight]
+    many = len(kinds) > 1
+    reasons.append(f"{len(kinds)} kinds of evidence agree" if many else "one kind of evidence")
+    return f"{100 * confidence(ranked):.0f} %: {', '.join(reasons)}"

@@ -203,11 +203,42 @@ async def test_an_analysis_is_reused_unless_forced_or_grown(servers: TestServers
         forced = await here.investigator.request(got.id, force=True)
         assert forced.id != first.id
         await perform_all(here)
-        async with here.database.connection() as con:
-            query = "UPDATE incidents SET affected_services = $2 WHERE id = $1"
-            await con.execute(query, got.id, [*got.affected_services, "third"])
+        await spread(here, got, "third")
         grown = await here.investigator.request(got.id, if_grown=True)
         assert grown.id not in (first.id, forced.id)
+
+
+async def spread(here: World, got: Incident, *services: str) -> None:
+    """The incident comes to affect further services."""
+    async with here.database.connection() as con:
+        query = "UPDATE incidents SET affected_services = $2 WHERE id = $1"
+        await con.execute(query, got.id, [*got.affected_services, *services])
+
+
+async def test_a_pending_analysis_is_renewed_when_the_incident_grows(servers: TestServers) -> None:
+    async with world(servers) as here:
+        got = await story(here)
+        first = await here.investigator.request(got.id)
+        await spread(here, got, "third")
+        await here.investigator.request(got.id, if_grown=True)
+        renewed = await newest(here, got.id)
+    assert (renewed.id, renewed.status) == (first.id, "pending")
+    assert "third" in renewed.impacted_services
+    assert "third" in [entry.service_name for entry in renewed.ranking]
+
+
+async def test_what_grew_during_the_models_call_is_analysed_again(servers: TestServers) -> None:
+    async with world(servers) as here:
+        got = await story(here)
+        await here.investigator.request(got.id)
+        await perform_all(here)
+        done = await newest(here, got.id)
+        await here.investigator.request_if_grown(done)
+        assert (await newest(here, got.id)).id == done.id
+        await spread(here, got, "third")
+        await here.investigator.request_if_grown(done)
+        again = await newest(here, got.id)
+    assert (again.id != done.id, again.status) == (True, "pending")
 
 
 async def test_a_model_is_not_asked_twice_about_the_same_signature(servers: TestServers) -> None:
@@ -223,6 +254,25 @@ async def test_a_model_is_not_asked_twice_about_the_same_signature(servers: Test
     asked = [r for r in server.requests if got.service_name in r["messages"][1]["content"]]
     assert len(asked) == 1
     assert (done.source, done.cost_usd, done.incident_id) == ("llm", 0.0, twin.id)
+
+
+async def test_of_counters_the_rate_is_looked_at_not_the_level(servers: TestServers) -> None:
+    async with world(servers) as here:
+        service, start_s = f"counts-{uuid4().hex[:8]}", SystemClock().now_s() // 60 * 60 - 600
+        windows = [
+            structs.replace(
+                minute(service, start_s + 60 * i, 1e6 + 100 * i), metric_type="requests_total",
+                tags={"route": route}, kind="counter",
+                increase=None if i == 0 else 100.0, rate_per_s=None if i == 0 else 100 / 60,
+            )
+            for i in range(3)
+            for route in ("a", "b")
+        ]  # fmt: skip
+        async with here.database.transaction() as con:
+            await upsert_windows(con, windows)
+        found = await analyses.fetch_minutes(here.database, [service], start_s, start_s + 600)
+    assert [s.at_s - start_s for s in found] == [60, 120]
+    assert [s.value for s in found] == [pytest.approx(200 / 60)] * 2
 
 
 async def test_unknown_incidents_are_not_found(servers: TestServers) -> None:

@@ -1,11 +1,16 @@
 -- name: minutes
--- Mean of each metric a minute, tags merged, of some services within a span. Sums of doubles
--- could go out of range; by way of text a double becomes a numeric without rounding.
+-- Mean of each metric a minute, tags merged, of some services within a span; of counters and
+-- increases what came a second, all tags together: a counter's level says nothing. Sums of
+-- doubles could go out of range; by way of text a double becomes a numeric without rounding.
 SELECT service_name, metric_type, start,
-       (sum(mean::text::numeric * count) / sum(count))::float8 AS mean
+       CASE WHEN bool_or(rate_per_s IS NOT NULL)
+            THEN least(sum(rate_per_s::text::numeric), 1e308)::float8
+            ELSE (sum(mean::text::numeric * count) / sum(count))::float8
+       END AS mean
 FROM metric_windows
 WHERE service_name = ANY($1::text[]) AND "window" = '1m'
   AND start >= $2 AND start < $3 AND count > 0
+  AND (kind NOT IN ('counter', 'delta') OR rate_per_s IS NOT NULL)
 GROUP BY service_name, metric_type, start
 ORDER BY service_name, metric_type, start
 
@@ -23,6 +28,12 @@ FROM ai_analyses WHERE incident_id = $1 ORDER BY requested_at DESC, id LIMIT 1
 INSERT INTO ai_analyses (id, incident_id, status, root_cause_service, confidence,
                          impacted_services, evidence, ranking, verdict, signature, forced)
 VALUES ($1, $2, 'pending', $3, $4::float8::numeric, $5, $6, $7, $8, $9, $10)
+
+-- name: renew_pending
+-- What the code found anew of a job that is still to be done.
+UPDATE ai_analyses SET root_cause_service = $2, confidence = $3::float8::numeric,
+    impacted_services = $4, evidence = $5, ranking = $6, verdict = $7, signature = $8
+WHERE id = $1 AND status = 'pending'
 
 -- name: force
 -- A job that was asked for already is to be done anew.

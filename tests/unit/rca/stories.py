@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from liveops.rca.deviation import Sample
+from liveops.rca.series import Sample
 from schema.incidents import Detection, Incident
 
 START_S = 1_700_000_040.0  # a whole minute

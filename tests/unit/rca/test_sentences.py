@@ -33,7 +33,7 @@ CASES = [
     (
         limit("front", 600.0),
         "front: latency_ms rose to 600, limit 500",
-        f"front latency_ms is 600, above its limit 500, since {SINCE}",
+        f"front latency_ms is 600 ms, above its limit 500 ms, since {SINCE}",
         f"the threshold detector saw front latency_ms at 600, over the limit 500, "
         f"in the 1m window, since {SINCE}",
     ),
@@ -59,7 +59,7 @@ CASES = [
     (
         detection("front", 900.0),
         "front: latency_ms rose to 900, usually 100",
-        f"front latency_ms is 900, above its usual 100 by 120.0 robust standard deviations, "
+        f"front latency_ms is 900 ms, above its usual 100 ms by 120.0 robust standard deviations, "
         f"since {SINCE}",
         f"the zscore detector saw front latency_ms at 900, expected 100, in the 1m window, "
         f"since {SINCE}",
@@ -67,7 +67,7 @@ CASES = [
     (
         detection("front", 10.0),
         "front: latency_ms fell to 10, usually 100",
-        f"front latency_ms is 10, below its usual 100 by 13.5 robust standard deviations, "
+        f"front latency_ms is 10 ms, below its usual 100 ms by 13.5 robust standard deviations, "
         f"since {SINCE}",
         f"the zscore detector saw front latency_ms at 10, expected 100, in the 1m window, "
         f"since {SINCE}",
@@ -97,14 +97,14 @@ def test_a_broken_limit_also_says_what_is_usual() -> None:
     one = incident(limit("back", 600.0))
     found = investigate(one, history() + during({"back": 600.0}), CHAIN)
     assert found.evidence[0].text == (
-        f"back latency_ms is 600, above its limit 500; usually it is 115, since {SINCE}"
+        f"back latency_ms is 600 ms, above its limit 500 ms; usually it is 115 ms, since {SINCE}"
     )
 
 
 def test_a_falling_symptom_ranks_what_falls() -> None:
     low = {"metric_type": "availability", "upper": None, "lower": 99.5}
     _, found = seen(limit("front", 97.0, **low), limit("back", 60.0, **low))
-    assert [c.service_name for c in found.candidates] == ["back", "front"]
+    assert [c.service_name for c in found.candidates][:2] == ["back", "front"]
     assert found.candidates[0].deviations[0].direction == -1
 
 
@@ -114,7 +114,7 @@ def test_a_falling_symptom_ranks_what_falls() -> None:
         (absent("back"), "back: no data"),
         (absent("back", "heartbeat"), "back: no data of heartbeat"),
         (limit("back", 600.0), "back: latency_ms broke its limit"),
-        (detection("back"), "back: latency_ms left its usual range first or most"),
+        (detection("back"), "back: latency_ms rose out of its usual range"),
     ],
 )
 def test_no_star_and_no_seconds_of_silence_among_the_words(found: Detection, root: str) -> None:

@@ -1,0 +1,1 @@
+"""How well causes are found: recorded faults and generated ones, with one table."""
