@@ -12,7 +12,7 @@ def pause_s(attempts: int, asked_s: float | None, chance: float) -> float:
 
     `chance` in [0, 1) spreads those that failed together.
     """
-    longest = min(FIRST_S * 2 ** min(attempts - 1, 20), LONGEST_S)
+    longest = min(FIRST_S * 2.0 ** min(attempts - 1, 20), LONGEST_S)
     own = longest * (0.5 + chance / 2)
     return own if asked_s is None else min(max(own, asked_s), GIVE_UP_AFTER_S)
 
