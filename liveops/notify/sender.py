@@ -154,7 +154,7 @@ def _asked(header: str | None) -> float | None:
 
 def _broken(error: BaseException) -> Outcome:
     """A connection that was not made or broke; one that we refuse to make is not tried again."""
-    if NOT_PUBLIC in str(error):
-        return Outcome(False, f"the address {NOT_PUBLIC} (LIVEOPS_NOTIFY_ALLOW_PRIVATE)")
-    reason = getattr(error, "os_error", None) or error
+    reason = str(getattr(error, "os_error", None) or error)
+    if NOT_PUBLIC in reason:
+        return Outcome(False, f"{reason} (LIVEOPS_NOTIFY_ALLOW_PRIVATE)")
     return Outcome(False, f"{type(error).__name__}: {reason}"[:_DETAIL_CHARS], again=True)
