@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 from aiohttp import web
 
@@ -10,8 +12,6 @@ from liveops.deps import Deps
 from liveops.detection.rulebook import RuleBook
 from liveops.errors import InvalidInput, Issue
 from liveops.intake.foreign_alerts import DETECTOR, detection_of
-from liveops.kafka.partitioning import partition_of
-from liveops.kafka.producer import Outgoing
 from liveops.metrics.detection import DETECTIONS as DETECTIONS_COUNT
 from liveops.settings import listed
 from schema.incidents import Detection
@@ -53,7 +53,6 @@ class _Receiver:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
         self._labels = listed(deps.settings.service_labels)
-        self._partition = partition_of(DETECTIONS_KEY, deps.settings.partitions)
 
     async def post(self, request: web.Request) -> web.StreamResponse:
         """Read, publish, answer."""
@@ -73,8 +72,10 @@ class _Receiver:
             named = [Issue(["alerts", i, *f.loc], f.msg) for i, f in faults[:MOST_NAMED]]
             raise InvalidInput("no alert is valid", named)
         told = self._not_muted(found)
-        records = [Outgoing(DETECTIONS_KEY, msgspec.json.encode(one)) for one in told]
-        await self._deps.producer.send_in_order(DETECTIONS, self._partition, records)
+        send = self._deps.producer.send
+        await asyncio.gather(
+            *(send(DETECTIONS, DETECTIONS_KEY, msgspec.json.encode(one)) for one in told)
+        )
         DETECTIONS_COUNT.labels(DETECTOR).inc(len(told))
         answer = {
             "accepted": len(found),
