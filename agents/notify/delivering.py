@@ -29,7 +29,7 @@ from liveops.postgres.receivers import fetch_receiver
 
 log = structlog.get_logger(__name__)
 #: Messages on their way to one receiver, so that one that hangs holds up no other.
-MAX_IN_HAND = 16
+MAX_IN_HAND = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Deliverer:
     async def _note(self, receiver: Receiver, part: Sequence[Claimed], outcome: Outcome) -> None:
         if outcome.delivered:
             await store.record_delivered(
-                self._database, part, receiver.name, part[0].delivery_id, outcome.reference
+                self._database, part, part[0].delivery_id, outcome.reference
             )
             NOTIFICATIONS.labels("delivered").inc()
             for one in part:
@@ -154,4 +154,4 @@ class Deliverer:
             incident=part[0].incident_id,
             error=outcome.detail,
         )
-        await store.record_failed(self._database, part, receiver.name, outcome.detail)
+        await store.record_failed(self._database, part, outcome.detail)

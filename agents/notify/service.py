@@ -20,7 +20,9 @@ from liveops.settings import Settings, required
 
 _POLL_S = 1.0
 _COUNT_S = 10.0
-_CONNECTIONS = 4
+_CONNECTIONS = 6
+#: What leaves within so long makes room together.
+_GATHER_S = 0.01
 
 
 class Notifications:
@@ -84,6 +86,7 @@ class Notifications:
             pause_s = _POLL_S if due_s is None else min(max(due_s, 0.01), _POLL_S)
             with suppress(TimeoutError):
                 await asyncio.wait_for(left.wait(), pause_s)
+                await asyncio.sleep(_GATHER_S)
 
     async def _count(self) -> None:
         while True:

@@ -33,13 +33,17 @@ class Hook:
     """The receiver: when each service's incident was told as opened, and all messages."""
 
     opened_s: dict[str, float] = field(default_factory=dict)
+    #: From the incident in PostgreSQL until it was told.
+    told_after_s: list[float] = field(default_factory=list)
     messages: Counter[str] = field(default_factory=Counter)
 
     async def take(self, request: web.Request) -> web.Response:
-        now_s = time.perf_counter()
+        now_s, wall_s = time.perf_counter(), time.time()
         body = await request.json()
         incident = body["incident"]
         if body["event"] == "opened":
+            began_s = datetime.fromisoformat(incident["detected_at"]).timestamp()
+            self.told_after_s.append(wall_s - began_s)
             for service in incident["affected_services"]:
                 self.opened_s.setdefault(service, now_s)
         self.messages[incident["id"]] += 1
@@ -92,6 +96,9 @@ async def _storm(session: aiohttp.ClientSession, base: str, services: list[str])
     return {
         "p50_ms": round(took_ms[len(took_ms) // 2], 1),
         "p99_ms": round(took_ms[int((len(took_ms) - 1) * 0.99)], 1),
+        "incident_to_told_p99_ms": round(
+            sorted(hook.told_after_s)[-1 - len(took_ms) // 100] * 1000, 1
+        ),
         "incidents": len(hook.messages),
         "messages_an_incident": round(hook.messages.total() / len(hook.messages), 2),
     }

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+import structlog
+
 from liveops.notify.planning import Standing, Told
 from liveops.postgres.database import Database
-from liveops.postgres.incidents import add_event
 from liveops.postgres.queries import load
-from liveops.postgres.receivers import note
 from schema.times import to_datetime
 
+log = structlog.get_logger(__name__)
 #: The actor of lines of the timeline that tell of deliveries.
 NOTIFIER = "notifier"
 #: A delivery in hand is nobody else's for so long; longer than a try may take.
@@ -163,53 +164,30 @@ async def reference_of(database: Database, one: Claimed) -> str:
 
 
 async def record_delivered(
-    database: Database, done: Sequence[Claimed], name: str, message_id: str, reference: str
-) -> int:
-    """Note that one message with these was taken, also on the timelines; how many were ours.
-
-    Raises Unavailable.
-    """
-    count = 0
-    async with database.transaction() as con:
-        for one in sorted(done, key=lambda item: item.incident_id):
-            values = (one.delivery_id, one.lease, message_id, reference)
-            if await con.fetchval(load("deliveries")["delivered"], *values) is None:
-                continue
-            count += 1
-            await _tell(con, one, "notified", name, {"attempts": one.attempts})
-        if count:
-            await note(con, done[0].receiver_id, "")
-    return count
+    database: Database, done: Sequence[Claimed], message_id: str, reference: str
+) -> None:
+    """Note that one message with these was taken, also on the timelines; raises Unavailable."""
+    await _record(database, "delivered", done, message_id, reference, NOTIFIER)
 
 
 async def record_again(
     database: Database, failed: Sequence[Claimed], pause_s: float, fault: str
 ) -> None:
     """Note that these are to be tried again after a pause; raises Unavailable."""
-    async with database.transaction() as con:
-        for one in failed:
-            values = (one.delivery_id, one.lease, pause_s, fault)
-            await con.execute(load("deliveries")["again"], *values)
-        await note(con, failed[0].receiver_id, fault)
+    await _record(database, "again", failed, pause_s, fault)
 
 
-async def record_failed(
-    database: Database, failed: Sequence[Claimed], name: str, fault: str
-) -> None:
+async def record_failed(database: Database, failed: Sequence[Claimed], fault: str) -> None:
     """Note that these are given up, also on the timelines; raises Unavailable."""
-    async with database.transaction() as con:
-        for one in sorted(failed, key=lambda item: item.incident_id):
-            values = (one.delivery_id, one.lease, fault)
-            if await con.fetchval(load("deliveries")["failed"], *values) is None:
-                continue
-            about = {"attempts": one.attempts, "error": fault}
-            await _tell(con, one, "notification_failed", name, about)
-        await note(con, failed[0].receiver_id, fault)
+    await _record(database, "failed", failed, fault, NOTIFIER)
 
 
-async def _tell(con: Any, one: Claimed, kind: str, name: str, about: dict[str, Any]) -> None:
-    data = {"receiver": name, "event": one.event, "delivery_id": one.delivery_id, **about}
-    await add_event(con, one.incident_id, kind, NOTIFIER, data)
+async def _record(database: Database, name: str, these: Sequence[Claimed], *values: Any) -> None:
+    """What is another sender's by now is left to it."""
+    ids = [one.delivery_id for one in these]
+    async with database.connection() as con:
+        if await con.fetchval(load("deliveries")[name], ids, these[0].lease, *values) < len(ids):
+            log.warning("deliveries were taken over by another sender", deliveries=len(ids))
 
 
 async def counts(database: Database) -> tuple[int, int]:

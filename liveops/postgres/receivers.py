@@ -97,15 +97,10 @@ async def delete_receiver(database: Database, receiver_id: str) -> None:
 async def note_trial(database: Database, receiver_id: str, fault: str) -> None:
     """Remember how a trial went; "" when it was delivered. Raises Unavailable."""
     async with database.connection() as con:
-        await note(con, receiver_id, fault)
-
-
-async def note(con: Any, receiver_id: str, fault: str) -> None:
-    """Remember how a message went, in the running transaction; "" when it was delivered."""
-    if fault:
-        await con.execute(load("receivers")["failed"], receiver_id, fault)
-    else:
-        await con.execute(load("receivers")["delivered"], receiver_id)
+        if fault:
+            await con.execute(load("receivers")["failed"], receiver_id, fault)
+        else:
+            await con.execute(load("receivers")["delivered"], receiver_id)
 
 
 async def receivers_by_id(con: Any) -> dict[str, Receiver]:

@@ -96,7 +96,9 @@ async def test_bad_alerts_are_told_and_good_ones_taken(engineer: Client) -> None
     assert (mixed.status, mixed.body["accepted"]) == (202, 1)
     assert [one["index"] for one in mixed.body["rejected"]] == [0, 2]
     assert (await post(engineer, nameless)).status == 422
-    for body in ({}, {"alerts": []}, {"alerts": [1]}, {"alerts": [alert(service) | {"status": 1}]}):
+    odd = alert(service) | {"status": 1}
+    bodies: list[dict[str, Any]] = [{}, {"alerts": []}, {"alerts": [1]}, {"alerts": [odd]}]
+    for body in bodies:
         assert (await engineer.call("POST", PATH, json=body)).status == 422
 
 

@@ -80,22 +80,56 @@ WHERE receiver_id = $1 AND incident_id = $2 AND state = 'delivered' AND referenc
 ORDER BY version DESC LIMIT 1
 
 -- name: delivered
--- A message was taken; only its sender says so, and once.
-UPDATE deliveries SET state = 'delivered', done_at = now(), lease = NULL, lease_until = NULL,
-    message_id = $3, reference = $4, last_error = ''
-WHERE delivery_id = $1 AND lease = $2 AND state = 'waiting' RETURNING delivery_id
+-- One message with these was taken: only its sender says so, and once. On their timelines too,
+-- in one statement; the receiver's row is left alone while it said so a second ago.
+WITH done AS (
+    UPDATE deliveries SET state = 'delivered', done_at = now(), lease = NULL, lease_until = NULL,
+        message_id = $3, reference = $4, last_error = ''
+    WHERE delivery_id = ANY($1::uuid[]) AND lease = $2 AND state = 'waiting'
+    RETURNING delivery_id, receiver_id, incident_id, event, attempts
+), told AS (
+    INSERT INTO incident_events (incident_id, kind, actor, data)
+    SELECT d.incident_id, 'notified', $5, jsonb_build_object('receiver', r.name,
+        'event', d.event, 'delivery_id', d.delivery_id, 'attempts', d.attempts)
+    FROM done d JOIN receivers r ON r.id = d.receiver_id ORDER BY d.incident_id
+), noted AS (
+    UPDATE receivers SET last_delivered_at = now()
+    WHERE id IN (SELECT receiver_id FROM done)
+      AND (last_delivered_at IS NULL OR last_delivered_at < now() - interval '1 second'
+          OR last_failed_at >= last_delivered_at)
+)
+SELECT count(*) FROM done
 
 -- name: again
--- It was not taken and is tried again.
-UPDATE deliveries SET due_at = now() + make_interval(secs => $3), lease = NULL,
-    lease_until = NULL, last_error = $4
-WHERE delivery_id = $1 AND lease = $2 AND state = 'waiting' RETURNING delivery_id
+-- These were not taken and are tried again.
+WITH done AS (
+    UPDATE deliveries SET due_at = now() + make_interval(secs => $3), lease = NULL,
+        lease_until = NULL, last_error = $4
+    WHERE delivery_id = ANY($1::uuid[]) AND lease = $2 AND state = 'waiting'
+    RETURNING receiver_id
+), noted AS (
+    UPDATE receivers SET last_failed_at = now(), last_error = $4
+    WHERE id IN (SELECT receiver_id FROM done)
+)
+SELECT count(*) FROM done
 
 -- name: failed
--- It is given up.
-UPDATE deliveries SET state = 'failed', done_at = now(), lease = NULL, lease_until = NULL,
-    last_error = $3
-WHERE delivery_id = $1 AND lease = $2 AND state = 'waiting' RETURNING delivery_id
+-- These are given up; on their timelines too.
+WITH done AS (
+    UPDATE deliveries SET state = 'failed', done_at = now(), lease = NULL, lease_until = NULL,
+        last_error = $3
+    WHERE delivery_id = ANY($1::uuid[]) AND lease = $2 AND state = 'waiting'
+    RETURNING delivery_id, receiver_id, incident_id, event, attempts
+), told AS (
+    INSERT INTO incident_events (incident_id, kind, actor, data)
+    SELECT d.incident_id, 'notification_failed', $4, jsonb_build_object('receiver', r.name,
+        'event', d.event, 'delivery_id', d.delivery_id, 'attempts', d.attempts, 'error', $3::text)
+    FROM done d JOIN receivers r ON r.id = d.receiver_id ORDER BY d.incident_id
+), noted AS (
+    UPDATE receivers SET last_failed_at = now(), last_error = $3
+    WHERE id IN (SELECT receiver_id FROM done)
+)
+SELECT count(*) FROM done
 
 -- name: waiting_in_all
 -- How many are due and not delivered.

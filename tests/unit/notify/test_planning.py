@@ -28,7 +28,7 @@ def row(event: str, version: int = 1, state: str = "delivered", **more: Any) -> 
 
 def standing(version: int = 2, **more: Any) -> Standing:
     values = {"status": "open", "severity": "low", "affected_services": ("a",), "assignee": None}
-    return Standing(version, **(values | more))  # type: ignore[arg-type] # values of a test
+    return Standing(version, **(values | more))
 
 
 PAIR = standing(1, affected_services=("b", "a"))
