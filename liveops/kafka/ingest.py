@@ -12,6 +12,7 @@ from liveops.errors import LiveOpsError
 from liveops.kafka.ingest_sends import IngestSends
 from liveops.kafka.producer import Ack
 from liveops.slices import Slices
+from schema.kinds import GAUGE
 from schema.metrics import Metric
 from schema.times import format_time
 
@@ -33,9 +34,10 @@ def records(metrics: list[Metric]) -> Iterator[Record]:
     by_service: dict[str, list[Metric]] = defaultdict(list)
     for metric in metrics:
         by_service[metric.service_name].append(metric)
+    stamps: dict[float, str] = {}
     for service, items in by_service.items():
         for at in range(0, len(items), PER_RECORD):
-            chunk = [_item(metric) for metric in items[at : at + PER_RECORD]]
+            chunk = [_item(metric, stamps) for metric in items[at : at + PER_RECORD]]
             yield from ((service, value) for value in _values(service, chunk))
 
 
@@ -84,12 +86,17 @@ async def publish_records(sends: IngestSends, steps: Iterable[Sequence[Record]])
     await sends.settle(acks)
 
 
-def _item(metric: Metric) -> dict[str, object]:
-    item: dict[str, object] = {
-        "metric_type": metric.metric_type,
-        **metric.measured(),
-        "timestamp": format_time(metric.timestamp_s),
-    }
+def _item(metric: Metric, stamps: dict[float, str]) -> dict[str, object]:
+    """A metric as it is written; `stamps` are the texts of the times of this call."""
+    stamp = stamps.get(metric.timestamp_s)
+    if stamp is None:
+        stamp = stamps[metric.timestamp_s] = format_time(metric.timestamp_s)
+    item: dict[str, object] = {"metric_type": metric.metric_type}
+    if metric.kind == GAUGE and not metric.once:
+        item["value"] = metric.value
+    else:
+        item |= metric.measured()
+    item["timestamp"] = stamp
     if metric.tags:
         item["tags"] = metric.tags
     if metric.id:
