@@ -28,12 +28,22 @@ from web.bodies import read_body
 from web.ingest_body import MAX_ITEMS, NDJSON, read_item, split
 from web.models.metrics import Accepted, MetricBody
 from web.problems import Problem
-from web.routing import Access, Query, Route
+from web.routing import Access, Query, Route, one_of
 
 WAY = "metrics"
 KEY_HEADER = "Idempotency-Key"
 MAX_KEY_CHARS = 255
 _GOOD_KEY = re.compile(rf"[ -~]{{1,{MAX_KEY_CHARS}}}")
+_PARTIAL = Query(
+    "partial",
+    "Accept the good items of a batch and name the others",
+    schema=one_of(("true", "false")),
+)
+_KEY = Query(
+    KEY_HEADER,
+    "1 to 255 printable ASCII signs; a repeat counts once",
+    schema={"type": "string", "pattern": f"^{_GOOD_KEY.pattern}$"},
+)
 #: Faulty items named in a refusal.
 NAMED = 20
 
@@ -63,8 +73,8 @@ def routes(deps: Deps, admission: Admission) -> list[Route]:
             "Send metrics: one, an array, {metrics: [...]} or NDJSON; 202 after the broker's ack",
             request_model=MetricBody,
             response_model=Accepted,
-            query=(Query("partial", "Accept the good items of a batch and name the others"),),
-            headers=(Query(KEY_HEADER, "1 to 255 printable ASCII signs; a repeat counts once"),),
+            query=(_PARTIAL,),
+            headers=(_KEY,),
             status=202,
         )
     ]
