@@ -17,6 +17,8 @@ from liveops.settings import Settings
 from web.problems import Problem
 
 BUSY_RETRY_AFTER_S = 1
+#: Ways in whose senders drop what is answered 429; Prometheus does unless told otherwise.
+_DROP_AT_429 = frozenset({"remote_write"})
 
 
 class Held:
@@ -40,7 +42,7 @@ class Admission:
         self.bytes = 0
 
     def enter(self, way: str, request: web.Request) -> Place:
-        """A place for a request of a way in; raises Problem(429) or Unavailable("kafka").
+        """A place for a request of a way in; raises Problem (`busy`) or Unavailable("kafka").
 
         A call with an idempotency key may have an answer stored, for which no broker is needed.
         """
@@ -55,7 +57,7 @@ class Admission:
         return Place(self, way)
 
     def take(self, way: str, count: int) -> None:
-        """Bytes for a request; raises Problem(429)."""
+        """Bytes for a request; raises Problem (`busy`)."""
         if count > 0 and self.bytes + count > self._most_bytes:
             raise busy(way, "bytes")
         self.bytes += count
@@ -72,7 +74,7 @@ class Place(Held):
         self._bytes = 0
 
     def take(self, count: int) -> None:
-        """Raises Problem(429) where there is no room for so many more."""
+        """Raises Problem (`busy`) where there is no room for so many more."""
         self._admission.take(self._way, count)
         self._bytes += count
 
@@ -98,7 +100,8 @@ def show(admission: Admission) -> None:
 
 
 def busy(way: str, reason: str) -> Problem:
-    """The 429 of a worker that has enough in hand."""
+    """The 429 or 503 of a worker that has enough in hand."""
     REFUSED.labels(way, reason).inc()
+    status = 503 if way in _DROP_AT_429 else 429
     what = f"all the {reason} in hand that it takes at once"
-    return Problem(429, f"the worker has {what}", retry_after_s=BUSY_RETRY_AFTER_S)
+    return Problem(status, f"the worker has {what}", retry_after_s=BUSY_RETRY_AFTER_S)
