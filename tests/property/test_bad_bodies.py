@@ -12,7 +12,7 @@ from typing import Any
 
 import cramjam
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
@@ -28,6 +28,8 @@ from web.bodies import MAX_BYTES
 FINE = {200, 202, 204, 400, 413, 415, 422}
 MESSAGE_2 = {"Content-Type": "application/x-protobuf;proto=io.prometheus.write.v2.Request"}
 ZIPPED = {"Content-Encoding": "gzip"}
+#: The bodies are small, and each try serves HTTP anew.
+WITHOUT_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
 
 
 def whole() -> dict[str, tuple[str, bytes, dict[str, str]]]:
@@ -69,7 +71,7 @@ async def run(tries: Callable[[Door], Awaitable[None]]) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-@settings(max_examples=fuzz_examples(25))
+@settings(max_examples=fuzz_examples(25), phases=WITHOUT_SHRINKING)
 @given(data=st.data())
 def test_torn_and_twisted_bodies(form: str, data: st.DataObject) -> None:
     way, body, headers = FORMS[form]
@@ -87,7 +89,7 @@ def test_torn_and_twisted_bodies(form: str, data: st.DataObject) -> None:
     asyncio.run(run(tries))
 
 
-@settings(max_examples=fuzz_examples(25))
+@settings(max_examples=fuzz_examples(25), phases=WITHOUT_SHRINKING)
 @given(st.binary(max_size=300))
 def test_garbage_in_good_wrappings(garbage: bytes) -> None:
     async def tries(here: Door) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 from typing import Any, cast
 
@@ -134,7 +135,7 @@ async def test_a_caller_that_gives_up_leaves_no_failure_unheard() -> None:
     acks.clear()
     producer.acks.clear()
     del out, producer
-    await asyncio.sleep(0)
+    gc.collect()
     assert not unheard
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -66,6 +66,13 @@ def refused(way: str, reason: str) -> float:
     return float(REFUSED.labels(way, reason)._value.get())
 
 
+async def until(is_so: Callable[[], bool]) -> None:
+    """Let the others run until it is so."""
+    async with asyncio.timeout(30):
+        while not is_so():
+            await asyncio.sleep(0)
+
+
 @asynccontextmanager
 async def half_sent(way: str, door: Door, size: int) -> AsyncIterator[asyncio.StreamWriter]:
     """A request whose body is told to have `size` bytes, of which none arrives."""
@@ -76,8 +83,7 @@ async def half_sent(way: str, door: Door, size: int) -> AsyncIterator[asyncio.St
     lines += [f"{name}: {text}" for name, text in (bearer() | usual).items()]
     writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
     before = door.room.requests
-    while door.room.requests == before:
-        await asyncio.sleep(0)
+    await until(lambda: door.room.requests > before)
     yield writer
     writer.close()
 
@@ -91,8 +97,7 @@ async def test_one_request_too_many_is_refused_unread(way: str) -> None:
             assert (status, problem["status"], retry_after) == (BUSY[way], BUSY[way], "1")
             assert not here.sends.records
         assert refused(way, "requests") == before + 1
-        while here.room.requests:
-            await asyncio.sleep(0)
+        await until(lambda: not here.room.requests)
         assert (await here.post(way, BODIES[way]))[0] < 300
 
 
@@ -112,8 +117,7 @@ async def test_bodies_over_the_room_are_refused_before_they_are_sent(way: str) -
             assert int((await reader.readline()).split()[1]) == BUSY[way]
             writer.close()
         assert refused(way, "bytes") == before + 1
-        while here.room.requests:
-            await asyncio.sleep(0)
+        await until(lambda: not here.room.requests)
         assert here.room.bytes == 0
 
 
@@ -172,6 +176,5 @@ async def test_half_a_body_gives_its_room_back_in_time(monkeypatch: pytest.Monke
     async with door(max_ingest_requests=1) as here:
         before = refused("metrics", "slow")
         async with half_sent("metrics", here, 100):
-            while here.room.requests:
-                await asyncio.sleep(0)
+            await until(lambda: not here.room.requests)
         assert (refused("metrics", "slow"), here.room.bytes) == (before + 1, 0)
