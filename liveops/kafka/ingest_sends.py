@@ -72,17 +72,11 @@ class IngestSends:
     async def settle(self, acks: Sequence[Ack]) -> None:
         """Wait until the broker has all; raises Unavailable("kafka") or Refused."""
         failed: Exception | None = None
-        settled = 0
-        try:
-            for ack in acks:
-                try:
-                    await ack
-                except (KafkaError, OSError) as error:
-                    failed = error
-                settled += 1
-        finally:
-            for ack in acks[settled:]:  # the caller was cancelled
-                ack.add_done_callback(_forget)
+        for ack in acks:
+            try:
+                await ack
+            except (KafkaError, OSError) as error:
+                failed = error
         if failed is not None:
             raise await self._producer.verdict_on(failed) from failed
 
@@ -119,9 +113,3 @@ class IngestSends:
         if away != self._is_away:
             self._is_away = away
             self._open.set(away)
-
-
-def _forget(ack: Ack) -> None:
-    """What comes of it is told to nobody."""
-    if not ack.cancelled():
-        ack.exception()

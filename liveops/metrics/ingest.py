@@ -20,7 +20,7 @@ HELD_BYTES = Gauge(
 )
 REFUSED = Counter(
     "liveops_ingest_refused_total",
-    "Requests that were not taken for want of room (`requests`, `bytes`: 429, of remote write 503), "
+    "Requests that were not taken for want of room (`requests`, `bytes`: 429, remote write 503), "
     "because the broker was away (`broker_away`: 503) or because their body did not arrive in time "
     "(`slow`: 408), by way in and reason.",
     ["way", "reason"],
