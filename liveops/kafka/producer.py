@@ -64,6 +64,12 @@ def _is_fatal(error: Exception) -> bool:
     return isinstance(error, KafkaError) and not error.retriable
 
 
+def _is_dead(producer: Any) -> bool:
+    """Whether it takes no more records: closed, or its sender has ended."""
+    records = producer._message_accumulator  # noqa: SLF001 - aiokafka 0.14 does not tell; a test pins this
+    return bool(records._closed) or records._exception is not None  # noqa: SLF001 - likewise
+
+
 def _hold_back(producer: Any, may_send: Callable[[], bool]) -> None:
     """Look at the last moment, before a request goes to the broker, whether it may."""
     sender = producer._sender  # noqa: SLF001 - aiokafka 0.14 offers no hook
@@ -179,8 +185,11 @@ class Producer:
         return ack
 
     async def verdict_on(self, error: Exception) -> LiveOpsError:
-        """What a failed `begin` is for the caller; a producer that is broken is given up."""
-        if self._producer is not None and _is_fatal(error) and not isinstance(error, _REFUSED):
+        """What a failed `begin` is for the caller; a producer that is dead is given up.
+
+        The failure may be of one that was given up before.
+        """
+        if self._producer is not None and _is_dead(self._producer):
             await self._discard(self._producer)
         return Refused(str(error)) if isinstance(error, _REFUSED) else Unavailable("kafka")
 
