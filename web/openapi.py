@@ -132,13 +132,13 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _parameter(parameter: Query, place: str) -> dict[str, Any]:
-    text = {"type": "string"}
+    one = parameter.schema or {"type": "string"}
     return {
         "name": parameter.name,
         "in": place,
         "required": parameter.required,
         "description": parameter.description,
-        "schema": {"type": "array", "items": text} if parameter.repeated else text,
+        "schema": {"type": "array", "items": one} if parameter.repeated else one,
     }
 
 
