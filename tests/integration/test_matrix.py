@@ -30,7 +30,11 @@ TABLE: list[tuple[str, str, str]] = [
     ("*", r"/api/services/\{name\}", WRITE),
     ("GET", r"/api/incidents(/live|/summary|/\{id\}(/timeline)?)?", READ),
     ("GET", r"/api/analysis/(live|\{incidentId\})|/api/rules(/\{id\})?|/api/silences", READ),
-    ("POST", r"/api/incidents(/\{id\}/comments)?|/api/analysis/generate", WRITE),
+    (
+        "POST",
+        r"/api/incidents(/\{id\}/comments)?|/api/analysis/(generate|\{incidentId\}/ask)",
+        WRITE,
+    ),
     ("GET", r"/api/detectors", READ),
     ("POST", r"/api/rules/backtest", WRITE),
     ("PATCH", r"/api/incidents/\{id\}", WRITE),

@@ -1,6 +1,7 @@
 // The analysis of an incident: cause, both summaries, ranking, actions, evidence.
 
 import { isEngineer, post } from "./api.js";
+import { askForm } from "./ask.js";
 import { citation, cited } from "./citations.js";
 import { failure, h, put } from "./dom.js";
 import { analyses } from "./analysisfeed.js";
@@ -19,6 +20,8 @@ export class AnalysisView {
   proof = h("div", { class: "stack wide" });
   #incidentId;
   #onCompleted;
+  /** Kept while the analysis around it is drawn anew. */
+  #ask;
   #shown = "";
   #left = false;
   #isPending = false;
@@ -32,6 +35,7 @@ export class AnalysisView {
   /** `onCompleted(analysis)` is called with each analysis shown. */
   constructor(incidentId, onCompleted) {
     this.#incidentId = incidentId;
+    this.#ask = isEngineer() ? askForm(incidentId) : null;
     this.#onCompleted = onCompleted;
     analyses.addEventListener("change", this.#onChange);
     analyses.addEventListener("poll", this.#reload);
@@ -89,7 +93,7 @@ export class AnalysisView {
       this.#source.node, verdict(found),
       found.root_cause ? h("p", { class: "root-cause", id: "root-cause" }, cited(found.root_cause)) : null,
       isEngineer() ? [technical, executive] : [executive, technical],
-      actions(found), this.#foot(found));
+      actions(found), this.#ask, this.#foot(found));
   }
 
   #foot(found) {
