@@ -43,7 +43,7 @@ def routes(deps: Deps, llm: LlmClient | None) -> list[Route]:
         Route("POST", "/api/analysis/{incidentId}/ask", ask, Access.WRITE,
               "Ask about an analysed incident; each sentence is checked against its evidence. "
               "With `Accept: text/event-stream` the answer comes as the event `answer`",
-              request_model=AskBody, response_model=AnswerBody),
+              request_model=AskBody, response_model=AnswerBody, answer_types=(_EVENTS,)),
     ]  # fmt: skip
 
 

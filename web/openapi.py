@@ -113,7 +113,9 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _answer(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     answer = _content(route.response_model, schemas)
-    return answer | {"content": _opaque(route.answer_types)} if route.answer_types else answer
+    if not route.answer_types:
+        return answer
+    return answer | {"content": answer.get("content", {}) | _opaque(route.answer_types)}
 
 
 def _opaque(media_types: tuple[str, ...]) -> dict[str, Any]:

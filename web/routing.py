@@ -36,7 +36,8 @@ class Query:
 class Route:
     """One call: method, path with `{names}`, handler, who may, and how it is documented.
 
-    `media_types` are those of a body, and `answer_types` of an answer, that no model describes.
+    `media_types` are those of a body that no model describes, `answer_types` those that an answer
+    may have beside its model's.
     """
 
     method: str

@@ -186,7 +186,7 @@ async def test_the_end_of_a_session_keeps_the_draft_and_says_why(
         assert kept == []
 
 
-async def test_an_engineer_asks_and_reads_what_the_evidence_says(
+async def test_an_engineer_asks_and_saves_a_post_mortem(
     product: Product, browser: Browser, engineer: Client
 ) -> None:
     service = f"asked-{uuid4().hex[:8]}"
@@ -205,6 +205,10 @@ async def test_an_engineer_asks_and_reads_what_the_evidence_says(
         await page.get_by_label("Question").fill("What is wrong?")
         await page.get_by_role("button", name="Ask", exact=True).click()
         await expect(page.locator("#answer")).to_contain_text("evidence")
+        async with page.expect_download() as saving:
+            await page.get_by_role("button", name="Post-mortem draft").click()
+        saved = await (await saving.value).path()
+        assert "## Timeline" in saved.read_text(encoding="utf-8")
     async with visit(browser, product.stack) as here:
         await here.sign_in("manager")
         await here.open(f"/incidents/{incident_id}")

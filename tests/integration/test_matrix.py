@@ -29,6 +29,7 @@ TABLE: list[tuple[str, str, str]] = [
     ("PUT", r"/api/topology", WRITE),
     ("*", r"/api/services/\{name\}", WRITE),
     ("GET", r"/api/incidents(/live|/summary|/\{id\}(/timeline)?)?", READ),
+    ("GET", r"/api/analysis/\{incidentId\}/postmortem", READ),
     ("GET", r"/api/analysis/(live|\{incidentId\})|/api/rules(/\{id\})?|/api/silences", READ),
     (
         "POST",

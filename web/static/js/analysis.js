@@ -5,6 +5,7 @@ import { askForm } from "./ask.js";
 import { citation, cited } from "./citations.js";
 import { failure, h, put } from "./dom.js";
 import { analyses } from "./analysisfeed.js";
+import { postmortemButton } from "./postmortem.js";
 import { Source } from "./freshness.js";
 import { metricName, percent, serviceHref } from "./format.js";
 import { inZone, moment } from "./times.js";
@@ -104,7 +105,7 @@ export class AnalysisView {
       found.cost_usd ? `$${found.cost_usd.toFixed(4)}` : null,
     ];
     const done = found.status !== "pending";
-    return h("div", { class: "row wrap" }, h("span", { class: "muted small" }, done ? words.filter(Boolean).join(" · ") : null), done ? this.#again("Analyse again") : null);
+    return h("div", { class: "row wrap" }, h("span", { class: "muted small" }, done ? words.filter(Boolean).join(" · ") : null), done ? [postmortemButton(this.#incidentId), this.#again("Analyse again")] : null);
   }
 
   #again(label) {
