@@ -6,7 +6,7 @@ RUN_STAMP := $(VENV)/.run.stamp
 DEV_STAMP := $(VENV)/.dev.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev lint type test chaos chaos-broken bench quality eval docs clean
+.PHONY: help run dev lint type test fuzz chaos chaos-broken bench quality eval docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,9 @@ type: $(DEV_STAMP) ## mypy --strict
 
 test: lint type ## the whole suite against real local servers
 	$(BIN)/python -m pytest
+
+fuzz: $(DEV_STAMP) ## the API by its own documents and the decoders, with many more examples
+	FUZZ_EXAMPLES=300 $(BIN)/python -m pytest tests/contract tests/property/test_bad_bodies.py
 
 chaos: $(DEV_STAMP) ## kill -9 everything under load for ten minutes, then compare
 	$(BIN)/python -m tests.chaos --kills 30 --minutes 10

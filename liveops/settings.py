@@ -71,6 +71,8 @@ class Settings(BaseModel):
     max_series: int = Field(default=200_000, ge=1)
     max_services: int = Field(default=20_000, ge=1)
     raw_retention_days: int = Field(default=7, ge=1)
+    max_ingest_requests: int = Field(default=1000, ge=1)
+    max_ingest_bytes: int = Field(default=64 * 1024 * 1024, ge=16 * 1024 * 1024)
     service_labels: str = "service,job,app,instance"
     counter_names: str = ""
     gauge_names: str = ""

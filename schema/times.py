@@ -69,9 +69,13 @@ class TimeReader:
 
 def format_time(time_s: float) -> str:
     """RFC 3339 in UTC with `Z`; fraction (µs) only when there is one."""
-    moment = datetime.fromtimestamp(time_s, UTC)
-    kind = "microseconds" if moment.microsecond else "seconds"
-    return moment.replace(tzinfo=None).isoformat(timespec=kind) + "Z"
+    second, micros = divmod(round(time_s * 1e6), 1_000_000)
+    return f"{_format_second(second)}.{micros:06}Z" if micros else _format_second(second) + "Z"
+
+
+@lru_cache(maxsize=1024)
+def _format_second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).replace(tzinfo=None).isoformat()
 
 
 @lru_cache(maxsize=16_384)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from tests.client import Client
+from tests.fuzzing import FUZZ, fuzz_examples
 from tests.product import product
 from tests.stack import TestStack, servers, stack
 
@@ -17,7 +18,8 @@ __all__ = ["product", "servers", "stack"]
 
 # How long an example takes says nothing on a shared machine.
 settings.register_profile("liveops", deadline=None)
-settings.load_profile("liveops")
+settings.register_profile("fuzz", deadline=None, max_examples=fuzz_examples(100))
+settings.load_profile("fuzz" if FUZZ in os.environ else "liveops")
 
 _ALLOWED = Path(__file__).with_name("allowed_skips.txt").read_text(encoding="utf-8").splitlines()
 _refused: list[str] = []

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from liveops.errors import InvalidInput, Issue
 from liveops.slices import Slices
+from web.admission import UNBOUNDED, Held
 from web.connection import BROKEN, go_on
 from web.problems import Problem
 
@@ -36,45 +37,66 @@ MAX_ISSUES = 20
 Model = TypeVar("Model", bound=BaseModel)
 
 
-async def read_body(request: web.Request, accept: tuple[str, ...] = (JSON,)) -> bytes:
-    """The decompressed, UTF-8 body; raises Problem 413, 415 or 400."""
-    body = await read_sent(request, lambda: _check_type(request, accept))
-    body = await decompressed(request, body)
+async def read_body(
+    request: web.Request, accept: tuple[str, ...] = (JSON,), held: Held = UNBOUNDED
+) -> bytes:
+    """The decompressed, UTF-8 body; raises Problem 413, 415, 429 or 400."""
+    body = await read_sent(request, lambda: _check_type(request, accept), held)
+    body = await decompressed(request, body, held)
     await check_utf8(body)
     return body
 
 
-async def read_sent(request: web.Request, check: Callable[[], None]) -> bytes:
-    """The body as it is sent; `check` looks at what its headers say. Raises Problem."""
-    if request.content_length is not None:
-        # Of a body whose size is told all this is known before it is sent.
-        if request.content_length > MAX_BYTES:
-            raise too_large()
+async def read_sent(
+    request: web.Request, check: Callable[[], None], held: Held = UNBOUNDED
+) -> bytes:
+    """The body as it is sent; `check` looks at what its headers say. Raises Problem.
+
+    What it takes is `held`, before it is read where its size is told.
+    """
+    size = request.content_length
+    if size is None:
+        body = await _read_raw(request, held)
         check()
-    body = await _read_raw(request)
+        return body
+    # Of a body whose size is told all this is known before it is sent.
+    if size > MAX_BYTES:
+        raise too_large()
     check()
-    return body
+    held.take(size)
+    return await _read_raw(request, UNBOUNDED)
 
 
-async def decompressed(request: web.Request, body: bytes) -> bytes:
-    """The body without its content encoding, gzip or none; raises Problem 413 or 400."""
-    if encoding_of(request) in GZIP:
-        return await asyncio.to_thread(gunzip, body)
-    return body
+async def decompressed(request: web.Request, body: bytes, held: Held = UNBOUNDED) -> bytes:
+    """The body without its content encoding, gzip or none; raises Problem 413, 429 or 400."""
+    if encoding_of(request) not in GZIP:
+        return body
+    held.take(MAX_BYTES)  # nobody knows before how much it becomes
+    plain = await asyncio.to_thread(gunzip, body)
+    held.take(len(plain) - MAX_BYTES)
+    return plain
 
 
-async def _read_raw(request: web.Request) -> bytes:
+async def _read_raw(request: web.Request, held: Held) -> bytes:
     """The body as sent, at most MAX_BYTES of it, within its deadline."""
     await go_on(request)
+    content = request.content
+    if content.is_eof() and content.exception() is None:
+        body = content.read_nowait()  # all is there: nothing to wait for, and no timer to set
+        if len(body) > MAX_BYTES:
+            raise too_large()
+        held.take(len(body))
+        return body
     chunks: list[bytes] = []
     size = 0
     try:
         async with asyncio.timeout(DEADLINE_S):
-            async for chunk in request.content.iter_any():
+            async for chunk in content.iter_any():
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > MAX_BYTES:
                     raise too_large()
+                held.take(len(chunk))
     except TimeoutError:
         request[BROKEN] = True
         raise Problem(408, f"the body did not arrive within {DEADLINE_S:g} s") from None

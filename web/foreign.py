@@ -15,6 +15,7 @@ from liveops.kafka.ingest import publish_records
 from liveops.metrics.windows import FOREIGN_REFUSED, METRICS_ACCEPTED, SERIES_ENDED
 from liveops.settings import Settings, listed
 from liveops.slices import Slices
+from web.admission import Admission, Place
 from web.ingest import may_write
 
 log = structlog.get_logger(__name__)
@@ -28,12 +29,17 @@ _TELL_EVERY_S = 60.0
 class ForeignWay:
     """One way in: `name` in metrics and logs, `ticks` of its time a second."""
 
-    def __init__(self, deps: Deps, name: str, ticks: float) -> None:
+    def __init__(self, deps: Deps, admission: Admission, name: str, ticks: float) -> None:
         self._deps = deps
+        self._admission = admission
         self._name = name
         self._ticks = ticks
         self._told_s = -_TELL_EVERY_S
         self.last_histograms = LastHistograms(HISTOGRAMS_BYTES)
+
+    def enter(self, request: web.Request) -> Place:
+        """A place for a request; raises Problem(429) or Unavailable("kafka")."""
+        return self._admission.enter(self._name, request)
 
     def items(self, request: web.Request) -> ForeignItems:
         """For the values of one request."""
@@ -47,7 +53,7 @@ class ForeignWay:
 
     async def publish(self, reading: Iterator[None], items: ForeignItems) -> None:
         """Read all, and wait until the broker has what is good; raises Unavailable."""
-        await publish_records(self._deps.producer, _records(reading, items))
+        await publish_records(self._admission.sends, _records(reading, items))
         METRICS_ACCEPTED.inc(items.taken)
         SERIES_ENDED.labels(self._name).inc(items.ended)
         for reason, count in items.refused.items():

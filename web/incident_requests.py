@@ -12,14 +12,14 @@ from schema.incidents import SEVERITIES, STATUSES
 from web.models.incidents import IncidentPatch
 from web.paging import PAGE, decode_place
 from web.query_params import invalid, service_of, time_of
-from web.routing import Query
+from web.routing import Query, one_of
 
 #: Fields of a PATCH that null clears; null elsewhere is invalid.
 _CLEARABLE = frozenset({"assignee"})
 #: Which incidents are meant, in the list and in its summary.
 FILTERS = (
-    Query("status", "open, acknowledged or resolved; several may be given", repeated=True),
-    Query("severity", "critical, high, medium or low; several may be given", repeated=True),
+    Query("status", "Several may be given", repeated=True, schema=one_of(STATUSES)),
+    Query("severity", "Several may be given", repeated=True, schema=one_of(SEVERITIES)),
     Query("service", "Main or affected service"),
     Query("from", "Detected at or after, RFC 3339"),
     Query("to", "Detected before, RFC 3339"),

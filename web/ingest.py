@@ -16,21 +16,34 @@ from msgspec import structs
 from liveops.deps import Deps
 from liveops.errors import InvalidInput, Issue, LiveOpsError, Unavailable
 from liveops.kafka.ingest import publish
+from liveops.kafka.ingest_sends import IngestSends
 from liveops.metrics.windows import METRICS_ACCEPTED
 from liveops.postgres import idempotency
 from liveops.security.principal import Principal
 from liveops.slices import Slices
 from schema.ids import idempotent_metric_id
 from schema.metrics import Metric, MetricFault
+from web.admission import Admission, Held
 from web.bodies import read_body
 from web.ingest_body import MAX_ITEMS, NDJSON, read_item, split
 from web.models.metrics import Accepted, MetricBody
 from web.problems import Problem
-from web.routing import Access, Query, Route
+from web.routing import Access, Query, Route, one_of
 
+WAY = "metrics"
 KEY_HEADER = "Idempotency-Key"
 MAX_KEY_CHARS = 255
 _GOOD_KEY = re.compile(rf"[ -~]{{1,{MAX_KEY_CHARS}}}")
+_PARTIAL = Query(
+    "partial",
+    "Accept the good items of a batch and name the others",
+    schema=one_of(("true", "false")),
+)
+_KEY = Query(
+    KEY_HEADER,
+    "1 to 255 printable ASCII signs; a repeat counts once",
+    schema={"type": "string", "pattern": f"^{_GOOD_KEY.pattern}$"},
+)
 #: Faulty items named in a refusal.
 NAMED = 20
 
@@ -44,11 +57,12 @@ class Batch:
     faults: list[tuple[int, MetricFault]] = field(default_factory=list)
 
 
-def routes(deps: Deps) -> list[Route]:
+def routes(deps: Deps, admission: Admission) -> list[Route]:
     """The ingestion route."""
 
     async def post(request: web.Request) -> web.StreamResponse:
-        return await _post(deps, request)
+        with admission.enter(WAY, request) as held:
+            return await _post(deps, admission.sends, request, held)
 
     return [
         Route(
@@ -59,15 +73,17 @@ def routes(deps: Deps) -> list[Route]:
             "Send metrics: one, an array, {metrics: [...]} or NDJSON; 202 after the broker's ack",
             request_model=MetricBody,
             response_model=Accepted,
-            query=(Query("partial", "Accept the good items of a batch and name the others"),),
-            headers=(Query(KEY_HEADER, "1 to 255 printable ASCII signs; a repeat counts once"),),
+            query=(_PARTIAL,),
+            headers=(_KEY,),
             status=202,
         )
     ]
 
 
-async def _post(deps: Deps, request: web.Request) -> web.StreamResponse:
-    body = await read_body(request, accept=("application/json", NDJSON))
+async def _post(
+    deps: Deps, sends: IngestSends, request: web.Request, held: Held
+) -> web.StreamResponse:
+    body = await read_body(request, ("application/json", NDJSON), held)
     items = await split(body, request.content_type)
     batch = await check_items(
         items,
@@ -81,15 +97,15 @@ async def _post(deps: Deps, request: web.Request) -> web.StreamResponse:
     if batch.faulty and not partial:
         raise refusal(batch)
     if key is None:
-        return _answer(await _accept(deps, batch))
+        return _answer(await _accept(sends, batch))
     subject = request["principal"].subject
     digest = await asyncio.to_thread(_digest, body, partial)
-    return await _once(deps, batch, subject, key, digest)
+    return await _once(deps, sends, batch, (subject, key, digest))
 
 
-async def _accept(deps: Deps, batch: Batch) -> bytes:
+async def _accept(sends: IngestSends, batch: Batch) -> bytes:
     metrics = [metric for _, metric in batch.metrics]
-    await publish(deps.producer, metrics)
+    await publish(sends, metrics)
     METRICS_ACCEPTED.inc(len(metrics))
     if not batch.faulty:
         return orjson.dumps({"accepted": len(metrics)})
@@ -115,18 +131,19 @@ def _digest(body: bytes, partial: bool) -> str:
 
 
 async def _once(
-    deps: Deps, batch: Batch, subject: str, key: str, digest: str
+    deps: Deps, sends: IngestSends, batch: Batch, call: tuple[str, str, str]
 ) -> web.StreamResponse:
-    """Publish under an idempotency key.
+    """Publish under an idempotency key; `call` are the caller, the key and the body's digest.
 
     The ids in the records make a repeat count once even when the stored answers cannot
     be reached, so PostgreSQL being away does not refuse the call.
     """
+    subject, key, digest = call
     await _name(batch, subject, key)
     try:
         claim = await idempotency.claim(deps.database, subject, key, digest)
     except Unavailable:
-        return _answer(await _accept(deps, batch))
+        return _answer(await _accept(sends, batch))
     if claim.state == "done":
         return _answer(claim.answer.encode())
     if claim.state == "other_body":
@@ -134,7 +151,7 @@ async def _once(
     if claim.state == "running":
         raise Problem(409, "the first call with this key is still running", retry_after_s=1)
     try:
-        answer = await _accept(deps, batch)
+        answer = await _accept(sends, batch)
     except LiveOpsError:  # what was sent already counts once, by its id
         await _quietly(idempotency.abandon(deps.database, subject, key))
         raise

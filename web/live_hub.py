@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import orjson
 
 #: Messages of so long are joined: hundreds of clients get fewer, larger ones.
-GATHER_S = 0.02
+GATHER_S = 0.01
 #: What was published just before a snapshot was read may arrive so long after it.
 SEAM_S = 2.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -28,22 +29,46 @@ _ALLOWED_HEADERS = "Authorization, Content-Type, Content-Encoding, If-Match, Ide
 _EXPOSED_HEADERS = "ETag, Location, Retry-After, X-Request-ID"
 
 
-@web.middleware
-async def error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the request its id and turn whatever goes wrong into a problem document."""
-    given = request.headers.get(REQUEST_ID, "")
-    request_id = given if _GOOD_ID.fullmatch(given) else str(uuid4())
-    request["request_id"] = request_id
-    began_s = time.perf_counter()
-    with structlog.contextvars.bound_contextvars(request_id=request_id):
+def edge(settings: Settings) -> Middleware:
+    """The one middleware: gives the request its id, answers preflights, and turns whatever goes
+    wrong into a problem document.
+    """
+    origins = allowed_origins(settings)
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        given = request.headers.get(REQUEST_ID, "")
+        request_id = given if _GOOD_ID.fullmatch(given) else str(uuid4())
+        request["request_id"] = request_id
+        began_s = time.perf_counter()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             check_expectation(request)
-            response = await handler(request)
+            if _is_preflight(request, origins):
+                response: web.StreamResponse = web.Response(status=204)
+            else:
+                response = await handler(request)
         except Exception as error:
             response = render(problem_of(error), request_id)
         end_if_unread(request, response)
         _count(request, response, time.perf_counter() - began_s)
-    return response
+        structlog.contextvars.unbind_contextvars("request_id")
+        return response
+
+    return middleware
+
+
+def _is_preflight(request: web.Request, origins: frozenset[str]) -> bool:
+    """Whether a browser asks what the dashboard may; Faust's own answer breaks PATCH."""
+    return (
+        request.method == "OPTIONS"
+        and request.headers.get("Origin") in origins
+        and "Access-Control-Request-Method" in request.headers
+    )
+
+
+#: Where requests of a method, route and status are counted. Routes and methods are few.
+_seconds = lru_cache(maxsize=4096)(REQUEST_SECONDS.labels)
 
 
 def _count(request: web.Request, response: web.StreamResponse, elapsed_s: float) -> None:
@@ -53,7 +78,7 @@ def _count(request: web.Request, response: web.StreamResponse, elapsed_s: float)
     route = resource.canonical if resource is not None else "unknown"
     # A method is the client's text: a label for each would grow without bound.
     method = request.method if request.method in _METHODS else "OTHER"
-    REQUEST_SECONDS.labels(method, route, response.status).observe(elapsed_s)
+    _seconds(method, route, response.status).observe(elapsed_s)
     log.debug(
         "request", method=method, route=route, status=response.status, took_ms=elapsed_s * 1000
     )
@@ -75,24 +100,6 @@ def allowed_origins(settings: Settings) -> frozenset[str]:
     if parts.hostname == "127.0.0.1":
         named.add(f"{parts.scheme}://localhost:{parts.port or 80}")
     return frozenset(named | {own})
-
-
-def cors(settings: Settings) -> Middleware:
-    """Middleware that answers preflights of the allowed origins; Faust's own breaks PATCH."""
-    origins = allowed_origins(settings)
-
-    @web.middleware
-    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        origin = request.headers.get("Origin")
-        if (
-            origin in origins
-            and request.method == "OPTIONS"
-            and "Access-Control-Request-Method" in request.headers
-        ):
-            return web.Response(status=204)
-        return await handler(request)
-
-    return middleware
 
 
 def stamp(settings: Settings) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:

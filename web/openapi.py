@@ -113,7 +113,9 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _answer(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     answer = _content(route.response_model, schemas)
-    return answer | {"content": _opaque(route.answer_types)} if route.answer_types else answer
+    if not route.answer_types:
+        return answer
+    return answer | {"content": answer.get("content", {}) | _opaque(route.answer_types)}
 
 
 def _opaque(media_types: tuple[str, ...]) -> dict[str, Any]:
@@ -132,13 +134,13 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _parameter(parameter: Query, place: str) -> dict[str, Any]:
-    text = {"type": "string"}
+    one = parameter.schema or {"type": "string"}
     return {
         "name": parameter.name,
         "in": place,
         "required": parameter.required,
         "description": parameter.description,
-        "schema": {"type": "array", "items": text} if parameter.repeated else text,
+        "schema": {"type": "array", "items": one} if parameter.repeated else one,
     }
 
 

@@ -18,6 +18,7 @@ from liveops.intake.otlp_json import NotOtlp, decode, read_json
 from liveops.intake.otlp_names import OtlpNames
 from liveops.intake.otlp_points import TICKS, PointTaker
 from liveops.intake.protobuf_fields import Malformed
+from web.admission import Admission, Held
 from web.bodies import JSON, check_encoding, check_utf8, decompressed, read_sent
 from web.foreign import NAMES_BYTES, PROTOBUF, ForeignWay, in_slices, naming_of
 from web.problems import Problem
@@ -28,9 +29,9 @@ WAY = "otlp"
 MAX_OBJECTS = 300_000
 
 
-def routes(deps: Deps) -> list[Route]:
+def routes(deps: Deps, admission: Admission) -> list[Route]:
     """The OTLP route."""
-    receiver = _Receiver(deps)
+    receiver = _Receiver(deps, admission)
     return [
         Route(
             "POST",
@@ -48,14 +49,18 @@ def routes(deps: Deps) -> list[Route]:
 class _Receiver:
     """Takes requests; remembers the series it has met."""
 
-    def __init__(self, deps: Deps) -> None:
-        self._way = ForeignWay(deps, WAY, TICKS)
+    def __init__(self, deps: Deps, admission: Admission) -> None:
+        self._way = ForeignWay(deps, admission, WAY, TICKS)
         self._names = OtlpNames(naming_of(deps.settings), NAMES_BYTES)
 
     async def post(self, request: web.Request) -> web.StreamResponse:
         """Read, publish, answer."""
-        sent = await read_sent(request, lambda: _check_head(request))
-        body = await decompressed(request, sent)
+        with self._way.enter(request) as held:
+            return await self._post(request, held)
+
+    async def _post(self, request: web.Request, held: Held) -> web.StreamResponse:
+        sent = await read_sent(request, lambda: _check_head(request), held)
+        body = await decompressed(request, sent, held)
         items = self._way.items(request)
         differences = Differences(self._way.last_histograms)
         taker = PointTaker(self._names, items, differences)

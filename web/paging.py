@@ -19,7 +19,14 @@ from web.routing import Query
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500
 #: What every list takes, for the documentation.
-PAGE = (Query("limit", "1 to 500, default 50"), Query("cursor", "Where the last page ended"))
+PAGE = (
+    Query(
+        "limit",
+        "1 to 500, default 50",
+        schema={"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+    ),
+    Query("cursor", "Where the last page ended"),
+)
 T = TypeVar("T")
 
 

@@ -12,6 +12,7 @@ from liveops.intake.cumulative_histograms import Differences
 from liveops.intake.protobuf_fields import Malformed
 from liveops.intake.remote_write import TICKS, RemoteWrite, check
 from liveops.intake.remote_write_names import SeriesNames
+from web.admission import Admission, Held
 from web.bodies import MAX_BYTES, encoding_of, read_sent, too_large
 from web.foreign import NAMES_BYTES, PROTOBUF, ForeignWay, in_slices, naming_of
 from web.problems import Problem
@@ -26,9 +27,9 @@ _WRITTEN = "X-Prometheus-Remote-Write-{}-Written"
 _MAX_RATIO = 64
 
 
-def routes(deps: Deps) -> list[Route]:
+def routes(deps: Deps, admission: Admission) -> list[Route]:
     """The remote write route."""
-    receiver = _Receiver(deps)
+    receiver = _Receiver(deps, admission)
     return [
         Route(
             "POST",
@@ -47,13 +48,18 @@ def routes(deps: Deps) -> list[Route]:
 class _Receiver:
     """Takes requests; remembers the series it has met."""
 
-    def __init__(self, deps: Deps) -> None:
-        self._way = ForeignWay(deps, WAY, TICKS)
+    def __init__(self, deps: Deps, admission: Admission) -> None:
+        self._way = ForeignWay(deps, admission, WAY, TICKS)
         self._names = SeriesNames(naming_of(deps.settings), NAMES_BYTES)
 
     async def post(self, request: web.Request) -> web.StreamResponse:
         """Read, publish, answer."""
-        sent = await read_sent(request, lambda: _check_head(request))
+        with self._way.enter(request) as held:
+            return await self._post(request, held)
+
+    async def _post(self, request: web.Request, held: Held) -> web.StreamResponse:
+        sent = await read_sent(request, lambda: _check_head(request), held)
+        held.take(size_of(sent))
         body = await asyncio.to_thread(decompress, sent)
         try:
             await in_slices(check(body))
@@ -70,17 +76,22 @@ class _Receiver:
         return web.Response(status=204, headers=headers if is_2 else None)
 
 
-def decompress(body: bytes) -> bytes:
-    """The content of a snappy block; raises Problem 413 or 400.
-
-    Its length is written at its beginning and is looked at before any memory is taken for it.
-    """
+def size_of(body: bytes) -> int:
+    """Bytes that a snappy block becomes, by what it says at its beginning; Problem 413 or 400."""
     try:
-        size = cramjam.snappy.decompress_raw_len(body)
-        if size > MAX_BYTES:
-            raise too_large()
-        if size > _MAX_RATIO * len(body):
-            raise Problem(400, "the body is no snappy block: it cannot hold what it says")
+        size: int = cramjam.snappy.decompress_raw_len(body)
+    except cramjam.DecompressionError:
+        raise Problem(400, "the body is no snappy block") from None
+    if size > MAX_BYTES:
+        raise too_large()
+    if size > _MAX_RATIO * len(body):
+        raise Problem(400, "the body is no snappy block: it cannot hold what it says")
+    return size
+
+
+def decompress(body: bytes) -> bytes:
+    """The content of a snappy block whose size is good; raises Problem(400)."""
+    try:
         return bytes(cramjam.snappy.decompress_raw(body))
     except cramjam.DecompressionError:
         raise Problem(400, "the body is no snappy block") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from liveops.security.access import Access
 from liveops.slices import in_slices
 
-__all__ = ["Access", "Handler", "Query", "Route", "json_response", "list_response"]
+__all__ = ["Access", "Handler", "Query", "Route", "json_response", "list_response", "one_of"]
 
 T = TypeVar("T")
 
@@ -22,19 +22,22 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query parameter or header, for the documentation."""
+    """A query parameter or header, for the documentation; `schema` is that of one value
+    where it is not any text."""
 
     name: str
     description: str
     required: bool = False
     repeated: bool = False
+    schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """One call: method, path with `{names}`, handler, who may, and how it is documented.
 
-    `media_types` are those of a body, and `answer_types` of an answer, that no model describes.
+    `media_types` are those of a body that no model describes, `answer_types` those that an answer
+    may have beside its model's.
     """
 
     method: str
@@ -50,6 +53,11 @@ class Route:
     answer_types: tuple[str, ...] = ()
     status: int = 200
     websocket: bool = False
+
+
+def one_of(values: Iterable[str]) -> Mapping[str, Any]:
+    """The schema of a text that is one of these."""
+    return {"type": "string", "enum": list(values)}
 
 
 def json_response(

@@ -19,7 +19,7 @@ from web import actuator, openapi, websocket
 from web.actuator import Check
 from web.authentication import guarded
 from web.connection import HANDLER_ARGS, serve_on
-from web.middleware import cors, error_middleware, expect, stamp
+from web.middleware import edge, expect, stamp
 from web.routing import Route
 
 
@@ -62,8 +62,7 @@ def application(routes: list[Route], deps: Deps) -> web.Application:
 
 def prepare(server: web.Application, routes: list[Route], deps: Deps) -> None:
     """Middleware, signals and routes of an aiohttp application."""
-    server.middlewares.append(error_middleware)
-    server.middlewares.append(cors(deps.settings))
+    server.middlewares.append(edge(deps.settings))
     server.on_response_prepare.append(stamp(deps.settings))
     websocket.close_in_time(server, deps.config)
     for route in routes:

@@ -30,7 +30,7 @@ KEEP_CLOSED_S = 900
 AGG_TTL_S = 1800
 #: How often what is out of date is removed.
 _TIDY_S = 60.0
-_PAUSE_S = 0.05
+_PAUSE_S = 0.02
 #: With more metrics than these to show at once, the next are shown a second later.
 _MANY = 1000
 _STRETCHED_S = 1.0

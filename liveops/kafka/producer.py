@@ -15,14 +15,18 @@ from aiokafka.errors import (
     MessageSizeTooLargeError,
     RecordListTooLargeError,
 )
-from aiokafka.structs import RecordMetadata
+from aiokafka.structs import RecordMetadata, TopicPartition
 from msgspec import Struct
 
-from liveops.errors import Refused, Unavailable
+from liveops.errors import LiveOpsError, Refused, Unavailable
+from liveops.kafka.partitioning import partition_of
 from liveops.settings import Settings
 
 Headers = list[tuple[str, bytes]]
+#: What tells that the broker has a record.
+Ack = asyncio.Future[RecordMetadata]
 SCHEMA_HEADER = ("schema", b"1")
+_HEADERS = [SCHEMA_HEADER]
 _PING_DEADLINE_S = 2.0
 #: Given up, a broken producer has so long to close its connections.
 _CLOSE_DEADLINE_S = 1.0
@@ -58,6 +62,12 @@ def _is_fatal(error: Exception) -> bool:
     if isinstance(error, KafkaTimeoutError):
         return False
     return isinstance(error, KafkaError) and not error.retriable
+
+
+def _is_dead(producer: Any) -> bool:
+    """Whether it takes no more records: closed, or its sender has ended."""
+    records = producer._message_accumulator  # noqa: SLF001 - aiokafka 0.14 does not tell; a test pins this
+    return bool(records._closed) or records._exception is not None  # noqa: SLF001 - likewise
 
 
 def _hold_back(producer: Any, may_send: Callable[[], bool]) -> None:
@@ -98,6 +108,8 @@ class Producer:
         self._may_send = may_send
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
+        #: By topic, its partitions as aiokafka names them.
+        self._places: dict[str, list[TopicPartition]] = {}
 
     async def ping(self) -> bool:
         """Whether a broker answers a metadata request now."""
@@ -144,6 +156,42 @@ class Producer:
             )
             record: RecordMetadata = await asyncio.shield(future)
         return record
+
+    async def begin(self, topic: str, key: str, value: bytes) -> Ack:
+        """Hand over a record; its acknowledgement comes, or fails, with what is returned.
+
+        A fraction of `send`: no task, no timer. Waits for a connection and for room; who calls has
+        a deadline, and asks `verdict_on` what a failure means. Raises Unavailable("kafka").
+        """
+        producer = self._producer
+        if producer is None:
+            async with self._use() as producer:
+                await producer.partitions_for(topic)
+        numbers = producer.client.cluster.partitions_for_topic(topic) or ()
+        places = self._places.get(topic, ())
+        if len(places) != len(numbers) or not places:
+            async with self._use() as producer:
+                numbers = await producer.partitions_for(topic)
+            places = [TopicPartition(topic, number) for number in range(len(numbers))]
+            self._places[topic] = places
+        place = places[partition_of(key, len(places))]
+        try:
+            # `send` of aiokafka looks up and checks for 20 µs what is known here; a test pins this.
+            ack: Ack = await producer._message_accumulator.add_message(  # noqa: SLF001
+                place, key.encode(), value, self._deadline_s, headers=_HEADERS
+            )
+        except (KafkaError, OSError) as error:
+            raise await self.verdict_on(error) from error
+        return ack
+
+    async def verdict_on(self, error: Exception) -> LiveOpsError:
+        """What a failed `begin` is for the caller; a producer that is dead is given up.
+
+        The failure may be of one that was given up before.
+        """
+        if self._producer is not None and _is_dead(self._producer):
+            await self._discard(self._producer)
+        return Refused(str(error)) if isinstance(error, _REFUSED) else Unavailable("kafka")
 
     async def send_in_order(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
         """Send many records to one partition; each batch is acked before the next is sent.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import openai
 import structlog
@@ -17,7 +18,7 @@ from liveops.clock import Clock
 from liveops.errors import Unavailable
 from liveops.llm.budget import LIMITS, Budget, SpendingLimits
 from liveops.llm.pricing import cost_usd, price_of
-from liveops.llm.reply import ReplyModel
+from liveops.llm.reply import QuestionModel, ReplyModel
 from liveops.metrics.analysis import (
     LLM_BUDGET_LEFT,
     LLM_COST_USD,
@@ -25,11 +26,12 @@ from liveops.metrics.analysis import (
     LLM_SECONDS,
     LLM_TOKENS,
 )
-from liveops.rca.claims import Reply
+from liveops.rca.claims import Claim, Reply
 from liveops.rca.prompt import Prompt
 from liveops.runtime.retry import retrying
 from liveops.settings import Settings
 
+Read = TypeVar("Read")
 log = structlog.get_logger(__name__)
 MAX_REPLY_TOKENS = 2000
 _ATTEMPTS = 3
@@ -81,14 +83,33 @@ class LlmClient:
         await self._client.close()
 
     async def ask(self, prompt: Prompt) -> Answer:
-        """One answer within `openai_timeout_s`, retries included; raises Unavailable("llm")."""
+        """One analysis within `openai_timeout_s`, retries included; raises Unavailable("llm")."""
+
+        def read(completion: ChatCompletion) -> Answer:
+            text, tokens, cost = self._read(completion)
+            reply = ReplyModel.model_validate_json(text).plain()
+            known = price_of(self._model) is not None
+            return Answer(reply, self._model, tokens, cost, known)
+
+        return await self._asked(prompt, read)
+
+    async def ask_question(self, prompt: Prompt) -> list[Claim]:
+        """The claims that answer a question, likewise."""
+
+        def read(completion: ChatCompletion) -> list[Claim]:
+            found = QuestionModel.model_validate_json(self._read(completion)[0])
+            return [claim.plain() for claim in found.claims]
+
+        return await self._asked(prompt, read)
+
+    async def _asked(self, prompt: Prompt, read: Callable[[ChatCompletion], Read]) -> Read:
         if not self._budget.allows:
             LLM_ERRORS.labels("budget").inc()
             raise Unavailable("llm", "the hour's budget is spent")
         with self._breaker.call(_TROUBLE):
             try:
                 async with asyncio.timeout(self.deadline_s):
-                    return self._read(await self._completed(prompt))
+                    return read(await self._completed(prompt))
             except _TROUBLE as error:
                 if not isinstance(error, openai.OpenAIError):
                     LLM_ERRORS.labels(kind_of(error)).inc()
@@ -128,7 +149,8 @@ class LlmClient:
             LLM_ERRORS.labels(kind_of(error)).inc()
             raise
 
-    def _read(self, completion: ChatCompletion) -> Answer:
+    def _read(self, completion: ChatCompletion) -> tuple[str, int, float]:
+        """Text, tokens and cost of a whole answer, which are counted."""
         usage = completion.usage
         spent = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
         cost = cost_usd(self._model, *spent)
@@ -141,9 +163,7 @@ class LlmClient:
         choice = completion.choices[0]
         if choice.finish_reason != "stop" or not choice.message.content:
             raise ValueError(f"the answer ended by {choice.finish_reason}")
-        reply = ReplyModel.model_validate_json(choice.message.content)
-        known = price_of(self._model) is not None
-        return Answer(reply.plain(), self._model, sum(spent), cost, known)
+        return choice.message.content, sum(spent), cost
 
 
 #: The first that fits names the trouble; a timeout is a kind of connection error too.

@@ -22,6 +22,14 @@ class ClaimModel(BaseModel):
         return Claim(self.text, tuple(self.evidence))
 
 
+class QuestionModel(BaseModel):
+    """The structured answer to a question."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    claims: list[ClaimModel] = Field(max_length=_MAX_CLAIMS)
+
+
 class ReplyModel(BaseModel):
     """The whole structured reply."""
 

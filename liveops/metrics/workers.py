@@ -14,7 +14,17 @@ from prometheus_client import (
 from prometheus_client.core import CollectorRegistry
 
 from liveops.build import build_info
-from liveops.metrics import analysis, archive, detection, http, notify, stores, windows, worker
+from liveops.metrics import (
+    analysis,
+    archive,
+    detection,
+    http,
+    ingest,
+    notify,
+    stores,
+    windows,
+    worker,
+)
 from liveops.metrics.group import Group
 
 _EVERY = (worker.REGISTRY, http.REGISTRY, stores.POSTGRES)
@@ -23,7 +33,7 @@ _LIVE = (stores.REDIS, http.LIVE)
 #: By service; a family of another service is not shown.
 SHOWN: Mapping[str, tuple[Group, ...]] = {
     "auth": (*_EVERY, stores.REDIS, stores.OUTBOX),
-    "metrics": (*_EVERY, *_STREAMS, *_LIVE, windows.REGISTRY),
+    "metrics": (*_EVERY, *_STREAMS, *_LIVE, windows.REGISTRY, ingest.REGISTRY),
     "incidents": (
         *_EVERY,
         *_STREAMS,

@@ -1,7 +1,8 @@
 """Checks a model's reply against the evidence; what cannot be verified is removed.
 
 A claim holds when it cites evidence, every cited id exists, every service it names is
-one the cited evidence is about, and every number it states stands there.
+one the cited evidence is about, every number it states stands there, and it does not say up
+where its evidence says down. What engineers read also names a service or a number.
 """
 
 from __future__ import annotations
@@ -14,7 +15,13 @@ from liveops.rca.evidence import services_of
 from schema.analysis import Evidence
 
 MAX_CLAIM_CHARS = 400
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.]*\w)")
+#: A number, with whatever unit is written to it: 9999ms is one, the 99 of p99 is none.
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
+#: Words of a direction: a claim that rises does not rest on evidence that only falls.
+_UP = re.compile(r"(?i)\b(?:rose|rises?|rising|increas\w*|grew|grows?|higher|above|more|slower)\b")
+_DOWN = re.compile(
+    r"(?i)\b(?:fell|falls?|falling|decreas\w*|dropp?\w*|lower|below|fewer|less|faster)\b"
+)
 #: Telemetry may ask for links or commands; no summary of ours carries any.
 _UNWELCOME = re.compile(r"https?://|www\.|<[a-z/!]|```|[\x00-\x08\x0b-\x1f\x7f]", re.IGNORECASE)
 _RELATIVE_TOLERANCE = 0.01
@@ -60,11 +67,15 @@ def verify(
     """
     by_id = {item.id: item for item in evidence}
 
-    def kept(claims: tuple[Claim, ...], numbers: bool = True) -> tuple[Claim, ...]:
-        return tuple(c for c in claims if holds(c, by_id, services, numbers=numbers))
+    def kept(
+        claims: tuple[Claim, ...], *, numbers: bool = True, grounded: bool = False
+    ) -> tuple[Claim, ...]:
+        return tuple(
+            c for c in claims if holds(c, by_id, services, numbers=numbers, grounded=grounded)
+        )
 
-    cause = kept((reply.root_cause,))
-    technical, executive = kept(reply.technical), kept(reply.executive)
+    cause = kept((reply.root_cause,), grounded=True)
+    technical, executive = kept(reply.technical, grounded=True), kept(reply.executive)
     # An action may name a target value of its own, but no service of its own.
     actions = kept(reply.actions, numbers=False)
     service = reply.root_cause_service if reply.root_cause_service in candidates else None
@@ -77,9 +88,10 @@ def verify(
 
 
 def holds(
-    claim: Claim, by_id: Mapping[str, Evidence], services: Set[str], *, numbers: bool = True
-) -> bool:
-    """Whether one claim can be verified."""
+    claim: Claim, by_id: Mapping[str, Evidence], services: Set[str], *,
+    numbers: bool = True, grounded: bool = False,
+) -> bool:  # fmt: skip
+    """Whether one claim can be verified; a `grounded` one names a service or a number."""
     if not claim.text.strip() or len(claim.text) > MAX_CLAIM_CHARS or not claim.evidence:
         return False
     if _UNWELCOME.search(claim.text) or any(name not in by_id for name in claim.evidence):
@@ -88,7 +100,19 @@ def holds(
     allowed = {service for item in cited for service in services_of(item)}
     if not named_services(claim.text, services) <= allowed:
         return False
-    return not numbers or _numbers_stand(claim.text, " ".join(item.text for item in cited))
+    told = " ".join(item.text for item in cited)
+    if grounded and not (named_services(claim.text, allowed) or _NUMBER.search(claim.text)):
+        return False
+    return not _contradicts(claim.text, told) and (not numbers or _numbers_stand(claim.text, told))
+
+
+def _contradicts(text: str, cited: str) -> bool:
+    """Whether a text says up where what it cites says down alone, or the other way round."""
+    up, down = bool(_UP.search(text)), bool(_DOWN.search(text))
+    was_up, was_down = bool(_UP.search(cited)), bool(_DOWN.search(cited))
+    return (up and not down and was_down and not was_up) or (
+        down and not up and was_up and not was_down
+    )
 
 
 def named_services(text: str, services: Set[str]) -> set[str]:

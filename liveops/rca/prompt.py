@@ -28,7 +28,7 @@ SYSTEM = (
 )
 _MAX_RANKED = 10
 _MAX_FREE_CHARS = 600
-_FENCE = "=" * 12
+FENCE = "=" * 12
 
 #: (what, pattern) of secrets and of attempts to leave the fence or pose as someone.
 _MASKS: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -84,14 +84,14 @@ def build(incident: Incident, found: Investigation) -> Prompt:
         },
     }
     body = json.dumps(facts, ensure_ascii=False, indent=1)
-    user = f"{_FENCE} DATA BEGINS {_FENCE}\n{body}\n{_FENCE} DATA ENDS {_FENCE}"
+    user = f"{FENCE} DATA BEGINS {FENCE}\n{body}\n{FENCE} DATA ENDS {FENCE}"
     return Prompt(SYSTEM, user, reply_schema(found))
 
 
 def reply_schema(found: Investigation) -> dict[str, Any]:
     """Strict JSON schema: services and evidence ids are closed lists."""
     ids = [item.id for item in found.evidence]
-    claim = _object(
+    claim = closed_object(
         {
             "text": {"type": "string", "description": f"at most {MAX_CLAIM_CHARS} characters"},
             "evidence": {"type": "array", "items": {"type": "string", "enum": ids}},
@@ -106,10 +106,11 @@ def reply_schema(found: Investigation) -> dict[str, Any]:
         "executive": claims,
         "actions": claims,
     }
-    return _object(properties) | {"$defs": {"claim": claim}}
+    return closed_object(properties) | {"$defs": {"claim": claim}}
 
 
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
+def closed_object(properties: dict[str, Any]) -> dict[str, Any]:
+    """Schema of an object that has all of these and nothing else."""
     return {
         "type": "object",
         "properties": properties,

@@ -16,7 +16,7 @@ from liveops.runtime.background import BackgroundTask
 from liveops.services import port_of
 from liveops.settings import Settings, load_settings
 from schema.topics import INCIDENTS_DETECTED, INCIDENTS_UPDATED
-from web import analysis
+from web import analysis, ask, postmortem
 from web.actuator import Check
 from web.server import install
 
@@ -52,7 +52,8 @@ def build(settings: Settings) -> LiveOpsApp:
     }
     if llm is not None:
         checks["llm"] = lambda: llm.healthy
-    routes = analysis.routes(deps, investigator, jobs, fanout)
+    routes = [*analysis.routes(deps, investigator, jobs, fanout), *ask.routes(deps, llm)]
+    routes += postmortem.routes(deps)
     install(app, routes, deps, "analysis", checks, needed=("kafka", "postgres"))
     return app
 

@@ -12,6 +12,7 @@ from agents.windows.live_feed import LiveFeed
 from agents.windows.open_windows import OpenWindows
 from liveops.deps import Deps, make_deps
 from liveops.errors import Unavailable
+from liveops.kafka.ingest_sends import IngestSends
 from liveops.kafka.offsets import LogOffsets
 from liveops.kafka.producer import Producer
 from liveops.kafka.progress import holds_lease, release
@@ -27,6 +28,7 @@ from schema.topics import RAW, RAW_KEYED
 from tables import windows
 from web import aggregated, ingest, live, otlp, raw, remote_write, services, topology
 from web.actuator import Check
+from web.admission import Admission, show
 from web.server import install
 
 #: Changed series, of all partitions, above which open windows go out each second only.
@@ -42,10 +44,15 @@ def build(settings: Settings) -> LiveOpsApp:
     windows_agent = _wire_windows(app, deps)
     fanout = Fanout(deps.cache, keys.LIVE_METRICS_CHANNEL)
     app.background.append(fanout)
+    # Clients wait for these: no other output may be in their way.
+    sends = IngestSends(Producer(settings))
+    app.background.append(sends)
+    admission = Admission(settings, sends)
+    show(admission)
     routes = [
-        *ingest.routes(deps),
-        *remote_write.routes(deps),
-        *otlp.routes(deps),
+        *ingest.routes(deps, admission),
+        *remote_write.routes(deps, admission),
+        *otlp.routes(deps, admission),
         *aggregated.routes(deps),
         *raw.routes(deps),
         *services.routes(deps),

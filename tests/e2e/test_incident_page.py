@@ -184,3 +184,33 @@ async def test_the_end_of_a_session_keeps_the_draft_and_says_why(
         await page.get_by_role("button", name="Sign in").wait_for()
         kept = await page.evaluate("Object.keys(sessionStorage)")
         assert kept == []
+
+
+async def test_an_engineer_asks_and_saves_a_post_mortem(
+    product: Product, browser: Browser, engineer: Client
+) -> None:
+    service = f"asked-{uuid4().hex[:8]}"
+    incident_id = await seed.incident(product.stack, service)
+    body = {"incident_id": incident_id}
+    assert (await engineer.call("POST", "/api/analysis/generate", json=body)).status == 202
+
+    async def analysed() -> bool:
+        return (await engineer.call("GET", f"/api/analysis/{incident_id}")).status == 200
+
+    await eventually(analysed, "the analysis")
+    async with visit(browser, product.stack) as here:
+        page = here.page
+        await here.sign_in("engineer")
+        await here.open(f"/incidents/{incident_id}")
+        await page.get_by_label("Question").fill("What is wrong?")
+        await page.get_by_role("button", name="Ask", exact=True).click()
+        await expect(page.locator("#answer")).to_contain_text("evidence")
+        async with page.expect_download() as saving:
+            await page.get_by_role("button", name="Post-mortem draft").click()
+        saved = await (await saving.value).path()
+        assert "## Timeline" in saved.read_text(encoding="utf-8")
+    async with visit(browser, product.stack) as here:
+        await here.sign_in("manager")
+        await here.open(f"/incidents/{incident_id}")
+        await expect(here.page.locator(".verdict")).to_be_visible()
+        await expect(here.page.get_by_label("Question")).to_have_count(0)

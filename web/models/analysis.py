@@ -6,7 +6,10 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from liveops.rca.questions import MAX_QUESTION_CHARS
+from web.models.fields import NO_NUL
 
 
 class GenerateBody(BaseModel):
@@ -58,3 +61,19 @@ class AnalysisBody(BaseModel):
     tokens: int
     analyzed_at: datetime | None
     latency_ms: float | None
+
+
+class AskBody(BaseModel):
+    """A question about an analysed incident."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    question: str = Field(min_length=1, max_length=MAX_QUESTION_CHARS, pattern=NO_NUL)
+
+
+class AnswerBody(BaseModel):
+    """The answer, the evidence it rests on by id, and who gave it."""
+
+    answer: str
+    evidence: list[str]
+    source: Literal["llm", "fallback"]

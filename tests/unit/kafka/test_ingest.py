@@ -11,7 +11,7 @@ import pytest
 
 from liveops.errors import Unavailable
 from liveops.kafka.ingest import MAX_RECORD_BYTES, PER_RECORD, Record, publish_records, records
-from liveops.kafka.producer import Producer
+from liveops.kafka.ingest_sends import IngestSends
 from schema.metrics import Metric
 
 HUGE = {f"{n}{'x' * 250}": "\x01" * 256 for n in range(10, 26)}
@@ -49,14 +49,17 @@ class Broker:
         self.most_under_way = 0
         self.acknowledged: list[bytes] = []
 
-    async def send(self, topic: str, key: str, value: bytes) -> None:
+    async def begin(self, service: str, value: bytes) -> bytes:
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
+        return value
+
+    async def settle(self, values: list[bytes]) -> None:
         await self.may_answer.wait()
-        self.under_way -= 1
-        if value == b"lost":
+        self.under_way -= len(values)
+        self.acknowledged += [value for value in values if value != b"lost"]
+        if b"lost" in values:
             raise Unavailable("kafka")
-        self.acknowledged.append(value)
 
 
 def steps(*values: bytes) -> Iterator[Sequence[Record]]:
@@ -65,7 +68,7 @@ def steps(*values: bytes) -> Iterator[Sequence[Record]]:
 
 async def test_nothing_is_over_before_all_is_acknowledged() -> None:
     broker = Broker()
-    publishing = asyncio.create_task(publish_records(cast(Producer, broker), steps(b"a", b"b")))
+    publishing = asyncio.create_task(publish_records(cast(IngestSends, broker), steps(b"a", b"b")))
     while broker.under_way < 2:
         await asyncio.sleep(0)
     assert not publishing.done()
@@ -78,14 +81,14 @@ async def test_one_lost_record_is_told_and_the_others_are_waited_for() -> None:
     broker = Broker()
     broker.may_answer.set()
     with pytest.raises(Unavailable):
-        await publish_records(cast(Producer, broker), steps(b"a", b"lost", b"b"))
+        await publish_records(cast(IngestSends, broker), steps(b"a", b"lost", b"b"))
     assert (broker.acknowledged, broker.under_way) == ([b"a", b"b"], 0)
 
 
 async def test_large_records_wait_for_those_before() -> None:
     broker = Broker()
     broker.may_answer.set()
-    await publish_records(cast(Producer, broker), steps(*[b"x" * 2**20] * 100))
+    await publish_records(cast(IngestSends, broker), steps(*[b"x" * 2**20] * 100))
     assert len(broker.acknowledged) == 100
     assert broker.most_under_way <= 17
 
@@ -99,5 +102,5 @@ async def test_what_fails_while_records_are_made_leaves_none_under_way() -> None
         raise ValueError("made by hand")
 
     with pytest.raises(ValueError, match="made by hand"):
-        await publish_records(cast(Producer, broker), failing())
+        await publish_records(cast(IngestSends, broker), failing())
     assert broker.acknowledged == [b"a"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiokafka import errors
+from aiokafka.producer.message_accumulator import MessageAccumulator
 from aiokafka.producer.sender import Sender
 
 from liveops.errors import LiveOpsError, Unavailable
@@ -34,7 +35,11 @@ class FakeProducer:
     def __init__(self, outcome: Exception | None) -> None:
         self.outcome = outcome
         self.stopped = False
-        self.client = SimpleNamespace(fetch_all_metadata=self._answer)
+        cluster = SimpleNamespace(partitions_for_topic=lambda topic: {0, 1})
+        self.client = SimpleNamespace(fetch_all_metadata=self._answer, cluster=cluster)
+        self._message_accumulator = SimpleNamespace(
+            add_message=self._add, _closed=False, _exception=None
+        )
 
     async def _answer(self) -> None:
         if self.outcome is not None:
@@ -54,6 +59,15 @@ class FakeProducer:
         else:
             acked.set_exception(self.outcome)
         return acked
+
+    async def _add(self, *_: Any, **__: Any) -> asyncio.Future[None]:
+        if self._message_accumulator._exception is not None:
+            raise self._message_accumulator._exception
+        return asyncio.get_running_loop().create_future()
+
+    def die(self, error: Exception) -> None:
+        """As when its sender ends."""
+        self._message_accumulator._exception = error
 
     async def partitions_for(self, topic: str) -> set[int]:
         await self._answer()
@@ -143,3 +157,37 @@ async def test_a_record_that_can_never_be_sent_is_no_trouble_of_the_broker(
 
 def test_aiokafka_sends_by_the_step_that_is_held_back() -> None:
     assert "_send_produce_req" in Sender._sender_routine.__code__.co_names
+
+
+@pytest.mark.parametrize("error", FATAL, ids=lambda error: type(error).__name__)
+async def test_a_dead_producer_is_replaced_when_a_record_is_handed_over(
+    error: Exception, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = Broker()
+    monkeypatch.setattr(module, "AIOKafkaProducer", broker)
+    producer = Producer(settings)
+    await producer.begin("t", "k", b"v")
+    broker.made[0].die(error)
+    with pytest.raises(Unavailable):
+        await producer.begin("t", "k", b"v")
+    await producer.begin("t", "k", b"v")
+    assert [made.stopped for made in broker.made] == [True, False]
+
+
+async def test_a_late_failure_of_a_dead_producer_leaves_its_successor(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = Broker()
+    monkeypatch.setattr(module, "AIOKafkaProducer", broker)
+    producer = Producer(settings)
+    await producer.begin("t", "k", b"v")
+    broker.made[0].die(errors.ProducerFenced())
+    assert isinstance(await producer.verdict_on(errors.ProducerFenced()), Unavailable)
+    await producer.begin("t", "k", b"v")
+    assert isinstance(await producer.verdict_on(errors.ProducerFenced()), Unavailable)
+    assert [made.stopped for made in broker.made] == [True, False]
+
+
+def test_aiokafka_tells_whether_a_producer_is_dead() -> None:
+    names = MessageAccumulator.add_message.__code__.co_names
+    assert {"_closed", "_exception"} <= set(names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,9 +13,12 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from liveops.clock import SystemClock
 from liveops.deps import Deps
+from liveops.errors import Unavailable
+from liveops.kafka.ingest_sends import IngestSends
 from liveops.redis.cache import Cache
 from liveops.security.tokens import ingest_token, user_token
 from liveops.settings import Settings
+from web.admission import Admission
 from web.connection import EdgeRunner
 from web.routing import Route
 from web.server import application
@@ -33,6 +37,41 @@ def deps_without_stores() -> Deps:
         cache=Cache("redis://127.0.0.1:1/0"),
     )
     return cast(Deps, parts)
+
+
+class Sends:
+    """Takes records as `IngestSends` does; what `failure` is each of them fails with."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[str, Any]] = []
+        self.failure: Exception | None = None
+        #: What is known before a record is sent.
+        self.is_away = False
+
+    def check(self) -> None:
+        if self.is_away:
+            raise Unavailable("kafka")
+
+    async def begin(self, service: str, value: bytes) -> None:
+        self.check()
+        if self.failure is not None:
+            raise self.failure
+        record = json.loads(value)
+        assert service == record["service_name"]
+        self.records.append((service, record.get("metrics", [record])))
+
+    async def settle(self, acks: list[None]) -> None: ...
+
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        """All items, with the service of their record."""
+        return [{"service_name": key, **item} for key, items in self.records for item in items]
+
+
+def admission(sends: Sends, **settings: Any) -> Admission:
+    """The door of the ways in, with other bounds where they are named."""
+    given = deps_without_stores().settings.model_copy(update=settings)
+    return Admission(given, cast(IngestSends, sends))
 
 
 class Config:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -14,26 +13,19 @@ import pytest
 from liveops.deps import Deps
 from liveops.errors import Refused, Unavailable
 from liveops.postgres import idempotency
-from tests.unit.web.doubles import Client, bearer, deps_without_stores, edge, ingest_bearer
+from tests.unit.web.doubles import (
+    Client,
+    Sends,
+    admission,
+    bearer,
+    deps_without_stores,
+    edge,
+    ingest_bearer,
+)
 from web import ingest
 
 GOOD = b'{"service_name":"a","metric_type":"m","value":1}'
 FORMS = ("array", "wrapped", "ndjson")
-
-
-class Broker:
-    """Takes records as the producer does."""
-
-    def __init__(self) -> None:
-        self.values: list[bytes] = []
-
-    async def send(self, topic: str, key: str, value: bytes) -> None:
-        self.values.append(value)
-
-    @property
-    def metrics(self) -> int:
-        """How many metrics the records hold."""
-        return sum(len(json.loads(value).get("metrics", [0])) for value in self.values)
 
 
 class NoDatabase:
@@ -44,11 +36,12 @@ class NoDatabase:
 
 
 @asynccontextmanager
-async def metrics_edge() -> AsyncIterator[tuple[Client, Broker]]:
-    """The ingestion route and the broker behind it."""
-    deps, broker = cast(Any, deps_without_stores()), Broker()
-    deps.producer, deps.database = broker, NoDatabase()
-    async with edge(*ingest.routes(cast(Deps, deps)), deps=deps) as client:
+async def metrics_edge() -> AsyncIterator[tuple[Client, Sends]]:
+    """The ingestion route and what it sends."""
+    deps, broker = cast(Any, deps_without_stores()), Sends()
+    deps.database = NoDatabase()
+    routes = ingest.routes(cast(Deps, deps), admission(broker))
+    async with edge(*routes, deps=deps) as client:
         yield client, broker
 
 
@@ -93,10 +86,10 @@ async def test_one_bad_item_is_one_fault_in_every_form(form: str, name: str) -> 
     body = body_of(form, [GOOD, BAD[name], GOOD])
     async with metrics_edge() as (client, broker):
         status, problem = await post(client, body)
-        assert (status, broker.metrics) == (422, 0)
+        assert (status, len(broker.items)) == (422, 0)
         assert [error["loc"][0] for error in problem["errors"]] == [1]
         status, answer = await post(client, body, "?partial=true")
-        assert (status, answer["accepted"], broker.metrics) == (202, 2, 2)
+        assert (status, answer["accepted"], len(broker.items)) == (202, 2, 2)
         assert [item["index"] for item in answer["rejected"]] == [1]
 
 
@@ -115,7 +108,7 @@ async def test_what_is_not_json_is_400_in_every_form(form: str, broken: bytes) -
         for query in ("", "?partial=true"):
             body = body_of(form, [GOOD, broken, BAD["deep"]])
             assert (await post(client, body, query))[0] == 400
-        assert not broker.values
+        assert not broker.records
 
 
 @pytest.mark.parametrize(
@@ -148,7 +141,7 @@ async def test_the_frame_of_a_body(body: bytes, status: int) -> None:
 async def test_a_body_holds_ten_thousand_items(form: str) -> None:
     async with metrics_edge() as (client, broker):
         assert await post(client, body_of(form, [GOOD] * 10_000)) == (202, {"accepted": 10_000})
-        assert broker.metrics == 10_000
+        assert len(broker.items) == 10_000
         for item in (GOOD, b"1"):
             assert (await post(client, body_of(form, [item] * 10_001), "?partial=true"))[0] == 413
 
@@ -208,7 +201,7 @@ async def test_what_is_no_json_is_told_before_a_bad_parameter() -> None:
 async def test_a_good_key_works_without_postgres() -> None:
     async with metrics_edge() as (client, broker):
         status, _ = await post(client, body_of("array", [GOOD]), **{"Idempotency-Key": "a b~!"})
-        assert (status, "id" in json.loads(broker.values[0])) == (202, True)
+        assert (status, "id" in broker.items[0]) == (202, True)
 
 
 async def test_a_token_writes_its_services_only() -> None:
@@ -216,7 +209,7 @@ async def test_a_token_writes_its_services_only() -> None:
         status, answer = await post(client, body_of("array", [GOOD]), **ingest_bearer(["b*"]))
         assert (status, answer["errors"][0]["loc"]) == (422, [0, "service_name"])
         assert (await post(client, body_of("array", [GOOD]), **ingest_bearer(["a*"])))[0] == 202
-        assert broker.metrics == 1
+        assert len(broker.items) == 1
 
 
 @pytest.mark.parametrize(
@@ -233,13 +226,10 @@ async def test_a_key_of_a_failed_call_may_be_used_again(
     async def abandon(_: Any, subject: str, key: str) -> None:
         abandoned.append(key)
 
-    async def send(*_: Any) -> None:
-        raise error
-
     monkeypatch.setattr(idempotency, "claim", claim)
     monkeypatch.setattr(idempotency, "abandon", abandon)
     async with metrics_edge() as (client, broker):
-        monkeypatch.setattr(broker, "send", send)
+        broker.failure = error
         headers = bearer() | {"Content-Type": "application/json", ingest.KEY_HEADER: "k1"}
         async with client.post("/api/metrics", data=GOOD, headers=headers) as response:
             assert (response.status, abandoned) == (status, ["k1"])

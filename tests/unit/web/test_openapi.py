@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from liveops.redis.fanout import Fanout
-from tests.unit.web.doubles import deps_without_stores, edge
+from tests.unit.web.doubles import Sends, admission, deps_without_stores, edge
 from web import auth, incidents, openapi, otlp, remote_write, rules, silences, topology, users
 from web.routing import Access, Route
 
@@ -22,8 +22,8 @@ def our_routes() -> list[Route]:
         *rules.routes(deps),
         *silences.routes(deps),
         *topology.routes(deps),
-        *remote_write.routes(deps),
-        *otlp.routes(deps),
+        *remote_write.routes(deps, admission(Sends())),
+        *otlp.routes(deps, admission(Sends())),
     ]
 
 

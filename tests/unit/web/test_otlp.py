@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from google.protobuf import json_format
@@ -17,9 +17,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, ScopeMetrics
 
-from liveops.deps import Deps
-from tests.unit.web.doubles import Client, bearer, deps_without_stores, edge
-from tests.unit.web.test_remote_write import Broker
+from tests.unit.web.doubles import Client, Sends, admission, bearer, deps_without_stores, edge
 from web import otlp
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -28,11 +26,10 @@ NO_VALUE = 1
 
 
 @asynccontextmanager
-async def receiver() -> AsyncIterator[tuple[Client, Broker]]:
-    """The route and the broker behind it."""
-    deps, broker = cast(Any, deps_without_stores()), Broker()
-    deps.producer = broker
-    async with edge(*otlp.routes(cast(Deps, deps)), deps=deps) as client:
+async def receiver() -> AsyncIterator[tuple[Client, Sends]]:
+    """The route and what it sends."""
+    deps, broker = deps_without_stores(), Sends()
+    async with edge(*otlp.routes(deps, admission(broker)), deps=deps) as client:
         yield client, broker
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import AsyncIterator
@@ -13,7 +12,6 @@ import cramjam
 import pytest
 
 from liveops.deps import Deps
-from liveops.errors import Unavailable
 from liveops.metrics.windows import FOREIGN_REFUSED, SERIES_ENDED
 from tests.remote_write import (
     HEADERS_1,
@@ -25,40 +23,20 @@ from tests.remote_write import (
     request_1,
     request_2,
 )
-from tests.unit.web.doubles import Client, bearer, deps_without_stores, edge
+from tests.unit.web.doubles import Client, Sends, admission, bearer, deps_without_stores, edge
 from tests.wire.prometheus_pb2 import Request, WriteRequest
 from web import remote_write
 
 _UP = {"__name__": "up", "instance": "a:9100", "job": "node"}
 
 
-class Broker:
-    """Takes records as the producer does, or is away."""
-
-    def __init__(self) -> None:
-        self.records: list[tuple[str, Any]] = []
-        self.is_away = False
-
-    async def send(self, topic: str, key: str, value: bytes) -> None:
-        if self.is_away:
-            raise Unavailable("kafka")
-        record = json.loads(value)
-        assert (topic, key) == ("metrics.raw", record["service_name"])
-        self.records.append((key, record["metrics"]))
-
-    @property
-    def items(self) -> list[dict[str, Any]]:
-        """All items, with the service of their record."""
-        return [{"service_name": key, **item} for key, items in self.records for item in items]
-
-
 @asynccontextmanager
-async def receiver(**settings: Any) -> AsyncIterator[tuple[Client, Broker]]:
-    """The route and the broker behind it."""
-    deps, broker = cast(Any, deps_without_stores()), Broker()
-    deps.producer = broker
+async def receiver(**settings: Any) -> AsyncIterator[tuple[Client, Sends]]:
+    """The route and what it sends."""
+    deps, broker = cast(Any, deps_without_stores()), Sends()
     deps.settings = deps.settings.model_copy(update=settings)
-    async with edge(*remote_write.routes(cast(Deps, deps)), deps=deps) as client:
+    door = admission(broker, **settings)
+    async with edge(*remote_write.routes(cast(Deps, deps), door), deps=deps) as client:
         yield client, broker
 
 

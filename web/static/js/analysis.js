@@ -1,9 +1,11 @@
 // The analysis of an incident: cause, both summaries, ranking, actions, evidence.
 
 import { isEngineer, post } from "./api.js";
+import { askForm } from "./ask.js";
 import { citation, cited } from "./citations.js";
 import { failure, h, put } from "./dom.js";
 import { analyses } from "./analysisfeed.js";
+import { postmortemButton } from "./postmortem.js";
 import { Source } from "./freshness.js";
 import { metricName, percent, serviceHref } from "./format.js";
 import { inZone, moment } from "./times.js";
@@ -19,6 +21,8 @@ export class AnalysisView {
   proof = h("div", { class: "stack wide" });
   #incidentId;
   #onCompleted;
+  /** Kept while the analysis around it is drawn anew. */
+  #ask;
   #shown = "";
   #left = false;
   #isPending = false;
@@ -32,6 +36,7 @@ export class AnalysisView {
   /** `onCompleted(analysis)` is called with each analysis shown. */
   constructor(incidentId, onCompleted) {
     this.#incidentId = incidentId;
+    this.#ask = isEngineer() ? askForm(incidentId) : null;
     this.#onCompleted = onCompleted;
     analyses.addEventListener("change", this.#onChange);
     analyses.addEventListener("poll", this.#reload);
@@ -89,7 +94,7 @@ export class AnalysisView {
       this.#source.node, verdict(found),
       found.root_cause ? h("p", { class: "root-cause", id: "root-cause" }, cited(found.root_cause)) : null,
       isEngineer() ? [technical, executive] : [executive, technical],
-      actions(found), this.#foot(found));
+      actions(found), this.#ask, this.#foot(found));
   }
 
   #foot(found) {
@@ -100,7 +105,7 @@ export class AnalysisView {
       found.cost_usd ? `$${found.cost_usd.toFixed(4)}` : null,
     ];
     const done = found.status !== "pending";
-    return h("div", { class: "row wrap" }, h("span", { class: "muted small" }, done ? words.filter(Boolean).join(" · ") : null), done ? this.#again("Analyse again") : null);
+    return h("div", { class: "row wrap" }, h("span", { class: "muted small" }, done ? words.filter(Boolean).join(" · ") : null), done ? [postmortemButton(this.#incidentId), this.#again("Analyse again")] : null);
   }
 
   #again(label) {

@@ -38,11 +38,11 @@ export async function send(method, path, { body, token, headers = {}, signal } =
   }
 }
 
-/** The decoded body; throws ApiError for an error. */
+/** The decoded body, or its text where it is no JSON; throws ApiError for an error. */
 export async function decode(response, worker) {
-  const isJson = (response.headers.get("Content-Type") ?? "").includes("json");
-  const body = isJson ? await response.json() : null;
-  if (response.ok) return body;
+  const type = response.headers.get("Content-Type") ?? "";
+  const body = type.includes("json") ? await response.json() : null;
+  if (response.ok) return type.startsWith("text/") ? response.text() : body;
   const words = body?.detail || body?.title || `answered ${response.status}`;
   const retryAfterS = Number.parseInt(response.headers.get("Retry-After"), 10);
   const message = CANNOT_NOW.has(response.status) ? `${failed(worker, `cannot work now: ${words}`)}.` : sentence(words);
