@@ -78,6 +78,8 @@ class Settings(BaseModel):
     gauge_names: str = ""
     window_retention_days: int = Field(default=90, ge=1)
     rollup_retention_days: int = Field(default=365, ge=1)
+    notify_allow_private: bool = False
+    public_url: str = Field(default="", pattern=r"^(https?://[^\s]+)?$")
     openai_api_key: str | None = Field(default=None, repr=False)
     openai_base_url: str | None = None
     openai_model: str = "gpt-4o"

@@ -25,6 +25,8 @@ _OWNERS = (
     ("/api/rules", "incidents"),
     ("/api/detectors", "incidents"),
     ("/api/silences", "incidents"),
+    ("/api/receivers", "incidents"),
+    ("/api/alerts", "incidents"),
 )
 
 

@@ -107,6 +107,18 @@ def live(
     _print(found, as_json=as_json)
 
 
+@app.command("notify")
+def notify(as_json: AsJson = False, data_dir: DataDir = None) -> None:
+    """Measure from 300 detections in 2 s to the webhook that is told of their incidents.
+
+    Starts servers and all workers of its own.
+    """
+    from liveops.bench.notify import run
+
+    found = asyncio.run(run(data_dir or Path(tempfile.gettempdir()), _say))
+    _print(found, as_json=as_json)
+
+
 def _print(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(found))

@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from liveops.cli import backtest, bench, demo, doctor, rca, replay, rules, send, status, up, users
+from liveops.cli import (
+    backtest,
+    bench,
+    demo,
+    doctor,
+    notify,
+    rca,
+    replay,
+    rules,
+    send,
+    status,
+    up,
+    users,
+)
 from liveops.cli.options import DataDir, settings_for
 from liveops.settings import required
 
@@ -27,6 +40,7 @@ app.command("rca")(rca.command)
 app.command("demo")(demo.command)
 app.add_typer(users.app, name="users")
 app.add_typer(rules.app, name="rules")
+app.add_typer(notify.app, name="notify")
 app.add_typer(bench.app, name="bench")
 app.command("token")(users.token_command)
 

@@ -82,7 +82,17 @@ FORECASTS_DUE = Gauge(
 preset(FORECASTS, ("made", "not_possible"))
 preset(
     DETECTIONS,
-    ("threshold", "zscore", "forecast", "no_data", "ensemble", "shape", "change", "ratio"),
+    (
+        "threshold",
+        "zscore",
+        "forecast",
+        "no_data",
+        "ensemble",
+        "shape",
+        "change",
+        "ratio",
+        "alertmanager",
+    ),
 )
 preset(SERIES, ("learning", "ok", "firing", "no_data"))
 preset(SERIES_FORGOTTEN, ("silent", "too_many", "deleted"))

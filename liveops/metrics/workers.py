@@ -14,7 +14,17 @@ from prometheus_client import (
 from prometheus_client.core import CollectorRegistry
 
 from liveops.build import build_info
-from liveops.metrics import analysis, archive, detection, http, ingest, stores, windows, worker
+from liveops.metrics import (
+    analysis,
+    archive,
+    detection,
+    http,
+    ingest,
+    notify,
+    stores,
+    windows,
+    worker,
+)
 from liveops.metrics.group import Group
 
 _EVERY = (worker.REGISTRY, http.REGISTRY, stores.POSTGRES)
@@ -24,7 +34,14 @@ _LIVE = (stores.REDIS, http.LIVE)
 SHOWN: Mapping[str, tuple[Group, ...]] = {
     "auth": (*_EVERY, stores.REDIS, stores.OUTBOX),
     "metrics": (*_EVERY, *_STREAMS, *_LIVE, windows.REGISTRY, ingest.REGISTRY),
-    "incidents": (*_EVERY, *_STREAMS, *_LIVE, stores.OUTBOX, detection.REGISTRY),
+    "incidents": (
+        *_EVERY,
+        *_STREAMS,
+        *_LIVE,
+        stores.OUTBOX,
+        detection.REGISTRY,
+        notify.REGISTRY,
+    ),
     "analysis": (*_EVERY, *_STREAMS, *_LIVE, stores.OUTBOX, analysis.REGISTRY),
     "archive": (*_EVERY, *_STREAMS, archive.REGISTRY),
 }

@@ -41,6 +41,8 @@ async def sweep(database: Database) -> None:
     async with database.transaction() as con:
         await con.execute(queries["forget_refresh"])
         await con.execute(queries["forget_outbox"])
+        await con.execute(queries["forget_deliveries"])
+        await con.execute(queries["forget_told"])
         await con.execute(queries["forget_edges"], MAX_LEARNED_EDGES)
         await con.execute(queries["forget_detector_memory"])
         for row in await con.fetch(queries["forget_revoked"]):

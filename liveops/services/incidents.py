@@ -16,11 +16,13 @@ from agents.incidents.remembering import Remembering
 from agents.incidents.series_states import SeriesStates
 from agents.incidents.standing_writer import StandingWriter
 from agents.incidents.upkeep import DetectorUpkeep
+from agents.notify.service import Notifications
 from liveops.deps import Deps, make_deps
 from liveops.kafka.offsets import LogOffsets
 from liveops.kafka.partitioning import partition_of
 from liveops.kafka.producer import Producer
 from liveops.kafka.progress import holds_lease
+from liveops.notify.sender import Sender
 from liveops.outbox import OutboxRelay
 from liveops.postgres.database import Database
 from liveops.postgres.rules import seed_default_rules
@@ -36,8 +38,8 @@ from liveops.services import port_of
 from liveops.settings import Settings, load_settings
 from schema.topics import AGGREGATED, DETECTIONS, WINDOWS_OPEN
 from tables import detectors
+from web import alertmanager, incidents, receivers, rule_backtest, rules, silences
 from web import detectors as detector_routes
-from web import incidents, rule_backtest, rules, silences
 from web.actuator import Check
 from web.server import install
 
@@ -55,6 +57,8 @@ def build(settings: Settings) -> LiveOpsApp:
     app.background.append(BackgroundTask(lambda: seed_rules(deps.database), "default-rules"))
     app.background.append(BackgroundTask(lambda: watch_active(deps.database), "active-incidents"))
     app.background.append(OutboxRelay(deps.database, deps.producer, Announcer(deps.cache).sent))
+    sender = Sender(allow_private=settings.notify_allow_private)
+    app.background.append(Notifications(settings, deps.clock, sender))
     fanout = Fanout(deps.cache, LIVE_INCIDENTS_CHANNEL)
     rehearsals = RehearsalProcess(settings.database_url or "")
     app.background += [fanout, rehearsals]
@@ -65,6 +69,8 @@ def build(settings: Settings) -> LiveOpsApp:
         *rule_backtest.routes(deps, rehearsals),
         *detector_routes.routes(deps),
         *silences.routes(deps),
+        *receivers.routes(deps, sender),
+        *alertmanager.routes(deps),
     ]
     checks: dict[str, Check] = {
         "kafka": deps.producer.ping,

@@ -61,7 +61,15 @@ async def test_axe_finds_nothing(
         await page.get_by_role("button", name="Sign in").wait_for()
         assert await faults(here) == []
         await here.sign_in(role)
-        for path in ("/services", service, "/incidents", "/incidents?q=none", loud, quiet):
+        for path in (
+            "/services",
+            service,
+            "/incidents",
+            "/incidents?q=none",
+            "/receivers",
+            loud,
+            quiet,
+        ):
             await here.open(path)
             await page.get_by_role("heading", level=1).wait_for()
             if path in (loud, quiet):

@@ -26,6 +26,8 @@ TABLE: list[tuple[str, str, str]] = [
     ("*", r"/api/auth/(users|ingest-tokens)(/\{\w+\})?", WRITE),
     ("POST", r"/api/metrics|/api/v1/write|/v1/metrics", INGEST),
     ("GET", r"/api/(metrics/(live|aggregated|raw)|services(/\{name\})?|topology)", READ),
+    ("POST", r"/api/alerts/alertmanager", INGEST),
+    ("*", r"/api/receivers(/\{id\}(/test)?)?", WRITE),
     ("PUT", r"/api/topology", WRITE),
     ("*", r"/api/services/\{name\}", WRITE),
     ("GET", r"/api/incidents(/live|/summary|/\{id\}(/timeline)?)?", READ),

@@ -131,16 +131,18 @@ async def test_nothing_leaves_before_its_transaction(database: Database) -> None
 
 
 async def test_what_has_left_is_swept_after_a_day_and_the_rest_stays(database: Database) -> None:
-    old, waiting = str(uuid4()), str(uuid4())
-    await put(database, old, "x")
-    await put(database, waiting, "x")
+    old, waiting, untold = str(uuid4()), str(uuid4()), str(uuid4())
+    for key in (old, waiting, untold):
+        await put(database, key, "x")
     async with database.connection() as con:
-        query = "UPDATE outbox SET sent_at = now() - interval '2 days' WHERE key = $1"
-        await con.execute(query, old)
+        query = "UPDATE outbox SET sent_at = now() - interval '2 days' WHERE key = ANY($1)"
+        await con.execute(query, [old, untold])
+        await con.execute("UPDATE outbox SET routed_at = now() WHERE key = $1", old)
     await sweep(database)
     async with database.connection() as con:
-        rows = await con.fetch("SELECT key FROM outbox WHERE key = ANY($1)", [old, waiting])
-    assert [row["key"] for row in rows] == [waiting]
+        query = "SELECT key FROM outbox WHERE key = ANY($1) ORDER BY id"
+        rows = await con.fetch(query, [old, waiting, untold])
+    assert [row["key"] for row in rows] == [waiting, untold]
     assert await unsent(database, waiting) == 1
 
 

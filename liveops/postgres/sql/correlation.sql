@@ -30,7 +30,7 @@ DELETE FROM correlation_groups WHERE incident_id = ANY($1::uuid[])
 -- name: lock_resolved
 -- Which of these incidents are resolved; none of them changes until the transaction ends.
 WITH locked AS (
-    SELECT id, status FROM incidents WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE
+    SELECT id, status FROM incidents WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
 )
 SELECT id FROM locked WHERE status = 'resolved'
 

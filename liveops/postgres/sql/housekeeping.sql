@@ -19,7 +19,16 @@ RETURNING id
 -- name: forget_outbox
 -- Events that left over a day ago, and those that were set aside a month ago.
 DELETE FROM outbox
-WHERE sent_at < now() - interval '1 day' OR refused_at < now() - interval '30 days'
+WHERE (sent_at < now() - interval '1 day' OR refused_at < now() - interval '30 days')
+  AND (routed_at IS NOT NULL OR topic NOT IN ('incidents.detected', 'incidents.updated'))
+
+-- name: forget_deliveries
+-- What was told over 30 days ago.
+DELETE FROM deliveries WHERE state <> 'waiting' AND created_at < now() - interval '30 days'
+
+-- name: forget_told
+-- Resolved incidents that nothing was told of for 30 days.
+DELETE FROM told_incidents WHERE status = 'resolved' AND at < now() - interval '30 days'
 
 -- name: forget_edges
 -- Learned edges not seen for two weeks, and above the count those seen longest ago.

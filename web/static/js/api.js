@@ -132,6 +132,11 @@ export function post(path, body) {
   return call("POST", path, { body });
 }
 
+/** The decoded body of a PUT, made only to the version that was seen. */
+export function put(path, body, version) {
+  return call("PUT", path, { body, headers: { "If-Match": `"${version}"` } });
+}
+
 /** Nothing; throws ApiError when it cannot be deleted. */
 export function remove(path) {
   return call("DELETE", path);

@@ -9,6 +9,8 @@ export function told({ kind, data, actor }) {
   if (kind === "created") return { headline: data.source === "manual" ? "Opened by hand" : "Detected", lines: [data.title].filter(Boolean), prose: null };
   if (kind === "comment") return { headline: "Comment", lines: [], prose: data.text };
   if (kind === "analysis") return { headline: "Analysis", lines: [conclusion(data)].filter(Boolean), prose: null };
+  if (kind === "notified") return { headline: `${data.receiver} was told: ${data.event}`, lines: data.attempts > 1 ? [`after ${data.attempts} tries`] : [], prose: null };
+  if (kind === "notification_failed") return { headline: `${data.receiver} could not be told: ${data.event}`, lines: [short(data.error)], prose: null };
   if (kind !== "updated") return { headline: kind, lines: [], prose: null };
   const lines = Object.entries(data).flatMap(([name, pair]) => (isTold(name, pair, actor) ? change(name, ...pair) : []));
   if (data.status && !isSame(...data.status)) return { headline: `Status: ${data.status[1]}`, lines, prose: null };

@@ -1,13 +1,14 @@
 // Entry: session and routes.
 
 import { analyses } from "./analysisfeed.js";
-import { me, resume, session, signOut } from "./api.js";
+import { isEngineer, me, resume, session, signOut } from "./api.js";
 import { failure, h, put, text } from "./dom.js";
 import { dropDrafts, hasDrafts } from "./drafts.js";
 import { incidentHref } from "./format.js";
 import { incidentPage } from "./incident.js";
 import { incidents } from "./incidentfeed.js";
 import { incidentsPage } from "./incidents.js";
+import { receiversPage } from "./receivers.js";
 import { servicePage } from "./service.js";
 import { servicesPage } from "./services.js";
 import { signInPage } from "./signin.js";
@@ -62,6 +63,10 @@ function open(page, name, query) {
     retitle(name ? "Incident" : "Incidents");
     return name ? incidentPage(main, name) : incidentsPage(main, query);
   }
+  if (page === "receivers") {
+    retitle("Receivers");
+    return receiversPage(main);
+  }
   retitle("No such page");
   put(main, h("h1", null, "There is no such page"), h("p", null, h("a", { href: "#/services" }, "Services")));
   return () => null;
@@ -77,6 +82,7 @@ function enter() {
   reason = null;
   const { username, roles } = me();
   text(document.getElementById("who"), `${username} · ${roles.map((role) => role.toLowerCase()).join(", ")}`);
+  topbar.querySelector("[data-nav=receivers]").hidden = !isEngineer();
   incidents.start();
   analyses.start();
   show();

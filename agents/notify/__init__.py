@@ -1,0 +1,1 @@
+"""Choosing receivers for the events of incidents, and delivering to them."""

@@ -1,0 +1,42 @@
+"""The webhook of contract §7: body and signature. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Any
+
+import orjson
+
+from liveops.notify.message import Notice, Request, merged_into
+from liveops.notify.receiver import Receiver
+from schema.times import format_time
+
+SIGNATURE = "X-LiveOps-Signature"
+
+
+def request(receiver: Receiver, notice: Notice) -> Request:
+    """The POST; signed when the receiver has a secret."""
+    incident: dict[str, Any] = dict(notice.incident)
+    target = merged_into(incident)
+    if target:
+        incident["merged_into"] = target
+    body = orjson.dumps(
+        {
+            "version": 1,
+            "event": notice.event,
+            "delivery_id": notice.delivery_id,
+            "sent_at": format_time(notice.sent_at_s),
+            "incident": incident,
+        }
+    )
+    headers = {"Content-Type": "application/json"}
+    if receiver.secret:
+        headers[SIGNATURE] = signature(receiver.secret, int(notice.sent_at_s), body)
+    return Request(receiver.address, body, headers)
+
+
+def signature(secret: str, at_s: int, body: bytes) -> str:
+    """`t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">`."""
+    signed = hmac.new(secret.encode(), b"%d." % at_s + body, hashlib.sha256)
+    return f"t={at_s},v1={signed.hexdigest()}"
