@@ -94,9 +94,9 @@ async def _catch_up(client: AsyncClient, clock: Clock, start_s: float, rng: Rand
         is_long_ago = at_s < clock.now_s() - RECENT_S
         at_s += HISTORY_STEP_S if is_long_ago else CATCH_UP_STEP_S
         if len(waiting) + 5 * len(BY_NAME) > MAX_BATCH:
-            await _send(client, waiting)
+            await send(client, waiting)
             waiting.clear()
-    await _send(client, waiting)
+    await send(client, waiting)
     return at_s
 
 
@@ -114,11 +114,12 @@ async def _live(
         ahead_s = at_s - clock.now_s()
         if ahead_s > 0:
             await asyncio.sleep(ahead_s)
-        await _send(client, readings(at_s, book.at(at_s), rng))
+        await send(client, readings(at_s, book.at(at_s), rng))
         at_s += CATCH_UP_STEP_S if ahead_s < -_BEHIND_S else step_s
 
 
-async def _send(client: AsyncClient, batch: list[Reading]) -> None:
+async def send(client: AsyncClient, batch: list[Reading]) -> None:
+    """Send readings in as many calls as are needed; raises Unavailable or InvalidInput."""
     body: list[dict[str, Any]] = [
         {
             "service_name": reading.service_name,

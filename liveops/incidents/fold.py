@@ -3,7 +3,8 @@ what was heard when changes nothing, so a backlog gives the incidents that live 
 
 A detection joins a group of its own service, of a service it depends on (a fault spreads
 from the callee to its callers), or becomes the deeper cause of a group of its callers;
-otherwise it starts one. Two causes with one common caller stay two groups.
+otherwise it starts one. Two causes with one common caller stay two groups. Five groups or more
+of the same metric in the same minute are one storm, of which the topology does not know.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from liveops.incidents.bounds import MAX_SERVICES, prune
-from liveops.incidents.matching import GAP_S, above, callers, chosen, of_feed
+from liveops.incidents.matching import GAP_S, above, callers, chosen, of_feed, storm
 from liveops.incidents.state import EDITABLE, Command, Group, Groups, Source
 from liveops.incidents.topology import Topology
 from liveops.incidents.wording import content, origin
@@ -51,6 +52,11 @@ def fold(groups: Groups, detection: Detection, source: Source, topology: Topolog
     if explained:
         merged = [c for other in explained[1:] for c in _merge(groups, other, explained[0])]
         return merged + _update(explained[0], detection, source, topology)
+    blown = [] if about_feed else storm(groups, detection)
+    if blown:
+        blown[0].storm = sum(group.storm for group in blown) + 1
+        merged = [c for other in blown[1:] for c in _merge(groups, other, blown[0])]
+        return merged + _update(blown[0], detection, source, topology)
     hold = about_feed or topology.calls_any(detection.service_name)
     group = _start(detection, source, hold=hold)
     group.feed = about_feed

@@ -10,6 +10,8 @@ from schema.metrics import WINDOW_S
 
 #: A quiet group takes in new excursions this long.
 GAP_S = 300.0
+#: So many groups of the same metric that begin together have one cause.
+STORM = 5
 #: A caller that begins to fail later than this after its dependency has its own trouble.
 _SPREAD_S = 120.0
 
@@ -34,6 +36,24 @@ def callers(groups: Groups, detection: Detection, topology: Topology) -> list[Gr
         during = group.during(detection.onset_s)
         if any(i.service_name == first and _at_once(i, detection) for i in during):
             found.append(group)
+    return sorted(found, key=lambda g: (not g.opened, g.first_offset))
+
+
+def storm(groups: Groups, detection: Detection) -> list[Group]:
+    """Groups that began with the same metric in the same minute, where they are too many to
+    be strangers; the one to keep first. Nothing else tells that they belong together.
+    """
+    found = [
+        group
+        for group in groups.values()
+        if not _closed(group)
+        and any(
+            item.metric_type == detection.metric_type and _at_once(item, detection)
+            for item in group.during(detection.onset_s)
+        )
+    ]
+    if sum(group.storm for group in found) + 1 < STORM:
+        return []
     return sorted(found, key=lambda g: (not g.opened, g.first_offset))
 
 

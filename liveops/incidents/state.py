@@ -42,6 +42,8 @@ class Group(Struct):
     dismissed: bool = False
     #: It is about the feed: nothing reports any more.
     feed: bool = False
+    #: How many groups of their own it was put together from, as one storm.
+    storm: int = 1
     #: Event time of what the incident was last told.
     told_s: float = 0.0
     #: What the incident was last told; a field a person changed since is left alone.
