@@ -18,7 +18,7 @@ from msgspec import structs
 from liveops.client import MAX_BATCH, AsyncClient
 from liveops.clock import Clock
 from liveops.kafka.ingest import publish
-from liveops.kafka.producer import Producer
+from liveops.kafka.ingest_sends import IngestSends
 from liveops.runtime.retry import retrying
 from liveops.send.report import Outcome
 from liveops.send.rows import Row
@@ -89,12 +89,16 @@ def over_http(client: AsyncClient, origin: Origin) -> Deliver:
     return deliver
 
 
-def over_kafka(producer: Producer, origin: Origin, patience_s: float) -> Deliver:
+def over_kafka(sends: IngestSends, origin: Origin, patience_s: float) -> Deliver:
     """Batches to the raw topic, keyed by service; tried again for `patience_s`."""
 
     async def deliver(rows: list[Sendable]) -> list[tuple[Sendable, MetricFault]]:
         metrics = [structs.replace(row.metric, id=origin.metric_id(row.number)) for row in rows]
-        await retrying(within_s=patience_s)(publish, producer, metrics)
+
+        async def send() -> None:
+            await publish(sends, metrics)
+
+        await retrying(within_s=patience_s)(send)
         return []
 
     return deliver

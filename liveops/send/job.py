@@ -15,6 +15,7 @@ from liveops.client import AsyncClient
 from liveops.clock import SystemClock
 from liveops.embedded.first_users import read_password
 from liveops.errors import InvalidInput, LiveOpsError, SettingsError, Unavailable
+from liveops.kafka.ingest_sends import IngestSends
 from liveops.kafka.producer import Producer
 from liveops.send.deliver import Deliver, Origin, deliver_all, over_http, over_kafka
 from liveops.send.formats import read_rows
@@ -189,11 +190,12 @@ async def entrance(where: Entrance, origin: Origin) -> AsyncIterator[Deliver]:
     """The way in, opened."""
     settings = where.settings
     if where.kafka:
-        producer = Producer(settings)
+        sends = IngestSends(Producer(settings))
+        await sends.start()
         try:
-            yield over_kafka(producer, origin, where.patience_s)
+            yield over_kafka(sends, origin, where.patience_s)
         finally:
-            await producer.stop()
+            await sends.stop()
         return
     user, password = ("", "") if where.token else _credentials(settings)
     async with AsyncClient(
