@@ -25,6 +25,7 @@ _OWNERS = (
     ("/api/rules", "incidents"),
     ("/api/detectors", "incidents"),
     ("/api/silences", "incidents"),
+    ("/api/events", "incidents"),
 )
 
 

@@ -36,8 +36,8 @@ from liveops.services import port_of
 from liveops.settings import Settings, load_settings
 from schema.topics import AGGREGATED, DETECTIONS, WINDOWS_OPEN
 from tables import detectors
+from web import change_events, incidents, incidents_many, rule_backtest, rules, silences
 from web import detectors as detector_routes
-from web import incidents, rule_backtest, rules, silences
 from web.actuator import Check
 from web.server import install
 
@@ -60,7 +60,9 @@ def build(settings: Settings) -> LiveOpsApp:
     app.background += [fanout, rehearsals]
     routes = [
         incidents.live_route(deps, fanout),
+        *incidents_many.routes(deps),
         *incidents.routes(deps),
+        *change_events.routes(deps),
         *rules.routes(deps),
         *rule_backtest.routes(deps, rehearsals),
         *detector_routes.routes(deps),
