@@ -14,6 +14,7 @@ from agents.incidents.detect import DETECTIONS_KEY, DetectAgent
 from agents.incidents.foreseeing import Foreseeing
 from agents.incidents.remembering import Remembering
 from agents.incidents.series_states import SeriesStates
+from agents.incidents.silence_watch import watch_silences
 from agents.incidents.standing_writer import StandingWriter
 from agents.incidents.upkeep import DetectorUpkeep
 from liveops.deps import Deps, make_deps
@@ -54,6 +55,8 @@ def build(settings: Settings) -> LiveOpsApp:
     _wire_correlator(app, deps)
     app.background.append(BackgroundTask(lambda: seed_rules(deps.database), "default-rules"))
     app.background.append(BackgroundTask(lambda: watch_active(deps.database), "active-incidents"))
+    silence_watch = partial(watch_silences, deps.database, deps.cache, deps.clock)
+    app.background.append(BackgroundTask(silence_watch, "silences"))
     app.background.append(OutboxRelay(deps.database, deps.producer, Announcer(deps.cache).sent))
     fanout = Fanout(deps.cache, LIVE_INCIDENTS_CHANNEL)
     rehearsals = RehearsalProcess(settings.database_url or "")

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.client import Client
+from tests.client import Client, eventually
 from web.models.incidents import IncidentDetail
 from web.models.lifecycle import (
     BulkAnswer,
@@ -221,3 +221,68 @@ async def test_links_of_the_service_are_filled_in_for_the_incident(engineer: Cli
     assert answer.status == 200, answer
     found = await engineer.get(path)
     assert found["links"] == {"logs": f"https://logs.example/{service}?i={incident['id']}"}
+
+
+async def test_a_recurring_silence_is_kept_as_it_was_given(engineer: Client) -> None:
+    service = name()
+    end = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+    body = {
+        "service": service, "ends_at": end, "tags": {"az": "1"}, "zone": "Europe/Berlin",
+        "rrule": "FREQ=WEEKLY;BYDAY=MO,SA", "duration_s": 3600.0,
+    }  # fmt: skip
+    made = await engineer.call("POST", "/api/silences", json=body)
+    assert made.status == 201, made
+    same = {key: value for key, value in body.items() if key != "ends_at"}
+    assert made.body.items() >= same.items()
+    found = (await engineer.get("/api/silences?limit=500"))["items"]
+    assert made.body in found
+    for wrong in (
+        {"rrule": "FREQ=HOURLY"}, {"zone": "Mars"}, {"duration_s": None}, {"rrule": None},
+        {"tags": {"": "1"}}, {"duration_s": 0},
+    ):  # fmt: skip
+        for path in ("/api/silences", "/api/silences/preview"):
+            assert (await engineer.call("POST", path, json=body | wrong)).status == 422, wrong
+    path = f"/api/silences/{made.body['id']}"
+    assert (await engineer.call("DELETE", path)).status == 204
+
+
+async def test_a_silence_is_made_from_an_incident_in_one_call(
+    engineer: Client, manager: Client
+) -> None:
+    made = await opened(engineer, name())
+    path = f"/api/incidents/{made['id']}/silence"
+    answer = await engineer.call("POST", path, json={"duration_s": 600})
+    assert answer.status == 201, answer
+    assert (answer.body["service"], answer.body["metric"]) == (made["service_name"], "*")
+    ends, starts = (datetime.fromisoformat(answer.body[key]) for key in ("ends_at", "starts_at"))
+    assert (ends - starts).total_seconds() == pytest.approx(600, abs=1e-3)
+    (line,) = await lines(manager, made, "silenced")
+    assert line["data"]["silence_id"] == answer.body["id"]
+    unknown = f"/api/incidents/{uuid4()}/silence"
+    assert (await engineer.call("POST", unknown, json={})).status == 404
+    assert (await engineer.call("POST", path, json={"duration_s": -1})).status == 422
+
+
+async def test_a_preview_counts_what_was_stored(engineer: Client) -> None:
+    end = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    body = {"service": name(), "ends_at": end}
+    answer = await engineer.call("POST", "/api/silences/preview", json=body)
+    assert answer.body == {"detections": 0, "incidents": 0, "items": []}
+
+
+async def test_beginning_and_end_of_a_silence_are_told_once(
+    engineer: Client, manager: Client
+) -> None:
+    incident = await opened(engineer, name())
+    path = f"/api/incidents/{incident['id']}/silence"
+    silence = (await engineer.call("POST", path, json={"duration_s": 3600})).body
+
+    async def told(count: int) -> list[dict[str, Any]] | None:
+        found = await lines(manager, incident, "silence")
+        return found if len(found) >= count else None
+
+    await eventually(lambda: told(1), "the beginning on the timeline")
+    assert (await engineer.call("DELETE", f"/api/silences/{silence['id']}")).status == 204
+    found = await eventually(lambda: told(2), "the end on the timeline")
+    assert [line["data"]["state"] for line in found] == ["begun", "ended"]
+    assert {line["data"]["silence_id"] for line in found} == {silence["id"]}
