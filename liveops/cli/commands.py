@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from liveops.cli import backtest, bench, demo, doctor, rca, replay, rules, send, status, up, users
+from liveops.cli import (
+    backtest,
+    bench,
+    demo,
+    doctor,
+    rca,
+    replay,
+    rules,
+    schema,
+    send,
+    status,
+    up,
+    users,
+)
 from liveops.cli.options import DataDir, settings_for
 from liveops.settings import required
 
@@ -25,6 +38,7 @@ app.command("backtest")(backtest.command)
 app.command("replay")(replay.command)
 app.command("rca")(rca.command)
 app.command("demo")(demo.command)
+app.command("schema")(schema.command)
 app.add_typer(users.app, name="users")
 app.add_typer(rules.app, name="rules")
 app.add_typer(bench.app, name="bench")
