@@ -8,7 +8,7 @@ sends it again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +35,14 @@ async def enqueue(con: Any, topic: str, key: str, value: bytes | None) -> None:
     """Add an event to the running transaction."""
     queries = load("outbox")
     await con.execute(queries["enqueue"], topic, key, None if value is None else value.decode())
+    await con.execute(queries["wake"])
+
+
+async def enqueue_many(con: Any, topic: str, events: Sequence[tuple[str, bytes]]) -> None:
+    """Add events (key, value) of one topic to the running transaction."""
+    queries = load("outbox")
+    rows = [(topic, key, value.decode()) for key, value in events]
+    await con.executemany(queries["enqueue"], rows)
     await con.execute(queries["wake"])
 
 

@@ -128,6 +128,8 @@ class Incident(Struct, kw_only=True):
     stale: bool = False
     event_to_detected_ms: float | None = None
     offsets: dict[str, dict[str, list[int]]] = {}
+    #: Fields that a person has set; the correlator leaves them alone.
+    by_hand: list[str] = []
 
 
 def worst(severities: list[Severity]) -> Severity:
@@ -189,4 +191,5 @@ def public_incident(incident: Incident) -> dict[str, Any]:
         "stale": incident.stale,
         "latency": {"event_to_detected_ms": incident.event_to_detected_ms},
         "offsets": incident.offsets,
+        "by_hand": incident.by_hand,
     }

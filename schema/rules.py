@@ -58,7 +58,11 @@ class Rule(Struct, frozen=True, kw_only=True):
 
 
 class Silence(Struct, frozen=True, kw_only=True):
-    """Mutes matching detections from `starts_at` until `ends_at` (RFC 3339)."""
+    """Mutes matching detections from `starts_at` until `ends_at` (RFC 3339).
+
+    With `rrule` (the value of an RFC 5545 RRULE, begun at `starts_at` in `zone`) only for
+    `duration_s` seconds from each time it names.
+    """
 
     id: str
     service: str = "*"
@@ -68,6 +72,10 @@ class Silence(Struct, frozen=True, kw_only=True):
     ends_at: str
     reason: str
     created_by: str
+    tags: dict[str, str] = {}
+    rrule: str | None = None
+    duration_s: float | None = None
+    zone: str | None = None
 
 
 class Edge(Struct, frozen=True, kw_only=True):

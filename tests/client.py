@@ -27,6 +27,7 @@ _OWNERS = (
     ("/api/silences", "incidents"),
     ("/api/receivers", "incidents"),
     ("/api/alerts", "incidents"),
+    ("/api/events", "incidents"),
 )
 
 

@@ -96,4 +96,4 @@ class _Receiver:
 
 def _mutes(book: RuleBook, one: Detection, now_s: float) -> bool:
     rule = Rule(id=one.rule_id, name=DETECTOR, kind="threshold", severity=one.severity)
-    return book.mutes(rule, one.service_name, one.metric_type, now_s)
+    return book.mutes(rule, one.service_name, one.metric_type, one.tags, now_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import orjson
 from aiohttp.web import Request, StreamResponse
@@ -12,13 +13,16 @@ from agents.analysis.jobs import AnalysisJobs, announce
 from liveops.deps import Deps
 from liveops.errors import NotFound, Unavailable
 from liveops.postgres import analyses
+from liveops.postgres.lifecycle import add_feedback
 from liveops.redis import keys
 from liveops.redis.fanout import Fanout
 from schema.analysis import public_analysis
+from schema.feedback import Feedback, public_feedback
 from web import followed
 from web.bodies import read_model
 from web.ids import id_of
 from web.models.analysis import AnalysisBody, GenerateBody
+from web.models.lifecycle import FeedbackAnswer, FeedbackBody
 from web.routing import Access, Route, json_response
 
 SNAPSHOT = 20
@@ -40,6 +44,9 @@ def routes(
             await announce(deps.cache, analysis)
         return json_response(public_analysis(analysis), status=202)
 
+    async def feedback(request: Request) -> StreamResponse:
+        return await _feedback(deps, request)
+
     async def snapshot() -> dict[str, Any]:
         found = await analyses.recent(deps.database, SNAPSHOT)
         return {"type": "snapshot", "analyses": [public_analysis(analysis) for analysis in found]}
@@ -52,6 +59,9 @@ def routes(
         Route("POST", "/api/analysis/generate", generate, Access.WRITE,
               "Ask for an analysis; `force` makes a new one",
               request_model=GenerateBody, response_model=AnalysisBody, status=202),
+        Route("POST", "/api/analysis/{incidentId}/feedback", feedback, Access.WRITE,
+              "Say whether the analysis was right; `not_an_incident` also resolves the incident",
+              request_model=FeedbackBody, response_model=FeedbackAnswer, status=201),
     ]  # fmt: skip
 
 
@@ -67,6 +77,21 @@ async def _get(deps: Deps, request: Request) -> StreamResponse:
     return json_response(
         public_analysis(analysis), status=202 if analysis.status == "pending" else 200
     )
+
+
+async def _feedback(deps: Deps, request: Request) -> StreamResponse:
+    body = await read_model(request, FeedbackBody)
+    given = Feedback(
+        id=str(uuid4()),
+        incident_id=id_of(request, "incidentId"),
+        analysis_id=None,
+        verdict=body.verdict,
+        true_cause=body.true_cause,
+        comment=body.comment,
+        created_by=request["principal"].subject,
+        created_at_s=deps.clock.now_s(),
+    )
+    return json_response(public_feedback(await add_feedback(deps.database, given)), status=201)
 
 
 async def _cached(deps: Deps, incident_id: str) -> StreamResponse:

@@ -10,11 +10,20 @@ from aiohttp import web
 from liveops.deps import Deps
 from liveops.postgres import incidents as store
 from liveops.postgres.incidents import IncidentFilter
+from liveops.postgres.lifecycle import read_changes
+from liveops.postgres.service_cards import read_cards
 from liveops.redis.fanout import Fanout
 from schema.incidents import SEVERITIES, STATUSES, Incident, fingerprint_of, public_incident
 from web.bodies import read_model
 from web.followed import route
 from web.ids import id_of
+from web.incident_context import (
+    MAX_CHANGES,
+    event_of_change,
+    links_of,
+    place_of_event,
+    span_of_changes,
+)
 from web.incident_requests import FILTERS, LISTED, filter_of, patch_values
 from web.models.incidents import (
     CommentBody,
@@ -22,6 +31,7 @@ from web.models.incidents import (
     EventPage,
     IncidentAnswer,
     IncidentBody,
+    IncidentDetail,
     IncidentPage,
     IncidentPatch,
     IncidentSummary,
@@ -68,7 +78,7 @@ def routes(deps: Deps) -> list[Route]:
             status=201,
         ),
         Route(
-            "GET", one, handlers.read, Access.READ, "One incident", response_model=IncidentAnswer
+            "GET", one, handlers.read, Access.READ, "One incident", response_model=IncidentDetail
         ),
         Route(
             "PATCH",
@@ -138,7 +148,12 @@ class IncidentHandlers:
 
     async def read(self, request: web.Request) -> web.StreamResponse:
         """GET /api/incidents/{id}."""
-        return _answer(await store.fetch_incident(self._deps.database, id_of(request)))
+        incident = await store.fetch_incident(self._deps.database, id_of(request))
+        cards = await read_cards(self._deps.database, [incident.service_name])
+        links = links_of(incident, cards[incident.service_name], self._deps.clock.now_s())
+        return json_response(
+            public_incident(incident) | {"links": links}, headers=etag(incident.version)
+        )
 
     async def create(self, request: web.Request) -> web.StreamResponse:
         """POST /api/incidents."""
@@ -177,9 +192,14 @@ class IncidentHandlers:
 
     async def timeline(self, request: web.Request) -> web.StreamResponse:
         """GET /api/incidents/{id}/timeline."""
-        events = await store.timeline(self._deps.database, id_of(request))
-        # Ids grow with time; padded, they sort as text.
-        page, cursor = page_of(request, events, lambda event: [event["id"].rjust(20)])
+        database, now_s = self._deps.database, self._deps.clock.now_s()
+        incident = await store.fetch_incident(database, id_of(request))
+        events = await store.timeline(database, incident.id)
+        from_s, to_s = span_of_changes(incident, now_s)
+        services = [incident.service_name, *incident.affected_services]
+        changes = await read_changes(database, services, from_s, to_s, MAX_CHANGES)
+        events += [event_of_change(change) for change in changes]
+        page, cursor = page_of(request, events, place_of_event)
         return json_response({"items": page, "next_cursor": cursor})
 
     async def comment(self, request: web.Request) -> web.StreamResponse:

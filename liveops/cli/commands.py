@@ -16,6 +16,7 @@ from liveops.cli import (
     rca,
     replay,
     rules,
+    schema,
     send,
     status,
     up,
@@ -38,6 +39,7 @@ app.command("backtest")(backtest.command)
 app.command("replay")(replay.command)
 app.command("rca")(rca.command)
 app.command("demo")(demo.command)
+app.command("schema")(schema.command)
 app.add_typer(users.app, name="users")
 app.add_typer(rules.app, name="rules")
 app.add_typer(notify.app, name="notify")

@@ -117,7 +117,7 @@ def publish(
         )
     else:
         return
-    if book.mutes(rule, subject.service, subject.metric_type, at_s):
+    if book.mutes(rule, subject.service, subject.metric_type, subject.tags, at_s):
         return
     alarm.detection = fresh
     outcome.detections.append(fresh)

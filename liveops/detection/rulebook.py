@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from liveops.detection.silencing import Muting
 from schema.rules import AbsenceScope, Rule, Silence
-from schema.times import parse_time_s
 
 #: Series whose rules are remembered; also of those that are long gone.
 _REMEMBERED = 200_000
@@ -26,10 +26,7 @@ class RuleBook:
 
     def __init__(self, rules: Iterable[Rule], silences: Iterable[Silence]) -> None:
         self.rules = {rule.id: rule for rule in sorted(rules, key=_id) if rule.enabled}
-        self._silences = [
-            (silence, parse_time_s(silence.starts_at), parse_time_s(silence.ends_at))
-            for silence in sorted(silences, key=_id)
-        ]
+        self._silences = [Muting(silence) for silence in sorted(silences, key=_id)]
         self._ratios: dict[str, list[Rule]] = {}
         for rule in self.rules.values():
             if rule.kind == "ratio" and rule.per is not None:
@@ -74,14 +71,14 @@ class RuleBook:
             and fnmatchcase(service, rule.service)
         ]
 
-    def mutes(self, rule: Rule, service: str, metric_type: str, at_s: float) -> bool:
+    def mutes(
+        self, rule: Rule, service: str, metric_type: str, tags: dict[str, str], at_s: float
+    ) -> bool:
         """Whether a silence covers a detection of this rule at that time."""
         return any(
-            starts_s <= at_s < ends_s
-            and fnmatchcase(service, silence.service)
-            and fnmatchcase(metric_type, silence.metric)
-            and silence.severity in (None, rule.severity)
-            for silence, starts_s, ends_s in self._silences
+            muting.span_at(at_s) is not None
+            and muting.covers(service, metric_type, tags, rule.severity)
+            for muting in self._silences
         )
 
 

@@ -14,12 +14,12 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from liveops.clock import Clock, SystemClock
+from liveops.detection.silencing import Muting
 from liveops.metrics.worker import BAD_INTERNAL_RECORDS
 from liveops.runtime.background import BackgroundTask
 from liveops.settings import Settings
 from schema import config as keys
 from schema.rules import Edge, Rule, Silence
-from schema.times import parse_time_s
 from schema.topics import CONFIG
 
 log = structlog.get_logger(__name__)
@@ -138,7 +138,7 @@ class ConfigView:
         if key.startswith(keys.RULE):
             _put(self.rules, key.removeprefix(keys.RULE), value, Rule)
         elif key.startswith(keys.SILENCE):
-            _put(self.silences, key.removeprefix(keys.SILENCE), value, Silence, _check_times)
+            _put(self.silences, key.removeprefix(keys.SILENCE), value, Silence, Muting)
         elif key.startswith(keys.DELETED):
             _put(self.deleted, key.removeprefix(keys.DELETED), value, float)
         elif key.startswith(keys.REVOKED):
@@ -147,17 +147,12 @@ class ConfigView:
             self.topology = msgspec.json.decode(value or b"[]", type=list[Edge])
 
 
-def _check_times(silence: Silence) -> None:
-    parse_time_s(silence.starts_at)
-    parse_time_s(silence.ends_at)
-
-
 def _put(
     into: dict[str, T],
     name: str,
     value: bytes | None,
     kind: type[T],
-    check: Callable[[T], None] = lambda _: None,
+    check: Callable[[T], Any] = lambda _: None,
 ) -> None:
     if value is None:
         into.pop(name, None)

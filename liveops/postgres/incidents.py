@@ -6,17 +6,17 @@ caller's transaction; nothing else may touch these tables.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from msgspec import structs
 
-from liveops.errors import IllegalChange, NotFound, StaleVersion
+from liveops.errors import IllegalChange, LiveOpsError, NotFound, StaleVersion
 from liveops.incidents.event import incident_event
 from liveops.metrics.detection import INCIDENTS
-from liveops.outbox import enqueue
+from liveops.outbox import enqueue, enqueue_many
 from liveops.postgres.database import Database
 from liveops.postgres.queries import load
 from liveops.slices import in_slices
@@ -33,6 +33,8 @@ _FIXED = frozenset({"id", "detected_at_s", "source", "version", "event_to_detect
 #: Fields whose old and new values stand in the timeline.
 _TOLD = ("status", "severity", "title", "description", "assignee", "affected_services", "stale")
 _WORDS = frozenset({"title", "description"})
+#: Fields that the correlator leaves alone once a person has set them.
+_HELD = ("severity", "title", "description", "assignee")
 
 
 async def create_incident(con: Any, incident: Incident, actor: str) -> bool:
@@ -67,15 +69,10 @@ async def change_incident(
     old = _incident(row)
     if expected_version is not None and expected_version != old.version:
         raise StaleVersion(f"the incident is at version {old.version}")
-    values = {name: value for name, value in change(old).items() if getattr(old, name) != value}
-    if not values:
+    new, told = _changed(old, change(old), actor, now_s)
+    if new == old:
         return old
-    if _FIXED & values.keys():
-        raise IllegalChange(f"{sorted(_FIXED & values.keys())[0]} cannot change")
-    values |= _status_times(old, values.get("status"), now_s)
-    new = structs.replace(old, version=old.version + 1, **values)
     await con.execute(load("incidents")["update"], *_changed_columns(new))
-    told = {name: [getattr(old, name), values[name]] for name in _told_by(actor) if name in values}
     if told:
         await add_event(con, incident_id, "updated", actor, told)
         if actor == CORRELATOR:
@@ -84,6 +81,61 @@ async def change_incident(
             )
     await enqueue(con, INCIDENTS_UPDATED, incident_id, incident_event(new))
     return new
+
+
+def _changed(
+    old: Incident, wanted: dict[str, Any], actor: str, now_s: float
+) -> tuple[Incident, dict[str, Any]]:
+    """The incident with these values, and what its timeline tells; raises IllegalChange.
+
+    What a person sets is marked, even to the value it had: from then on it is theirs.
+    """
+    if actor == CORRELATOR:
+        wanted = {name: value for name, value in wanted.items() if name not in old.by_hand}
+    else:
+        held = [name for name in _HELD if name in wanted or name in old.by_hand]
+        wanted = wanted | {"by_hand": held}
+    values = {name: value for name, value in wanted.items() if getattr(old, name) != value}
+    if not values:
+        return old, {}
+    if _FIXED & values.keys():
+        raise IllegalChange(f"{sorted(_FIXED & values.keys())[0]} cannot change")
+    values |= _status_times(old, values.get("status"), now_s)
+    new = structs.replace(old, version=old.version + 1, **values)
+    told = {name: [getattr(old, name), values[name]] for name in _told_by(actor) if name in values}
+    return new, told
+
+
+async def change_incidents(
+    con: Any, incident_ids: Sequence[str], actor: str, now_s: float, values: dict[str, Any]
+) -> tuple[list[str], dict[str, LiveOpsError]]:
+    """Set the same values on many incidents, in a few statements whatever their number.
+
+    Returns the ids that are now as wanted, and why the others are not.
+    """
+    rows = await con.fetch(load("incidents")["lock_many"], list(incident_ids))
+    known = {str(row["id"]): _incident(row) for row in rows}
+    failed: dict[str, LiveOpsError] = {}
+    new: list[Incident] = []
+    events: list[tuple[str, str, str, dict[str, Any]]] = []
+    for incident_id in incident_ids:
+        old = known.get(incident_id)
+        if old is None:
+            failed[incident_id] = NotFound("no incident with this id")
+            continue
+        try:
+            changed, told = _changed(old, values, actor, now_s)
+        except IllegalChange as error:
+            failed[incident_id] = error
+            continue
+        if changed != old:
+            new.append(changed)
+        if told:
+            events.append((incident_id, "updated", actor, told))
+    await con.executemany(load("incidents")["update"], [_changed_columns(one) for one in new])
+    await con.executemany(load("incidents")["insert_event"], events)
+    await enqueue_many(con, INCIDENTS_UPDATED, [(one.id, incident_event(one)) for one in new])
+    return [one for one in incident_ids if one not in failed], failed
 
 
 def _told_by(actor: str) -> tuple[str, ...]:
@@ -206,7 +258,7 @@ def _columns(incident: Incident) -> tuple[Any, ...]:
         _moment(incident.resolved_at_s), _moment(incident.acknowledged_at_s), incident.assignee,
         incident.version, incident.source, incident.fingerprint,
         msgspec.to_builtins(incident.detections), incident.stale, incident.event_to_detected_ms,
-        incident.offsets, incident.detections_dropped,
+        incident.offsets, incident.detections_dropped, incident.by_hand,
     )  # fmt: skip
 
 
@@ -216,7 +268,7 @@ def _changed_columns(incident: Incident) -> tuple[Any, ...]:
         incident.service_name, incident.affected_services, _moment(incident.resolved_at_s),
         _moment(incident.acknowledged_at_s), incident.assignee, incident.version,
         incident.fingerprint, msgspec.to_builtins(incident.detections), incident.stale,
-        incident.offsets, incident.detections_dropped,
+        incident.offsets, incident.detections_dropped, incident.by_hand,
     )  # fmt: skip
 
 
@@ -241,4 +293,5 @@ def _incident(row: Any) -> Incident:
         stale=row["stale"],
         event_to_detected_ms=row["event_to_detected_ms"],
         offsets=row["offsets"],
+        by_hand=list(row["by_hand"]),
     )

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
+from liveops.detection.silence_preview import Past
 from liveops.errors import NotFound
 from liveops.outbox import enqueue
 from liveops.postgres.database import Database
+from liveops.postgres.incidents import add_event
 from liveops.postgres.queries import load
+from liveops.slices import in_slices
 from schema.config import SILENCE
+from schema.incidents import Detection
 from schema.rules import Silence
+from schema.times import to_datetime
 from schema.topics import CONFIG
+
+#: Incidents that a preview looks at.
+MAX_PREVIEWED = 2000
 
 
 async def current_silences(database: Database) -> list[Silence]:
@@ -23,9 +33,39 @@ async def current_silences(database: Database) -> list[Silence]:
 async def add_silence(database: Database, silence: Silence) -> None:
     """Store a silence and tell the workers; raises Unavailable."""
     async with database.transaction() as con:
-        definition = msgspec.to_builtins(silence)
-        await con.execute(load("config")["insert_silence"], silence.id, definition)
-        await enqueue(con, CONFIG, SILENCE + silence.id, msgspec.json.encode(silence))
+        await _insert(con, silence)
+
+
+async def _insert(con: Any, silence: Silence) -> None:
+    definition = msgspec.to_builtins(silence)
+    await con.execute(load("config")["insert_silence"], silence.id, definition)
+    await enqueue(con, CONFIG, SILENCE + silence.id, msgspec.json.encode(silence))
+
+
+async def silence_incident(database: Database, silence: Silence, incident_id: str) -> None:
+    """Store a silence made from an incident, with a line in its timeline.
+
+    Raises Unavailable.
+    """
+    async with database.transaction() as con:
+        await _insert(con, silence)
+        told = {"silence_id": silence.id, "service": silence.service, "metric": silence.metric,
+                "ends_at": silence.ends_at, "reason": silence.reason}  # fmt: skip
+        await add_event(con, incident_id, "silenced", silence.created_by, told)
+
+
+async def recent_incidents(database: Database, from_s: float) -> list[Past]:
+    """Incidents detected since then with their detections, the newest; raises Unavailable."""
+    async with database.connection() as con:
+        rows = await con.fetch(
+            load("silences")["recent_detections"], to_datetime(from_s), MAX_PREVIEWED
+        )
+    return await in_slices(_past, rows)
+
+
+def _past(row: Any) -> Past:
+    detections = msgspec.convert(row["detections"], list[Detection])
+    return Past(str(row["id"]), row["title"], detections)
 
 
 async def delete_silence(database: Database, silence_id: str) -> None:

@@ -14,6 +14,7 @@ from agents.incidents.detect import DETECTIONS_KEY, DetectAgent
 from agents.incidents.foreseeing import Foreseeing
 from agents.incidents.remembering import Remembering
 from agents.incidents.series_states import SeriesStates
+from agents.incidents.silence_watch import watch_silences
 from agents.incidents.standing_writer import StandingWriter
 from agents.incidents.upkeep import DetectorUpkeep
 from agents.notify.service import Notifications
@@ -38,7 +39,16 @@ from liveops.services import port_of
 from liveops.settings import Settings, load_settings
 from schema.topics import AGGREGATED, DETECTIONS, WINDOWS_OPEN
 from tables import detectors
-from web import alertmanager, incidents, receivers, rule_backtest, rules, silences
+from web import (
+    alertmanager,
+    change_events,
+    incidents,
+    incidents_many,
+    receivers,
+    rule_backtest,
+    rules,
+    silences,
+)
 from web import detectors as detector_routes
 from web.actuator import Check
 from web.server import install
@@ -56,6 +66,8 @@ def build(settings: Settings) -> LiveOpsApp:
     _wire_correlator(app, deps)
     app.background.append(BackgroundTask(lambda: seed_rules(deps.database), "default-rules"))
     app.background.append(BackgroundTask(lambda: watch_active(deps.database), "active-incidents"))
+    silence_watch = partial(watch_silences, deps.database, deps.cache, deps.clock)
+    app.background.append(BackgroundTask(silence_watch, "silences"))
     app.background.append(OutboxRelay(deps.database, deps.producer, Announcer(deps.cache).sent))
     sender = Sender(allow_private=settings.notify_allow_private)
     app.background.append(Notifications(settings, deps.clock, sender))
@@ -64,7 +76,9 @@ def build(settings: Settings) -> LiveOpsApp:
     app.background += [fanout, rehearsals]
     routes = [
         incidents.live_route(deps, fanout),
+        *incidents_many.routes(deps),
         *incidents.routes(deps),
+        *change_events.routes(deps),
         *rules.routes(deps),
         *rule_backtest.routes(deps, rehearsals),
         *detector_routes.routes(deps),

@@ -15,6 +15,7 @@ from liveops.postgres.database import Database
 from liveops.postgres.incidents import (
     CORRELATOR,
     change_incident,
+    change_incidents,
     create_incident,
     fetch_incident,
     timeline,
@@ -159,3 +160,37 @@ async def test_words_that_follow_the_detections_are_no_line_of_the_timeline(
         new = await change_incident(con, incident.id, CORRELATOR, NOW_S, lambda _: words)
     assert (new.title, new.version) == ("worse", 2)
     assert [line["kind"] for line in await timeline(database, incident.id)] == ["created"]
+
+
+async def test_what_a_person_has_set_the_correlator_leaves_alone(database: Database) -> None:
+    incident = await stored(database)
+    await change(database, incident.id, {"severity": "high", "title": "a person's"})
+    words = {"title": "worse", "severity": "critical", "description": "far worse"}
+    async with database.transaction() as con:
+        new = await change_incident(con, incident.id, CORRELATOR, NOW_S, lambda _: words)
+    assert (new.title, new.severity, new.description) == ("a person's", "high", "far worse")
+    assert new.by_hand == ["severity", "title"]
+    assert await fetch_incident(database, incident.id) == new
+
+
+async def test_many_are_changed_with_a_line_and_an_event_each(database: Database) -> None:
+    made = [await stored(database) for _ in range(500)]
+    done = await stored(database, "resolved")
+    unknown = str(uuid4())
+    ids = [one.id for one in made] + [done.id, unknown]
+    async with database.transaction() as con:
+        changed, failed = await change_incidents(
+            con, ids, "ada", NOW_S + 60, {"status": "acknowledged"}
+        )
+    assert changed == ids[:500]
+    assert {one: type(why) for one, why in failed.items()} == {
+        done.id: IllegalChange,
+        unknown: NotFound,
+    }
+    for one in made:
+        (_, event) = (await sent_events(database, one.id))[-1]
+        assert (event["status"], event["version"]) == ("acknowledged", 2)
+        assert (await timeline(database, one.id))[-1]["data"] == {
+            "status": ["open", "acknowledged"]
+        }
+    assert len(await sent_events(database, done.id)) == 1

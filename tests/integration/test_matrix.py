@@ -30,12 +30,15 @@ TABLE: list[tuple[str, str, str]] = [
     ("*", r"/api/receivers(/\{id\}(/test)?)?", WRITE),
     ("PUT", r"/api/topology", WRITE),
     ("*", r"/api/services/\{name\}", WRITE),
-    ("GET", r"/api/incidents(/live|/summary|/\{id\}(/timeline)?)?", READ),
+    ("GET", r"/api/incidents(/live|/summary|/stats|/\{id\}(/timeline|/similar)?)?", READ),
     ("GET", r"/api/analysis/\{incidentId\}/postmortem", READ),
+    ("POST", r"/api/events", INGEST),
+    ("GET", r"/api/events", READ),
     ("GET", r"/api/analysis/(live|\{incidentId\})|/api/rules(/\{id\})?|/api/silences", READ),
     (
         "POST",
-        r"/api/incidents(/\{id\}/comments)?|/api/analysis/(generate|\{incidentId\}/ask)",
+        r"/api/incidents(/bulk|/\{id\}/(comments|silence))?"
+        r"|/api/analysis/(generate|\{incidentId\}/(ask|feedback))|/api/silences/preview",
         WRITE,
     ),
     ("GET", r"/api/detectors", READ),

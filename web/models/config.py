@@ -92,7 +92,11 @@ class RuleBody(BaseModel):
 
 
 class SilenceBody(BaseModel):
-    """Mutes matching detections from `starts_at` (default now) until `ends_at`."""
+    """Mutes matching detections from `starts_at` (default now) until `ends_at`.
+
+    With `rrule` it holds only for `duration_s` from each time that this RFC 5545 rule names,
+    begun at `starts_at`; times of day are those of `zone` (default UTC).
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -102,6 +106,47 @@ class SilenceBody(BaseModel):
     starts_at: Moment | None = None
     ends_at: Moment
     reason: str = Field(default="", max_length=1000, pattern=NO_NUL)
+    tags: dict[TagText, TagText] = Field(default={}, max_length=16)
+    rrule: Annotated[str, Field(max_length=300, pattern=NO_NUL)] | None = None
+    duration_s: Annotated[float, Field(gt=0, le=7 * 86_400)] | None = None
+    zone: Annotated[str, Field(max_length=64, pattern=NO_NUL)] | None = None
+
+    @model_validator(mode="after")
+    def _of_recurrence(self) -> Self:
+        if (self.rrule is None) != (self.duration_s is None):
+            raise ValueError("rrule and duration_s belong together")
+        if self.zone is not None and self.rrule is None:
+            raise ValueError("zone belongs to rrule")
+        return self
+
+
+class IncidentSilenceBody(BaseModel):
+    """Mutes what an incident is about, for `duration_s` from now."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    duration_s: float = Field(default=3600, gt=0, le=30 * 86_400)
+    reason: str = Field(default="", max_length=1000, pattern=NO_NUL)
+
+
+class PreviewItem(BaseModel):
+    """An incident of which `muted` of `detections` would have been muted."""
+
+    id: UUID
+    title: str
+    muted: int
+    detections: int
+
+
+class PreviewAnswer(BaseModel):
+    """What a silence would have muted in the last week; up to 50 incidents are named.
+
+    A silence that does not recur is tried as if it had been in force all week.
+    """
+
+    detections: int = Field(description="how many detections would have been muted")
+    incidents: int = Field(description="how many incidents would not have been opened")
+    items: list[PreviewItem]
 
 
 #: Edges of a declared call graph.
@@ -167,6 +212,10 @@ class SilenceAnswer(BaseModel):
     ends_at: datetime
     reason: str
     created_by: str
+    tags: dict[str, str]
+    rrule: str | None
+    duration_s: float | None
+    zone: str | None
 
 
 class SilencePage(BaseModel):

@@ -107,6 +107,13 @@ class IncidentAnswer(BaseModel):
     stale: bool
     latency: Latency
     offsets: dict[str, dict[str, list[int]]]
+    by_hand: list[str] = Field(description="fields that a person has set and no detector changes")
+
+
+class IncidentDetail(IncidentAnswer):
+    """An incident with its service's links (runbook, logs, ...), filled in for it."""
+
+    links: dict[str, str]
 
 
 class IncidentPage(BaseModel):

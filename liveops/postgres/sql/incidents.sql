@@ -2,8 +2,8 @@
 -- A new incident.
 INSERT INTO incidents (id, title, description, severity, status, service_name, affected_services,
     detected_at, resolved_at, acknowledged_at, assignee, version, source, fingerprint, detections,
-    stale, event_to_detected_ms, offsets, detections_dropped)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+    stale, event_to_detected_ms, offsets, detections_dropped, by_hand)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
 ON CONFLICT (id) DO NOTHING RETURNING id
 
 -- name: fetch
@@ -14,11 +14,16 @@ SELECT * FROM incidents WHERE id = $1
 -- One incident, kept from changing until the transaction ends.
 SELECT * FROM incidents WHERE id = $1 FOR UPDATE
 
+-- name: lock_many
+-- Several incidents, always in the same order, kept from changing until the transaction ends.
+SELECT * FROM incidents WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE
+
 -- name: update
 -- Everything that may change.
 UPDATE incidents SET title = $2, description = $3, severity = $4, status = $5, service_name = $6,
     affected_services = $7, resolved_at = $8, acknowledged_at = $9, assignee = $10, version = $11,
-    fingerprint = $12, detections = $13, stale = $14, offsets = $15, detections_dropped = $16
+    fingerprint = $12, detections = $13, stale = $14, offsets = $15, detections_dropped = $16,
+    by_hand = $17
 WHERE id = $1
 
 -- name: list
@@ -51,6 +56,10 @@ GROUP BY status, severity
 -- A line of the timeline.
 INSERT INTO incident_events (incident_id, kind, actor, data) VALUES ($1, $2, $3, $4)
 RETURNING id, at
+
+-- name: insert_event
+-- A line of the timeline whose id nobody needs.
+INSERT INTO incident_events (incident_id, kind, actor, data) VALUES ($1, $2, $3, $4)
 
 -- name: trim_events
 -- Of updates by one actor only the newest stay.

@@ -11,6 +11,10 @@ export function told({ kind, data, actor }) {
   if (kind === "analysis") return { headline: "Analysis", lines: [conclusion(data)].filter(Boolean), prose: null };
   if (kind === "notified") return { headline: `${data.receiver} was told: ${data.event}`, lines: data.attempts > 1 ? [`after ${data.attempts} tries`] : [], prose: null };
   if (kind === "notification_failed") return { headline: `${data.receiver} could not be told: ${data.event}`, lines: [short(data.error)], prose: null };
+  if (kind === "event") return { headline: `${sentenceCase(data.change)}: ${data.service_name}`, lines: [data.title, data.url].filter(Boolean), prose: null };
+  if (kind === "feedback") return { headline: `Feedback: ${data.verdict.replaceAll("_", " ")}`, lines: [data.true_cause && `True cause: ${data.true_cause}`].filter(Boolean), prose: data.comment };
+  if (kind === "silenced") return { headline: `Silenced: ${data.service}`, lines: [data.reason].filter(Boolean), prose: null };
+  if (kind === "silence") return { headline: `Silence ${data.state}: ${data.service}`, lines: [data.reason].filter(Boolean), prose: null };
   if (kind !== "updated") return { headline: kind, lines: [], prose: null };
   const lines = Object.entries(data).flatMap(([name, pair]) => (isTold(name, pair, actor) ? change(name, ...pair) : []));
   if (data.status && !isSame(...data.status)) return { headline: `Status: ${data.status[1]}`, lines, prose: null };

@@ -1,7 +1,7 @@
 // The workers of LiveOps: where each is, and whether it answers.
 
 /** First path segments after /api and the worker that owns them. */
-const OWNERS = { auth: "auth", metrics: "metrics", services: "metrics", topology: "metrics", incidents: "incidents", detectors: "incidents", receivers: "incidents", analysis: "analysis" };
+const OWNERS = { auth: "auth", metrics: "metrics", services: "metrics", topology: "metrics", incidents: "incidents", detectors: "incidents", silences: "incidents", events: "incidents", receivers: "incidents", analysis: "analysis" };
 
 let bases = null;
 /** Worker → its trouble in words; absent while it answers. */

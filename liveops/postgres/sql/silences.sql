@@ -1,0 +1,20 @@
+-- name: recent_detections
+-- Incidents of late with what they are made of, newest first.
+SELECT id, title, detections FROM incidents WHERE detected_at >= $1
+ORDER BY detected_at DESC, id DESC LIMIT $2
+
+-- name: begin_span
+-- A silence holds from now on; no row: that was told already.
+INSERT INTO silence_spans (silence_id, begins_at, ends_at, definition) VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING RETURNING silence_id
+
+-- name: end_spans
+-- Spans that are over, or whose silence was ended by hand.
+DELETE FROM silence_spans p WHERE ends_at <= $1
+   OR NOT EXISTS (SELECT FROM silences s WHERE s.id = p.silence_id)
+RETURNING definition
+
+-- name: unresolved
+-- Incidents that a silence may be about.
+SELECT id, service_name, affected_services FROM incidents WHERE status <> 'resolved'
+ORDER BY detected_at DESC LIMIT 1000
