@@ -6,6 +6,7 @@ caller's transaction; nothing else may touch these tables.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -192,7 +193,8 @@ class IncidentFilter:
 async def list_incidents(database: Database, which: IncidentFilter, limit: int) -> list[Incident]:
     """Newest first; raises Unavailable."""
     before_s, before_id = which.before or (None, None)
-    async with database.connection() as con:
+    async with database.transaction() as con:
+        await con.execute(load("incidents")["plan_anew"])
         rows = await con.fetch(
             load("incidents")["list"],
             *_conditions(which),
@@ -205,7 +207,8 @@ async def list_incidents(database: Database, which: IncidentFilter, limit: int) 
 
 async def count_incidents(database: Database, which: IncidentFilter) -> list[tuple[str, str, int]]:
     """How many there are by status and severity; raises Unavailable."""
-    async with database.connection() as con:
+    async with database.transaction() as con:
+        await con.execute(load("incidents")["plan_anew"])
         rows = await con.fetch(load("incidents")["summary"], *_conditions(which))
     return [(row["status"], row["severity"], row["count"]) for row in rows]
 
@@ -218,8 +221,15 @@ def _conditions(which: IncidentFilter) -> tuple[Any, ...]:
         which.service,
         _moment(which.from_s),
         _moment(which.to_s),
-        which.text,
+        _pattern(which.text),
     )
+
+
+def _pattern(text: str | None) -> str | None:
+    """What LIKE looks for: the text itself, anywhere."""
+    if text is None:
+        return None
+    return "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
 
 
 async def timeline(database: Database, incident_id: str) -> list[dict[str, Any]]:

@@ -106,3 +106,13 @@ async def test_an_incident_counts_once_for_each_of_its_services(engineer: Client
     await turned(engineer, second, "resolved")
     alone = await eventually(lambda: listed([other]), "the one service asked for")
     assert (alone[other]["open_incidents"], alone[other]["severity"]) == (1, "low")
+
+
+async def test_a_text_is_taken_as_it_is(engineer: Client) -> None:
+    mark = uuid4().hex[:8]
+    titles = [f"{mark} 50% of a_b\\c", f"{mark} 505 of aXb"]
+    made = [await opened(engineer, service_name="s", title=title) for title in titles]
+    for text in ("50%25 OF", "a_b", "b%5Cc"):
+        items = await engineer.get(f"/api/incidents?q={text}&from={made[0]['detected_at']}")
+        found = [item["id"] for item in items["items"] if mark in item["title"]]
+        assert found == [made[0]["id"]], text

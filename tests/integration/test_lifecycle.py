@@ -217,8 +217,12 @@ async def test_links_of_the_service_are_filled_in_for_the_incident(engineer: Cli
     path = f"/api/incidents/{incident['id']}"
     assert (await engineer.get(path))["links"] == {}
     links = {"links": {"logs": "https://logs.example/{service}?i={incident}"}}
-    answer = await engineer.call("PATCH", f"/api/services/{service}", json=links)
-    assert answer.status == 200, answer
+
+    async def linked() -> bool:
+        answer = await engineer.call("PATCH", f"/api/services/{service}", json=links)
+        return answer.status == 200
+
+    await eventually(linked, "the service in the list")
     found = await engineer.get(path)
     assert found["links"] == {"logs": f"https://logs.example/{service}?i={incident['id']}"}
 

@@ -31,11 +31,11 @@ WHERE id = $1
 SELECT * FROM incidents
 WHERE ($1::text[] IS NULL OR status = ANY($1))
   AND ($2::text[] IS NULL OR severity = ANY($2))
-  AND ($3::text IS NULL OR service_name = $3 OR $3 = ANY(affected_services))
+  AND ($3::text IS NULL OR service_name = $3 OR affected_services @> ARRAY[$3])
   AND ($4::timestamptz IS NULL OR detected_at >= $4)
   AND ($5::timestamptz IS NULL OR detected_at < $5)
-  AND ($6::text IS NULL OR position(lower($6) IN lower(concat_ws(' ', title, description,
-       service_name, array_to_string(affected_services, ' ')))) > 0)
+  AND ($6::text IS NULL OR incident_words(title, description, service_name, affected_services)
+       LIKE lower($6))
   AND ($7::timestamptz IS NULL OR (detected_at, id) < ($7, $8::uuid))
 ORDER BY detected_at DESC, id DESC
 LIMIT $9
@@ -45,11 +45,11 @@ LIMIT $9
 SELECT status, severity, count(*) AS count FROM incidents
 WHERE ($1::text[] IS NULL OR status = ANY($1))
   AND ($2::text[] IS NULL OR severity = ANY($2))
-  AND ($3::text IS NULL OR service_name = $3 OR $3 = ANY(affected_services))
+  AND ($3::text IS NULL OR service_name = $3 OR affected_services @> ARRAY[$3])
   AND ($4::timestamptz IS NULL OR detected_at >= $4)
   AND ($5::timestamptz IS NULL OR detected_at < $5)
-  AND ($6::text IS NULL OR position(lower($6) IN lower(concat_ws(' ', title, description,
-       service_name, array_to_string(affected_services, ' ')))) > 0)
+  AND ($6::text IS NULL OR incident_words(title, description, service_name, affected_services)
+       LIKE lower($6))
 GROUP BY status, severity
 
 -- name: add_event
@@ -80,3 +80,7 @@ SELECT id FROM incidents WHERE status <> 'resolved' ORDER BY detected_at DESC, i
 SELECT id, service_name, affected_services, detected_at, resolved_at FROM incidents
 WHERE detected_at < $2 AND (resolved_at IS NULL OR resolved_at >= $1)
 ORDER BY detected_at DESC LIMIT 5000
+
+-- name: plan_anew
+-- Each list is planned for the filters that it has.
+SET LOCAL plan_cache_mode = force_custom_plan

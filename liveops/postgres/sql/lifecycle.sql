@@ -25,10 +25,8 @@ ORDER BY at DESC, id DESC LIMIT $6
 -- name: stats
 -- Counts, times and verdicts in all, by week (from Monday, UTC) and by service.
 SELECT date_trunc('week', detected_at, 'UTC') AS week, service_name, count(*) AS count,
-       avg(extract(epoch FROM acknowledged_at - detected_at)
-           ) FILTER (WHERE acknowledged_at IS NOT NULL)::float8 AS mtta_s,
-       avg(extract(epoch FROM resolved_at - detected_at)
-           ) FILTER (WHERE resolved_at IS NOT NULL)::float8 AS mttr_s,
+       extract(epoch FROM avg(acknowledged_at - detected_at))::float8 AS mtta_s,
+       extract(epoch FROM avg(resolved_at - detected_at))::float8 AS mttr_s,
        count(verdict) AS judged,
        count(*) FILTER (WHERE verdict = 'not_an_incident') AS false_alarms
 FROM incidents WHERE detected_at >= $1 AND detected_at < $2
