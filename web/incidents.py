@@ -14,6 +14,7 @@ from liveops.postgres.lifecycle import read_changes
 from liveops.postgres.service_cards import read_cards
 from liveops.redis.fanout import Fanout
 from schema.incidents import SEVERITIES, STATUSES, Incident, fingerprint_of, public_incident
+from schema.times import to_datetime
 from web.bodies import read_model
 from web.followed import route
 from web.ids import id_of
@@ -166,7 +167,8 @@ class IncidentHandlers:
             status="open",
             service_name=body.service_name,
             affected_services=list(dict.fromkeys([body.service_name, *body.affected_services])),
-            detected_at_s=self._deps.clock.now_s(),
+            # In whole microseconds, so that the answer names the time that is stored.
+            detected_at_s=to_datetime(self._deps.clock.now_s()).timestamp(),
             assignee=body.assignee,
             source="manual",
             fingerprint=fingerprint_of(body.service_name, ["manual"]),
