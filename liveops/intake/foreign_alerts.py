@@ -59,7 +59,7 @@ def detection_of(
     tags = {key: text for key, text in others.items() if key not in (_NAME, _SEVERITY)}
     return Detection(
         id=detection_id(DETECTOR, service, fingerprint, alert.starts_s),
-        rule_id=DETECTOR,
+        rule_id=derived_id("rule", DETECTOR),
         detector=DETECTOR,
         service_name=service,
         metric_type=legal_metric(name) if name else "alert",

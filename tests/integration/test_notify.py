@@ -20,6 +20,7 @@ from liveops.postgres.receivers import fetch_receiver
 from liveops.settings import Settings
 from tests.client import eventually
 from tests.notified import World, notifying, settings_of
+from tests.own_database import own_database
 from tests.receiver_server import ReceiverServer, receiver_server
 from tests.stack import TestServers
 
@@ -27,16 +28,22 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-async def world(servers: TestServers) -> AsyncIterator[World]:
-    await migrate(servers.database_url)
-    database = Database(servers.database_url)
+async def own(servers: TestServers) -> AsyncIterator[TestServers]:
+    async with own_database(servers) as found:
+        yield found
+
+
+@pytest.fixture
+async def world(own: TestServers) -> AsyncIterator[World]:
+    await migrate(own.database_url)
+    database = Database(own.database_url)
     yield World(database)
     await database.stop()
 
 
 @pytest.fixture
-def settings(servers: TestServers, tmp_path: Path) -> Settings:
-    return settings_of(servers.database_url, tmp_path, public_url="https://ops.example.com/")
+def settings(own: TestServers, tmp_path: Path) -> Settings:
+    return settings_of(own.database_url, tmp_path, public_url="https://ops.example.com/")
 
 
 @pytest.fixture

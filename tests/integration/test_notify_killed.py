@@ -17,6 +17,7 @@ from liveops.postgres.database import Database
 from liveops.postgres.migrate import migrate
 from tests.client import eventually
 from tests.notified import World, notifying, settings_of
+from tests.own_database import own_database
 from tests.receiver_server import receiver_server
 from tests.stack import TestServers
 
@@ -79,24 +80,30 @@ STEPS = {
 
 
 @pytest.fixture
-async def world(servers: TestServers) -> AsyncIterator[World]:
-    await migrate(servers.database_url)
-    database = Database(servers.database_url)
+async def own(servers: TestServers) -> AsyncIterator[TestServers]:
+    async with own_database(servers) as found:
+        yield found
+
+
+@pytest.fixture
+async def world(own: TestServers) -> AsyncIterator[World]:
+    await migrate(own.database_url)
+    database = Database(own.database_url)
     yield World(database)
     await database.stop()
 
 
 @pytest.mark.parametrize("step", STEPS)
 async def test_nothing_is_lost_and_at_most_one_is_repeated_with_its_id(
-    world: World, servers: TestServers, tmp_path: Path, step: str
+    world: World, own: TestServers, tmp_path: Path, step: str
 ) -> None:
     async with receiver_server() as server:
         receiver = await world.receiver(server.url)
         name = await world.opened(receiver.id)
-        await asyncio.to_thread(_run_until, step, servers.database_url, tmp_path)
+        await asyncio.to_thread(_run_until, step, own.database_url, tmp_path)
         async with world.database.connection() as con:  # the lease of the dead one is over
             await con.execute("UPDATE deliveries SET lease_until = now() - interval '1 s'")
-        async with notifying(settings_of(servers.database_url, tmp_path), copies=2):
+        async with notifying(settings_of(own.database_url, tmp_path), copies=2):
 
             async def told() -> bool:
                 return await world.states(receiver) == [("opened", "delivered")]
