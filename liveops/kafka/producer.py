@@ -177,7 +177,7 @@ class Producer:
         place = places[partition_of(key, len(places))]
         try:
             # `send` of aiokafka looks up and checks for 20 µs what is known here; a test pins this.
-            ack: Ack = await producer._message_accumulator.add_message(  # noqa: SLF001
+            ack: Ack = await producer._message_accumulator.add_message(  # noqa: SLF001 - as above
                 place, key.encode(), value, self._deadline_s, headers=_HEADERS
             )
         except (KafkaError, OSError) as error:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from msgspec import structs
 
 from liveops.errors import IllegalChange, LiveOpsError, NotFound, StaleVersion
@@ -19,10 +18,11 @@ from liveops.incidents.event import incident_event
 from liveops.metrics.detection import INCIDENTS
 from liveops.outbox import enqueue, enqueue_many
 from liveops.postgres.database import Database
+from liveops.postgres.incident_rows import changed_columns, columns_of, incident_of, moment_of
 from liveops.postgres.queries import load
 from liveops.slices import in_slices
-from schema.incidents import TRANSITIONS, Detection, Incident
-from schema.times import format_time, to_datetime
+from schema.incidents import TRANSITIONS, Incident
+from schema.times import format_time
 from schema.topics import INCIDENTS_DETECTED, INCIDENTS_UPDATED
 
 #: The actor of changes that follow from detections.
@@ -40,7 +40,7 @@ _HELD = ("severity", "title", "description", "assignee")
 
 async def create_incident(con: Any, incident: Incident, actor: str) -> bool:
     """Insert with its event in the running transaction; False when the id exists."""
-    row = await con.fetchval(load("incidents")["insert"], *_columns(incident))
+    row = await con.fetchval(load("incidents")["insert"], *columns_of(incident))
     if row is None:
         return False
     data = {"title": incident.title, "severity": incident.severity, "source": incident.source}
@@ -67,13 +67,13 @@ async def change_incident(
     row = await con.fetchrow(load("incidents")["lock"], incident_id)
     if row is None:
         raise NotFound("no incident with this id")
-    old = _incident(row)
+    old = incident_of(row)
     if expected_version is not None and expected_version != old.version:
         raise StaleVersion(f"the incident is at version {old.version}")
     new, told = _changed(old, change(old), actor, now_s)
     if new == old:
         return old
-    await con.execute(load("incidents")["update"], *_changed_columns(new))
+    await con.execute(load("incidents")["update"], *changed_columns(new))
     if told:
         await add_event(con, incident_id, "updated", actor, told)
         if actor == CORRELATOR:
@@ -115,7 +115,7 @@ async def change_incidents(
     Returns the ids that are now as wanted, and why the others are not.
     """
     rows = await con.fetch(load("incidents")["lock_many"], list(incident_ids))
-    known = {str(row["id"]): _incident(row) for row in rows}
+    known = {str(row["id"]): incident_of(row) for row in rows}
     failed: dict[str, LiveOpsError] = {}
     new: list[Incident] = []
     events: list[tuple[str, str, str, dict[str, Any]]] = []
@@ -133,7 +133,7 @@ async def change_incidents(
             new.append(changed)
         if told:
             events.append((incident_id, "updated", actor, told))
-    await con.executemany(load("incidents")["update"], [_changed_columns(one) for one in new])
+    await con.executemany(load("incidents")["update"], [changed_columns(one) for one in new])
     await con.executemany(load("incidents")["insert_event"], events)
     await enqueue_many(con, INCIDENTS_UPDATED, [(one.id, incident_event(one)) for one in new])
     return [one for one in incident_ids if one not in failed], failed
@@ -171,7 +171,7 @@ async def fetch_incident(database: Database, incident_id: str) -> Incident:
         row = await con.fetchrow(load("incidents")["fetch"], incident_id)
     if row is None:
         raise NotFound("no incident with this id")
-    return _incident(row)
+    return incident_of(row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +198,11 @@ async def list_incidents(database: Database, which: IncidentFilter, limit: int) 
         rows = await con.fetch(
             load("incidents")["list"],
             *_conditions(which),
-            _moment(before_s),
+            moment_of(before_s),
             before_id,
             limit,
         )
-    return await in_slices(_incident, rows)
+    return await in_slices(incident_of, rows)
 
 
 async def count_incidents(database: Database, which: IncidentFilter) -> list[tuple[str, str, int]]:
@@ -219,8 +219,8 @@ def _conditions(which: IncidentFilter) -> tuple[Any, ...]:
         list(which.statuses) or None,
         list(which.severities) or None,
         which.service,
-        _moment(which.from_s),
-        _moment(which.to_s),
+        moment_of(which.from_s),
+        moment_of(which.to_s),
         _pattern(which.text),
     )
 
@@ -247,10 +247,6 @@ async def active_ids(database: Database) -> list[str]:
     return [str(row["id"]) for row in rows]
 
 
-def _moment(time_s: float | None) -> Any:
-    return None if time_s is None else to_datetime(time_s)
-
-
 def _event(row: Any) -> dict[str, Any]:
     return {
         "id": str(row["id"]),
@@ -259,49 +255,3 @@ def _event(row: Any) -> dict[str, Any]:
         "actor": row["actor"],
         "data": row["data"],
     }
-
-
-def _columns(incident: Incident) -> tuple[Any, ...]:
-    return (
-        incident.id, incident.title, incident.description, incident.severity, incident.status,
-        incident.service_name, incident.affected_services, to_datetime(incident.detected_at_s),
-        _moment(incident.resolved_at_s), _moment(incident.acknowledged_at_s), incident.assignee,
-        incident.version, incident.source, incident.fingerprint,
-        msgspec.to_builtins(incident.detections), incident.stale, incident.event_to_detected_ms,
-        incident.offsets, incident.detections_dropped, incident.by_hand,
-    )  # fmt: skip
-
-
-def _changed_columns(incident: Incident) -> tuple[Any, ...]:
-    return (
-        incident.id, incident.title, incident.description, incident.severity, incident.status,
-        incident.service_name, incident.affected_services, _moment(incident.resolved_at_s),
-        _moment(incident.acknowledged_at_s), incident.assignee, incident.version,
-        incident.fingerprint, msgspec.to_builtins(incident.detections), incident.stale,
-        incident.offsets, incident.detections_dropped, incident.by_hand,
-    )  # fmt: skip
-
-
-def _incident(row: Any) -> Incident:
-    return Incident(
-        id=str(row["id"]),
-        title=row["title"],
-        description=row["description"],
-        severity=row["severity"],
-        status=row["status"],
-        service_name=row["service_name"],
-        affected_services=list(row["affected_services"]),
-        detected_at_s=row["detected_at"].timestamp(),
-        resolved_at_s=row["resolved_at"].timestamp() if row["resolved_at"] else None,
-        acknowledged_at_s=row["acknowledged_at"].timestamp() if row["acknowledged_at"] else None,
-        assignee=row["assignee"],
-        version=row["version"],
-        source=row["source"],
-        fingerprint=row["fingerprint"],
-        detections=msgspec.convert(row["detections"], list[Detection]),
-        detections_dropped=row["detections_dropped"],
-        stale=row["stale"],
-        event_to_detected_ms=row["event_to_detected_ms"],
-        offsets=row["offsets"],
-        by_hand=list(row["by_hand"]),
-    )
