@@ -116,7 +116,8 @@ class OutboxRelay:
                 self._refused = await con.fetchval(load("outbox")["refused"])
             if not await self._send_batch(con):
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), _POLL_S)
+                    async with asyncio.timeout(_POLL_S):
+                        await self._wake.wait()
 
     async def _send_batch(self, con: asyncpg.Connection[Any]) -> int:
         """Send what waits; events of one key one after the other, keys side by side."""

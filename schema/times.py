@@ -69,8 +69,13 @@ class TimeReader:
 
 def format_time(time_s: float) -> str:
     """RFC 3339 in UTC with `Z`; fraction (µs) only when there is one."""
-    second, micros = divmod(round(time_s * 1e6), 1_000_000)
+    second, micros = _split(time_s)
     return f"{_format_second(second)}.{micros:06}Z" if micros else _format_second(second) + "Z"
+
+
+def _split(time_s: float) -> tuple[int, int]:
+    """Whole seconds and microseconds, rounded alike for text and for PostgreSQL."""
+    return divmod(round(time_s * 1e6), 1_000_000)
 
 
 @lru_cache(maxsize=1024)
@@ -92,4 +97,5 @@ def parse_edge(text: str) -> float:
 
 def to_datetime(time_s: float) -> datetime:
     """Aware UTC datetime, as PostgreSQL drivers want it."""
-    return datetime.fromtimestamp(time_s, UTC)
+    second, micros = _split(time_s)
+    return datetime.fromtimestamp(second, UTC).replace(microsecond=micros)

@@ -95,6 +95,10 @@ class CheckpointedTable(faust.Table[bytes, bytes]):
             for partition, writes in unsent.items():
                 group.create_task(self._send(topic, partition, writes))
 
+    async def surely_ours(self) -> None:
+        """Wait until no other worker can have been given the partitions."""
+        await retrying("the group", first_s=_PAUSE_S, longest_s=_PAUSE_S)(self._check_owner)
+
     async def reload(self, log: LogOffsets, partitions: Collection[int]) -> None:
         """Hold what the changelog of these partitions says, and nothing else.
 
@@ -114,9 +118,12 @@ class CheckpointedTable(faust.Table[bytes, bytes]):
             f"the changelog {topic}", first_s=_PAUSE_S, longest_s=_PAUSE_S
         ):
             with attempt:
-                if not self._may_write():
-                    raise Unavailable("kafka", "the partitions may have another owner")
+                await self._check_owner()
                 await self._sender.send_in_order(topic, partition, writes)
+
+    async def _check_owner(self) -> None:
+        if not self._may_write():
+            raise Unavailable("kafka", "the partitions may have another owner")
 
 
 def declare(

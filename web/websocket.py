@@ -15,6 +15,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from liveops.errors import Unavailable
 from liveops.kafka.config_view import ConfigView
 from liveops.metrics.http import WEBSOCKETS
+from liveops.runtime.ending import end
 from liveops.security.principal import Principal
 from web.authentication import BEARER_PROTOCOL, is_revoked
 from web.problems import Problem
@@ -118,8 +119,7 @@ async def _attend(
         if not done:
             await socket.close(code=EXPIRED, message=b"the token has expired")
     finally:
-        for task in tasks:
-            task.cancel()
+        await end(*tasks)
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(outcome, Exception):
                 log.error("websocket failed", exc_info=outcome)

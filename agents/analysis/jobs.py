@@ -78,7 +78,8 @@ class AnalysisJobs:
                 continue
             self._wake.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _POLL_S)
+                async with asyncio.timeout(_POLL_S):
+                    await self._wake.wait()
 
     async def _sweep(self) -> None:
         """Ask for analyses of incidents whose event got lost on the way."""

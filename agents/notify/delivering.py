@@ -26,6 +26,7 @@ from liveops.postgres import deliveries as store
 from liveops.postgres.database import Database
 from liveops.postgres.deliveries import LEASE_S, Claimed
 from liveops.postgres.receivers import fetch_receiver
+from liveops.runtime.ending import end
 
 log = structlog.get_logger(__name__)
 #: Messages on their way to one receiver, so that one that hangs holds up no other.
@@ -73,17 +74,11 @@ class Deliverer:
                 log.warning("receiver left out", receiver=receiver_id, error=str(error))
         return started
 
-    async def finish(self) -> None:
-        """Wait for what is on its way."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
     async def stop(self) -> None:
         """Give what is on its way its deadline, then leave it to the next sender."""
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=DEADLINE_S / 2)
-        for task in self._tasks:
-            task.cancel()
-        await self.finish()
+        await end(*self._tasks)
 
     async def _start(self, receiver: Receiver, count: int) -> int:
         in_hand, together = self._in_hand[receiver.id], False

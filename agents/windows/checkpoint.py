@@ -93,8 +93,10 @@ class Checkpointer:
         """Settle when it is time, and checkpoint the partitions side by side.
 
         Each is carried to its end also when another fails: what was taken out of the table
-        to be written must be.
+        to be written must be. At the start the group may not have answered yet.
         """
+        async with asyncio.timeout(_CHANGELOG_DEADLINE_S):
+            await self._agent.table.surely_ours()
         settle = self._clock.monotonic_s() - self._settled_s >= _SETTLE_S
         if settle:
             self._settled_s = self._clock.monotonic_s()

@@ -113,7 +113,8 @@ async def examine(settings: Settings) -> list[Finding]:
 
 async def _run(check: Check, settings: Settings) -> Finding:
     try:
-        detail = await asyncio.wait_for(check.ask(settings), CHECK_DEADLINE_S)
+        async with asyncio.timeout(CHECK_DEADLINE_S):
+            detail = await check.ask(settings)
     except TimeoutError:
         return Finding(check.name, False, f"no answer in {CHECK_DEADLINE_S:.0f} s", check.mend)
     except (LiveOpsError, *probes.ERRORS) as error:

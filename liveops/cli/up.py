@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Callable
 from typing import Annotated
@@ -14,6 +13,7 @@ from liveops.cli.options import DataDir
 from liveops.embedded.first_users import ALONE, DEMO
 from liveops.embedded.supervisor import Options, Supervisor
 from liveops.embedded.workers import parse_scale
+from liveops.runtime.ending import end
 from liveops.settings import load_settings
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -67,9 +67,7 @@ async def _started(supervisor: Supervisor, stop: asyncio.Event) -> bool:
         await starting
         return True
     say("stopping")
-    starting.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await starting
+    await end(starting)
     return False
 
 

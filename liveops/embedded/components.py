@@ -98,7 +98,8 @@ async def _observe(component: Component) -> Component:
 async def _accepts(url: str) -> bool:
     host, port = _address(url)
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), CONNECT_TIMEOUT_S)
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(host, port)
     except OSError:  # a timeout is one too
         return False
     writer.close()

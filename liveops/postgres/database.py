@@ -80,7 +80,8 @@ class Database:
         if pool is None:
             return
         try:
-            await asyncio.wait_for(pool.close(), self._deadline_s)
+            async with asyncio.timeout(self._deadline_s):
+                await pool.close()
         except TimeoutError:
             pool.terminate()
 

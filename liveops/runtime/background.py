@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Protocol
 
 import structlog
@@ -16,6 +15,7 @@ from tenacity import RetryCallState
 
 from liveops.clock import Clock, SystemClock
 from liveops.metrics.worker import BACKGROUND_RESTARTS
+from liveops.runtime.ending import end
 from liveops.runtime.retry import can_pass, failure, retrying
 
 log = structlog.get_logger(__name__)
@@ -65,11 +65,9 @@ class BackgroundTask:
 
     async def stop(self) -> None:
         """Cancel the task and wait for its end."""
-        task = self._task
-        self.cancel()
+        task, self._task = self._task, None
         if task is not None:
-            with suppress(asyncio.CancelledError):
-                await task
+            await end(task)
 
     def cancel(self) -> None:
         """Cancel the task without waiting for its end."""

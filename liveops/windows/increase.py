@@ -118,8 +118,15 @@ def _lasts_before(
             values[here] = edges.last[at[is_here]]
             waiting = waiting[~is_here]
         if not len(waiting):
-            return us, values
-    us[waiting], values[waiting] = (known or counters.dropped).of(numbers[waiting])
+            break
+    if known is not None:
+        us[waiting], values[waiting] = known.of(numbers[waiting])
+    # A minute that was dropped is kept again after a crash, as it was stored before its last
+    # samples came: `dropped` has those.
+    dropped_us, dropped = counters.dropped.of(numbers)
+    is_newer = (dropped_us > us) | ((dropped_us == us) & (dropped > values))
+    is_newer &= dropped_us < start * _US
+    us, values = np.where(is_newer, dropped_us, us), np.where(is_newer, dropped, values)
     us[us >= start * _US] = NEVER_US
     return us, values
 

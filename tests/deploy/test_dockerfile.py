@@ -141,7 +141,8 @@ async def worker(
         yield f"http://127.0.0.1:{told['LIVEOPS_WORKER_PORT']}", env
     finally:
         process.terminate()
-        await asyncio.wait_for(process.wait(), STOP_S)
+        async with asyncio.timeout(STOP_S):
+            await process.wait()
 
 
 @pytest.mark.integration

@@ -127,7 +127,8 @@ async def test_every_worker_answers_broken_http_with_a_problem(stack: TestStack,
     url = urlsplit(stack.url(name))
     reader, writer = await asyncio.open_connection(url.hostname, url.port)
     writer.write(b"NONSENSE\r\n\r\n")
-    answer = await asyncio.wait_for(reader.read(), 5)
+    async with asyncio.timeout(5):
+        answer = await reader.read()
     writer.close()
     head, _, body = answer.partition(b"\r\n\r\n")
     assert b"Content-Type: application/problem+json" in head

@@ -8,7 +8,7 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from liveops.windows import samples as kept_samples
@@ -128,7 +128,15 @@ sparse = st.lists(
 )
 
 
+#: A crash after the outputs had left; the minute with the newest sample before it was dropped.
+dropped_again = {
+    "plan": [(0.0, 0.0, 0.0)] * 8 + [(0.0, 0.0, 0.25), (1.0, 0.0, 0.0), (1800.0, 0.0, 0.25)],
+    "todo": [(0, RAW, 9), (0, "checkpoint", 0), (0, RAW, 2), (0, "sent", 0)],
+}
+
+
 @settings(max_examples=200, deadline=None)
+@example(**dropped_again)
 @given(plan=sparse, todo=steps)
 def test_a_counter_remembers_its_last_sample_for_an_hour(
     plan: list[tuple[float, float, float]], todo: list[tuple[int, str, int]]

@@ -36,6 +36,9 @@ class Table(LoggedTable):
         self.lost: set[int] = set()
         self.safe: list[int] = []
 
+    async def surely_ours(self) -> None:
+        pass
+
     async def written(self, partitions: Collection[int] | None = None) -> None:
         for number in range(PARTITIONS) if partitions is None else partitions:
             await asyncio.sleep(0)

@@ -31,7 +31,8 @@ class Wire:
 
     async def answer(self) -> tuple[int, dict[str, str], Any]:
         """The next answer: status, headers, body."""
-        head = (await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 5)).decode()
+        async with asyncio.timeout(5):
+            head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
         line, *lines = head.strip().split("\r\n")
         headers = dict(text.split(": ", 1) for text in lines)
         body = await self.reader.readexactly(int(headers.get("Content-Length", 0)))
@@ -78,7 +79,8 @@ async def test_what_is_no_http_is_answered_with_a_problem_and_the_end(
 ) -> None:
     async with wire(data) as sent:
         check_problem(await sent.answer(), status)
-        assert await asyncio.wait_for(sent.reader.read(), 5) == b""
+        async with asyncio.timeout(5):
+            assert await sent.reader.read() == b""
 
 
 async def test_a_chunk_that_breaks_under_the_handler_is_answered_once() -> None:
@@ -86,7 +88,8 @@ async def test_a_chunk_that_breaks_under_the_handler_is_answered_once() -> None:
         await asyncio.sleep(0)
         sent.writer.write(b"zz\r\nt\r\n")
         check_problem(await sent.answer(), 400)
-        assert await asyncio.wait_for(sent.reader.read(), 5) == b""
+        async with asyncio.timeout(5):
+            assert await sent.reader.read() == b""
 
 
 @pytest.mark.parametrize("data", [b"GET /no", GOOD, b"GET / HTTP/1.1\r\nHost: x\r\nX-A: b\r\n"])
@@ -94,7 +97,8 @@ async def test_half_a_head_is_408_in_time(data: bytes, monkeypatch: pytest.Monke
     monkeypatch.setattr(connection, "HEAD_DEADLINE_S", 0.05)
     async with wire(data) as sent:
         check_problem(await sent.answer(), 408)
-        assert await asyncio.wait_for(sent.reader.read(), 5) == b""
+        async with asyncio.timeout(5):
+            assert await sent.reader.read() == b""
 
 
 async def test_half_a_head_after_a_request_is_408_and_whole_ones_are_not(
@@ -112,7 +116,8 @@ async def test_half_a_head_after_a_request_is_408_and_whole_ones_are_not(
         sent.writer.write(whole)
         assert (await sent.answer())[0] == 201
         with pytest.raises(TimeoutError):  # an idle connection has no head that could be late
-            await asyncio.wait_for(sent.reader.read(1), 0.3)
+            async with asyncio.timeout(0.3):
+                await sent.reader.read(1)
         sent.writer.write(b"\r\nGET ")
         check_problem(await sent.answer(), 408)
 

@@ -117,7 +117,8 @@ class Gate(Lists):
 async def test_between_snapshot_and_stream_nothing_is_missing_or_there_twice() -> None:
     gate = Gate()
     async with listening("?service=a", cache=gate) as (socket, fanout):
-        await asyncio.wait_for(gate.asked.wait(), 5)
+        async with asyncio.timeout(5):
+            await gate.asked.wait()
         (tell,) = fanout.listeners
         tell(told("a", 1, 2))  # 1 is in the list already, 2 came after it was read
         await asyncio.sleep(2 * GATHER_S)

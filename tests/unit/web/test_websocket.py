@@ -65,7 +65,8 @@ async def test_a_listener_gets_the_snapshot_and_then_what_happens() -> None:
             assert (await heard(socket))["type"] == "snapshot"
             fanout.listeners[0]({"type": "things", "things": [1]})
             assert await heard(socket) == {"type": "things", "things": [1]}
-        await asyncio.wait_for(fanout.left.wait(), 5)
+        async with asyncio.timeout(5):
+            await fanout.left.wait()
         assert fanout.listeners == []
 
 
@@ -143,7 +144,8 @@ async def test_a_stopping_worker_tells_its_listeners() -> None:
         stopping = asyncio.create_task(client.server.close())
         assert (await socket.receive(timeout=5)).type is WSMsgType.CLOSE
         assert socket.close_code == 1001
-        await asyncio.wait_for(stopping, 5)
+        async with asyncio.timeout(5):
+            await stopping
 
 
 class SlowSocket:
@@ -166,6 +168,7 @@ async def test_a_slow_client_misses_the_oldest_and_is_told_how_many() -> None:
     channel = Channel(cast(web.WebSocketResponse, socket))
     for number in range(QUEUE + 3):
         channel.offer({"number": number}, count=10)
-    await asyncio.wait_for(channel.run(), 5)
+    async with asyncio.timeout(5):
+        await channel.run()
     assert socket.sent[0] == {"type": "dropped", "count": 30}
     assert [message["number"] for message in socket.sent[1:]] == list(range(3, QUEUE + 3))
