@@ -51,6 +51,10 @@ async def run(plan: Plan, say: Say) -> dict[str, Any]:
         say("garbage: after each metric a record that is none")
         load = replace(_load(plan), garbage=True)
         figures.garbage = await throughput.measure(plan, load, say, with_raw=False)
+    if Scenario.counters in plan.scenarios:
+        say("counters: every metric is one")
+        load = replace(_load(plan), counters=True)
+        figures.counters = await throughput.measure(plan, load, say, with_raw=False)
     if Scenario.series in plan.scenarios:
         figures.series = await _series(plan, say)
     if Scenario.age in plan.scenarios:

@@ -22,6 +22,7 @@ class Scenario(StrEnum):
     batch = "batch"
     miskeyed = "miskeyed"
     garbage = "garbage"
+    counters = "counters"
     series = "series"
     age = "age"
     archive = "archive"
@@ -42,9 +43,9 @@ class Plan:
 
     @property
     def scenarios(self) -> set[Scenario]:
-        """Those that run: `batch` and `garbage` are measured against `single`."""
+        """Those that run: `batch`, `garbage` and `counters` are measured against `single`."""
         wanted = set(self.only or Scenario)
-        beside = wanted & {Scenario.batch, Scenario.garbage}
+        beside = wanted & {Scenario.batch, Scenario.garbage, Scenario.counters}
         return wanted | {Scenario.single} if beside else wanted
 
     @property

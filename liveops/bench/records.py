@@ -53,7 +53,8 @@ class Load:
     """What fills `metrics.raw`: event times in [start_s, end_s), epoch seconds.
 
     `per_record` metrics travel in one record; `misplaced` puts each on a wrong partition;
-    with `garbage` every metric is followed by a record that is none.
+    with `garbage` every metric is followed by a record that is none; with `counters` all are
+    counters that grow, one metric a record.
     """
 
     events: int
@@ -63,11 +64,17 @@ class Load:
     per_record: int = 1
     misplaced: bool = False
     garbage: bool = False
+    counters: bool = False
 
     @property
     def metrics(self) -> int:
         """Metrics on the topic: events and one closing record a service."""
         return self.events + self.shape.services
+
+    @property
+    def kind(self) -> str:
+        """Of every metric."""
+        return "counter" if self.counters else "gauge"
 
     def partition(self, service: str, partitions: int) -> int:
         """Where a service's records go."""
@@ -89,10 +96,11 @@ def make(load: Load) -> Iterator[Record]:
     yield from _closers(load)
 
 
-def single(service: str, metric: str, value: str, time_ms: int) -> bytes:
+def single(service: str, metric: str, value: str, time_ms: int, kind: str = "gauge") -> bytes:
     """One metric object with every field of the contract that a producer writes."""
+    told = "" if kind == "gauge" else f'"kind":"{kind}",'
     return (
-        f'{{"service_name":"{service}","metric_type":"{metric}","value":{value},'
+        f'{{"service_name":"{service}","metric_type":"{metric}",{told}"value":{value},'
         f'"timestamp":"{stamp(time_ms)}","tags":{{"host":"{service}-0"}}}}'
     ).encode()
 
@@ -115,8 +123,9 @@ def _singles(load: Load) -> Iterator[Record]:
     for number in range(load.events):
         turn, service = divmod(number, shape.services)
         time_ms = begin_ms + number * length_ms // load.events
-        value = VALUES[number & 4095]
-        yield service, single(services[service], metrics[turn % shape.metrics], value, time_ms)
+        value = f"{number}.5" if load.counters else VALUES[number & 4095]
+        metric = metrics[turn % shape.metrics]
+        yield service, single(services[service], metric, value, time_ms, load.kind)
 
 
 def _batches(load: Load) -> Iterator[Record]:
@@ -139,6 +148,7 @@ def _batches(load: Load) -> Iterator[Record]:
 
 def _closers(load: Load) -> Iterator[Record]:
     time_ms = (load.end_s + CLOSER_AFTER_S) * 1000
+    value = f"{load.events}.5" if load.counters else VALUES[0]
     for number in range(load.shape.services):
         name = load.shape.service(number)
-        yield number, single(name, load.shape.metric(0), VALUES[0], time_ms)
+        yield number, single(name, load.shape.metric(0), value, time_ms, load.kind)

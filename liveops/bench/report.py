@@ -18,6 +18,7 @@ class Figures:
     batch: Result | None = None
     miskeyed: Result | None = None
     garbage: Result | None = None
+    counters: Result | None = None
     #: By number of series; few are measured before and after many.
     series: dict[int, list[Result]] = field(default_factory=dict)
     age_ms: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -44,6 +45,8 @@ def ratios(figures: Figures) -> dict[str, float]:
             found["batch"] = batch.events_per_s / single.events_per_s
         if figures.garbage is not None:  # records, of which half are none
             found["half_garbage"] = 2 * figures.garbage.events_per_s / single.events_per_s
+        if figures.counters is not None:
+            found["counters"] = figures.counters.events_per_s / single.events_per_s
     if miskeyed is not None:
         found["miskeyed"] = miskeyed.events_per_s / mean(miskeyed.raw)
     if len(figures.series) > 1:
@@ -102,6 +105,7 @@ def _runs(figures: Figures) -> dict[str, Result]:
         "batch": figures.batch,
         "miskeyed": figures.miskeyed,
         "garbage": figures.garbage,
+        "counters": figures.counters,
     }
     return {name: run for name, run in runs.items() if run is not None}
 

@@ -181,7 +181,8 @@ async def _send_probes(trial: Trial, windows: Windows) -> None:
     load, partitions = trial.load, trial.stack.partitions
     async with batch_sender(trial.stack.broker) as sender:
         for key in gate.probes(windows):
-            value = single(key.service, key.metric, VALUES[0], key.start_s * 1000 + 500)
+            time_ms = key.start_s * 1000 + 500
+            value = single(key.service, key.metric, VALUES[0], time_ms, load.kind)
             home = load.partition(key.service, partitions)
             await sender.add(home, key.service.encode(), value)
 

@@ -94,6 +94,7 @@ def test_ratios_are_against_the_mean_of_the_baselines_around_the_worker() -> Non
         batch=result(180.0, raw=[1.0, 1.0]),
         miskeyed=result(30.0, raw=[90.0, 110.0]),
         garbage=result(36.0),
+        counters=result(72.0),
         series={
             100: [result(9.0, cpu_s_per_million=7.0), result(9.0, cpu_s_per_million=9.0)],
             10_000: [result(5.0, cpu_s_per_million=12.0)],
@@ -105,6 +106,7 @@ def test_ratios_are_against_the_mean_of_the_baselines_around_the_worker() -> Non
         "stock": 30.0,
         "batch": 2.0,
         "half_garbage": 0.8,
+        "counters": 0.8,
         "miskeyed": 0.3,
         "series_cpu": 1.5,
     }
