@@ -49,7 +49,7 @@ WITH this AS (
         ORDER BY detected_at DESC, id DESC LIMIT 500) i
 ), alike AS (
     SELECT e.*, (SELECT count(*) FROM unnest(metrics) m WHERE m = ANY(wanted))::float8
-        / (SELECT count(DISTINCT m) FROM unnest(metrics || wanted) m) AS likeness
+        / nullif((SELECT count(DISTINCT m) FROM unnest(metrics || wanted) m), 0) AS likeness
     FROM earlier e
 )
 SELECT a.id, a.title, a.severity, a.status, a.service_name, a.detected_at, a.resolved_at, a.verdict,

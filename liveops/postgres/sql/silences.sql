@@ -18,3 +18,16 @@ RETURNING definition
 -- Incidents that a silence may be about.
 SELECT id, service_name, affected_services FROM incidents WHERE status <> 'resolved'
 ORDER BY detected_at DESC LIMIT 1000
+
+-- name: spans_of
+-- Spans of a silence that were told to have begun.
+SELECT begins_at, definition FROM silence_spans WHERE silence_id = $1 FOR UPDATE
+
+-- name: move_span
+-- A span as its changed silence has it.
+UPDATE silence_spans SET begins_at = $3, ends_at = $4, definition = $5
+WHERE silence_id = $1 AND begins_at = $2
+
+-- name: close_span
+-- A span is over by now.
+UPDATE silence_spans SET ends_at = $3 WHERE silence_id = $1 AND begins_at = $2
