@@ -14,6 +14,19 @@ DELETE FROM silence_spans p WHERE ends_at <= $1
    OR NOT EXISTS (SELECT FROM silences s WHERE s.id = p.silence_id)
 RETURNING definition
 
+-- name: keep_muted
+-- An alert of others that fires and is muted, as it was told last.
+INSERT INTO muted_alerts (detection_id, detection) VALUES ($1, $2)
+ON CONFLICT (detection_id) DO UPDATE SET detection = $2, muted_at = now()
+
+-- name: forget_muted
+-- These are over, or have been told.
+DELETE FROM muted_alerts WHERE detection_id = ANY($1::uuid[])
+
+-- name: muted
+-- Muted alerts that nobody else has in hand, the oldest first.
+SELECT detection FROM muted_alerts ORDER BY muted_at LIMIT $1 FOR UPDATE SKIP LOCKED
+
 -- name: unresolved
 -- Incidents that a silence may be about.
 SELECT id, service_name, affected_services FROM incidents WHERE status <> 'resolved'
