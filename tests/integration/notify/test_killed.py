@@ -8,21 +8,17 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from liveops.postgres.database import Database
-from liveops.postgres.migrate import migrate
 from tests.client import eventually
 from tests.notified import World, notifying, settings_of
-from tests.own_database import own_database
 from tests.receiver_server import receiver_server
 from tests.stack import TestServers
 
 pytestmark = pytest.mark.integration
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 #: Runs one copy that stops for good at a step, and says so.
 _COPY = """
 import asyncio, sys, threading
@@ -77,20 +73,6 @@ STEPS = {
     "before the record": 2,
     "recorded": 1,
 }
-
-
-@pytest.fixture
-async def own(servers: TestServers) -> AsyncIterator[TestServers]:
-    async with own_database(servers) as found:
-        yield found
-
-
-@pytest.fixture
-async def world(own: TestServers) -> AsyncIterator[World]:
-    await migrate(own.database_url)
-    database = Database(own.database_url)
-    yield World(database)
-    await database.stop()
 
 
 @pytest.mark.parametrize("step", STEPS)
