@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 from uuid import uuid4
 
@@ -28,7 +29,8 @@ def shown(silence: Silence, now_s: float) -> dict[str, Any]:
 
 def silence_from(body: SilenceBody, user: str, now_s: float, silence_id: str = "") -> Silence:
     """The silence that a body describes, with a new id unless one is given; raises InvalidInput."""
-    starts_s = body.starts_at.timestamp() if body.starts_at else now_s
+    # A whole second: what is made now holds now, however its times are rounded.
+    starts_s = body.starts_at.timestamp() if body.starts_at else math.floor(now_s)
     ends_s = body.ends_at.timestamp()
     if ends_s <= max(starts_s, now_s):
         why = "must be after starts_at and in the future"
@@ -61,12 +63,13 @@ def silence_of(
     own = {
         one.metric_type for one in incident.detections if one.service_name == incident.service_name
     }
+    begin_s = math.floor(now_s)
     return Silence(
         id=str(uuid4()),
         service=incident.service_name,
         metric=own.pop() if len(own) == 1 else "*",
-        starts_at=format_time(now_s),
-        ends_at=format_time(now_s + duration_s),
+        starts_at=format_time(begin_s),
+        ends_at=format_time(begin_s + duration_s),
         reason=reason or incident.title,
         created_by=user,
     )
