@@ -69,7 +69,8 @@ class Notifications:
                         self._deliverer.left.set()
                         continue
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self._grown.wait(), _POLL_S)
+                        async with asyncio.timeout(_POLL_S):
+                            await self._grown.wait()
             finally:
                 con.terminate()
         except TROUBLE as error:
@@ -85,7 +86,8 @@ class Notifications:
             due_s = await store.next_due_in_s(self._database)
             pause_s = _POLL_S if due_s is None else min(max(due_s, 0.01), _POLL_S)
             with suppress(TimeoutError):
-                await asyncio.wait_for(left.wait(), pause_s)
+                async with asyncio.timeout(pause_s):
+                    await left.wait()
                 await asyncio.sleep(_GATHER_S)
 
     async def _count(self) -> None:
