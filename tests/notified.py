@@ -17,6 +17,7 @@ from liveops.postgres.incidents import change_incident, create_incident, timelin
 from liveops.postgres.receivers import add_receiver
 from liveops.settings import Settings, load_settings
 from schema.incidents import Incident
+from tests.client import eventually
 
 
 class World:
@@ -101,3 +102,15 @@ async def notifying(
     finally:
         for one in made:
             await one.stop()
+
+
+async def done(world: World, receiver: Receiver, wanted: list[tuple[str, str]]) -> None:
+    """Wait until a receiver was told exactly these events, with these ends."""
+
+    async def look() -> bool:
+        return await world.states(receiver) == wanted
+
+    try:
+        await eventually(look, f"{wanted}", within_s=15)
+    except AssertionError:
+        raise AssertionError((wanted, await world.states(receiver))) from None

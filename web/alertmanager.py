@@ -13,10 +13,10 @@ from liveops.detection.rulebook import RuleBook
 from liveops.errors import InvalidInput, Issue
 from liveops.intake.foreign_alerts import DETECTOR, detection_of
 from liveops.metrics.detection import DETECTIONS as DETECTIONS_COUNT
+from liveops.postgres.muted_alerts import note_alerts
 from liveops.settings import listed
 from schema.incidents import Detection
 from schema.metric_fault import MetricFault
-from schema.rules import Rule
 from schema.topics import DETECTIONS
 from web.bodies import read_model
 from web.ingest import may_write
@@ -72,6 +72,10 @@ class _Receiver:
             named = [Issue(["alerts", i, *f.loc], f.msg) for i, f in faults[:MOST_NAMED]]
             raise InvalidInput("no alert is valid", named)
         told = self._not_muted(found)
+        free = {one.id for one in told}
+        muted = [one for one in found if one.id not in free]
+        over = [one for one in found if one.state == "resolved"]
+        await note_alerts(self._deps.database, muted, over)
         send = self._deps.producer.send
         await asyncio.gather(
             *(send(DETECTIONS, DETECTIONS_KEY, msgspec.json.encode(one)) for one in told)
@@ -91,9 +95,4 @@ class _Receiver:
         """Silences mute what fires; what is over is always told."""
         book = RuleBook((), self._deps.config.silences.values())
         now_s = self._deps.clock.now_s()
-        return [one for one in found if one.state == "resolved" or not _mutes(book, one, now_s)]
-
-
-def _mutes(book: RuleBook, one: Detection, now_s: float) -> bool:
-    rule = Rule(id=one.rule_id, name=DETECTOR, kind="threshold", severity=one.severity)
-    return book.mutes(rule, one.service_name, one.metric_type, one.tags, now_s)
+        return [one for one in found if one.state == "resolved" or not book.mutes_alert(one, now_s)]

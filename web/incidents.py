@@ -104,7 +104,7 @@ def routes(deps: Deps) -> list[Route]:
             one + "/comments",
             handlers.comment,
             Access.WRITE,
-            "Add a remark to its timeline",
+            "Add a remark to its timeline; If-Match is honoured",
             request_model=CommentBody,
             response_model=EventAnswer,
             status=201,
@@ -207,11 +207,10 @@ class IncidentHandlers:
     async def comment(self, request: web.Request) -> web.StreamResponse:
         """POST /api/incidents/{id}/comments."""
         body = await read_model(request, CommentBody)
-        incident_id = id_of(request)
-        await store.fetch_incident(self._deps.database, incident_id)
-        actor = request["principal"].subject
+        incident_id, actor = id_of(request), request["principal"].subject
         async with self._deps.database.transaction() as con:
-            event = await store.add_event(con, incident_id, "comment", actor, {"text": body.text})
+            expected = expected_version(request)
+            event = await store.comment(con, incident_id, actor, body.text, expected)
         return json_response(event, 201)
 
 

@@ -8,12 +8,13 @@ from aiohttp import web
 from asyncpg.exceptions import DeadlockDetectedError
 
 from liveops.deps import Deps
-from liveops.errors import LiveOpsError, NotFound, Unavailable
+from liveops.errors import LiveOpsError, Unavailable
 from liveops.postgres.incidents import change_incidents
 from liveops.postgres.lifecycle import read_similar, read_stats
 from web.bodies import read_model
 from web.ids import id_of
 from web.models.lifecycle import BulkAnswer, BulkBody, SimilarPage, StatsAnswer
+from web.problems import problem_of
 from web.query_params import span_of
 from web.routing import Access, Query, Route, json_response
 
@@ -30,7 +31,7 @@ def routes(deps: Deps) -> list[Route]:
         body = await read_model(request, BulkBody)
         changed, failed = await _change(deps, body, request["principal"].subject)
         told = [
-            {"id": one, "status": 404 if isinstance(why, NotFound) else 409, "detail": str(why)}
+            {"id": one, "status": problem_of(why).status, "detail": str(why)}
             for one, why in failed.items()
         ]
         return json_response({"changed": changed, "failed": told})
@@ -64,10 +65,12 @@ async def _change(
     ids = list(dict.fromkeys(map(str, body.ids)))
     named = body.model_fields_set & {"status", "assignee"}
     values: dict[str, Any] = {name: getattr(body, name) for name in named}
+    versions = {str(one): version for one, version in body.versions.items()}
     for _ in range(_TRIES):
         try:
             async with deps.database.transaction() as con:
-                return await change_incidents(con, ids, actor, deps.clock.now_s(), values)
+                now_s = deps.clock.now_s()
+                return await change_incidents(con, ids, actor, now_s, values, versions)
         except DeadlockDetectedError:
             continue
     raise Unavailable("postgres", "the incidents are being changed by others")

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
 
-import msgspec
 from aiohttp import web
 
 from liveops.deps import Deps
 from liveops.detection.silence_preview import Muted, muted_of, tried
-from liveops.detection.silencing import Muting
-from liveops.errors import InvalidInput, Issue
 from liveops.postgres.incidents import fetch_incident
 from liveops.postgres.silences import (
     add_silence,
     current_silences,
     delete_silence,
     recent_incidents,
+    replace_silence,
     silence_incident,
 )
-from schema.incidents import Incident
-from schema.rules import Silence
-from schema.times import format_time
 from web.bodies import read_model
 from web.ids import id_of
 from web.models.config import (
@@ -34,6 +28,7 @@ from web.models.config import (
 )
 from web.paging import PAGE, page_of
 from web.routing import Access, Route, json_response
+from web.silence_requests import shown, silence_from, silence_of
 
 #: How far a preview looks back, and how many incidents it names.
 _PREVIEW_S = 7 * 86_400.0
@@ -41,23 +36,31 @@ _NAMED = 50
 
 
 def routes(deps: Deps) -> list[Route]:
-    """List, create and end silences."""
+    """List, create, change and end silences."""
 
     async def listing(request: web.Request) -> web.StreamResponse:
         silences = await current_silences(deps.database)
         page, cursor = page_of(request, silences, lambda item: [item.ends_at, item.id])
-        return json_response({"items": msgspec.to_builtins(page), "next_cursor": cursor})
+        now_s = deps.clock.now_s()
+        return json_response({"items": [shown(one, now_s) for one in page], "next_cursor": cursor})
 
     async def create(request: web.Request) -> web.StreamResponse:
-        body = await read_model(request, SilenceBody)
-        silence = _silence(body, request["principal"].subject, deps.clock.now_s())
+        body, now_s = await read_model(request, SilenceBody), deps.clock.now_s()
+        silence = silence_from(body, request["principal"].subject, now_s)
         await add_silence(deps.database, silence)
         headers = {"Location": f"/api/silences/{silence.id}"}
-        return json_response(msgspec.to_builtins(silence), 201, headers)
+        return json_response(shown(silence, now_s), 201, headers)
+
+    async def change(request: web.Request) -> web.StreamResponse:
+        body, now_s = await read_model(request, SilenceBody), deps.clock.now_s()
+        user, silence_id = request["principal"].subject, id_of(request)
+        silence = silence_from(body, user, now_s, silence_id)
+        await replace_silence(deps.database, silence, now_s)
+        return json_response(shown(silence, now_s))
 
     async def preview(request: web.Request) -> web.StreamResponse:
         body, now_s = await read_model(request, SilenceBody), deps.clock.now_s()
-        silence = _silence(body, request["principal"].subject, now_s)
+        silence = silence_from(body, request["principal"].subject, now_s)
         try:
             muting = tried(silence, now_s - _PREVIEW_S, now_s)
         except ValueError:
@@ -72,7 +75,7 @@ def routes(deps: Deps) -> list[Route]:
         silence = silence_of(incident, body.duration_s, body.reason, user, now_s)
         await silence_incident(deps.database, silence, incident.id)
         headers = {"Location": f"/api/silences/{silence.id}"}
-        return json_response(msgspec.to_builtins(silence), 201, headers)
+        return json_response(shown(silence, now_s), 201, headers)
 
     async def delete(request: web.Request) -> web.StreamResponse:
         await delete_silence(deps.database, id_of(request))
@@ -117,53 +120,17 @@ def routes(deps: Deps) -> list[Route]:
             response_model=SilenceAnswer,
             status=201,
         ),
+        Route(
+            "PUT",
+            "/api/silences/{id}",
+            change,
+            Access.WRITE,
+            "Another silence in the place of one; it may go on from another time",
+            request_model=SilenceBody,
+            response_model=SilenceAnswer,
+        ),
         Route("DELETE", "/api/silences/{id}", delete, Access.WRITE, "End a silence", status=204),
     ]
-
-
-def _silence(body: SilenceBody, user: str, now_s: float) -> Silence:
-    starts_s = body.starts_at.timestamp() if body.starts_at else now_s
-    ends_s = body.ends_at.timestamp()
-    if ends_s <= max(starts_s, now_s):
-        why = "must be after starts_at and in the future"
-        raise InvalidInput(f"ends_at {why}", [Issue(["ends_at"], why)])
-    silence = Silence(
-        id=str(uuid4()),
-        service=body.service,
-        metric=body.metric,
-        severity=body.severity,
-        starts_at=format_time(starts_s),
-        ends_at=format_time(ends_s),
-        reason=body.reason,
-        created_by=user,
-        tags=body.tags,
-        rrule=body.rrule,
-        duration_s=body.duration_s,
-        zone=(body.zone or "UTC") if body.rrule else None,
-    )
-    try:
-        Muting(silence)
-    except ValueError as error:
-        raise InvalidInput(str(error), [Issue(["rrule"], str(error))]) from None
-    return silence
-
-
-def silence_of(
-    incident: Incident, duration_s: float, reason: str, user: str, now_s: float
-) -> Silence:
-    """A silence for the incident's service, and for its metric where there is only one."""
-    own = {
-        one.metric_type for one in incident.detections if one.service_name == incident.service_name
-    }
-    return Silence(
-        id=str(uuid4()),
-        service=incident.service_name,
-        metric=own.pop() if len(own) == 1 else "*",
-        starts_at=format_time(now_s),
-        ends_at=format_time(now_s + duration_s),
-        reason=reason or incident.title,
-        created_by=user,
-    )
 
 
 def _previewed(found: list[Muted]) -> dict[str, Any]:

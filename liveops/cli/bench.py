@@ -119,6 +119,25 @@ def notify(as_json: AsJson = False, data_dir: DataDir = None) -> None:
     _print(found, as_json=as_json)
 
 
+@app.command("incidents")
+def incidents(
+    as_json: AsJson = False,
+    stored: Annotated[
+        int, typer.Option("--incidents", min=1000, help="Incidents to store.")
+    ] = 100_000,
+    rounds: Annotated[int, typer.Option(min=5, help="Answers of each question.")] = 100,
+    data_dir: DataDir = None,
+) -> None:
+    """Measure lists, searches, summaries, statistics and bulk changes over stored incidents.
+
+    Starts servers and all workers of its own.
+    """
+    from liveops.bench.incidents import run
+
+    found = asyncio.run(run(data_dir or Path(tempfile.gettempdir()), stored, rounds, _say))
+    _print(found, as_json=as_json)
+
+
 def _print(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(found))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from liveops.detection.silencing import Muting
+from schema.incidents import Detection, Severity
 from schema.rules import AbsenceScope, Rule, Silence
 
 #: Series whose rules are remembered; also of those that are long gone.
@@ -75,9 +76,17 @@ class RuleBook:
         self, rule: Rule, service: str, metric_type: str, tags: dict[str, str], at_s: float
     ) -> bool:
         """Whether a silence covers a detection of this rule at that time."""
+        return self._silent(service, metric_type, tags, rule.severity, at_s)
+
+    def mutes_alert(self, alert: Detection, at_s: float) -> bool:
+        """Whether a silence covers at that time what another system has detected."""
+        return self._silent(alert.service_name, alert.metric_type, alert.tags, alert.severity, at_s)
+
+    def _silent(
+        self, service: str, metric_type: str, tags: dict[str, str], severity: Severity, at_s: float
+    ) -> bool:
         return any(
-            muting.span_at(at_s) is not None
-            and muting.covers(service, metric_type, tags, rule.severity)
+            muting.span_at(at_s) is not None and muting.covers(service, metric_type, tags, severity)
             for muting in self._silences
         )
 

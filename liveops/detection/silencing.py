@@ -59,6 +59,16 @@ class Muting:
         end_s = min(begin_s + (self.silence.duration_s or 0.0), self.ends_s)
         return (begin_s, end_s) if at_s < end_s else None
 
+    def next_change_s(self, at_s: float) -> float | None:
+        """When it begins or ends next after that time; None for never again."""
+        span = self.span_at(at_s)
+        if span is not None:
+            return span[1]
+        if self.silence.rrule is None:
+            return self.starts_s if at_s < self.starts_s else None
+        place = bisect_right(self._times, at_s)
+        return self._times[place] if place < len(self._times) else None
+
     def covers(
         self, service: str, metric_type: str, tags: Mapping[str, str], severity: Severity
     ) -> bool:

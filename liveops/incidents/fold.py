@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from liveops.incidents.bounds import MAX_SERVICES, prune
+from liveops.incidents.flapping import flaps, rest_s
 from liveops.incidents.matching import GAP_S, above, callers, chosen, of_feed, storm
 from liveops.incidents.state import EDITABLE, Command, Group, Groups, Source
 from liveops.incidents.topology import Topology
@@ -78,6 +79,8 @@ def release(groups: Groups, topology: Topology, clock_s: float, now_s: float) ->
             del groups[group.incident_id]
             if group.opened and not group.quiet and not group.dismissed:
                 commands.append(Command("change", group, {"stale": True}, {}))
+            elif group.opened and not group.resolved and not group.dismissed:
+                commands.append(Command("change", group, {}, {}, "resolved"))
     return commands
 
 
@@ -102,7 +105,7 @@ def _over_s(group: Group) -> float:
     """Until when a group may still take something in: quiet, or without data for a day."""
     newest_s = max(group.changed_s, group.heard_s)
     if group.quiet:
-        return newest_s + GAP_S
+        return newest_s + rest_s(group, GAP_S)
     return newest_s + STALE_S if group.stale else float("inf")
 
 
@@ -169,10 +172,11 @@ def _tell(group: Group, topology: Topology) -> list[Command]:
     quiet = group.quiet
     status: Literal["open", "resolved"] | None = None
     if quiet and not group.resolved:
-        status = "resolved"
+        # What flaps is resolved by `release`, once it has been quiet for longer.
+        status = None if flaps(group) else "resolved"
     elif group.resolved and not quiet:
         status = "open"
-    group.resolved = quiet
+    group.resolved = quiet and (group.resolved or status == "resolved")
     before, values = group.last_published, content(group, topology)
     group.last_published, group.told_s = _human(values), group.changed_s
     return [Command("change", group, values, before, status)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from liveops.incidents.flapping import rest_s
 from liveops.incidents.state import Group, Groups
 from liveops.incidents.topology import Topology
 from liveops.incidents.wording import origin
@@ -76,7 +77,7 @@ def _own(groups: Groups, detection: Detection, topology: Topology) -> Group | No
     """
     for group in groups.values():
         active = group.during(detection.onset_s)
-        if not active and detection.onset_s - group.changed_s > GAP_S:
+        if not active and detection.onset_s - group.changed_s > rest_s(group, GAP_S):
             continue
         members = active or group.members.values()
         mine = [i for i in members if i.service_name == detection.service_name]

@@ -7,7 +7,7 @@ caller's transaction; nothing else may touch these tables.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,8 +68,7 @@ async def change_incident(
     if row is None:
         raise NotFound("no incident with this id")
     old = incident_of(row)
-    if expected_version is not None and expected_version != old.version:
-        raise StaleVersion(f"the incident is at version {old.version}")
+    _expect(old, expected_version)
     new, told = _changed(old, change(old), actor, now_s)
     if new == old:
         return old
@@ -82,6 +81,12 @@ async def change_incident(
             )
     await enqueue(con, INCIDENTS_UPDATED, incident_id, incident_event(new))
     return new
+
+
+def _expect(incident: Incident, version: int | None) -> None:
+    """Raises StaleVersion unless the incident is at this version; None is any."""
+    if version not in (None, incident.version):
+        raise StaleVersion(f"the incident is at version {incident.version}")
 
 
 def _changed(
@@ -108,11 +113,17 @@ def _changed(
 
 
 async def change_incidents(
-    con: Any, incident_ids: Sequence[str], actor: str, now_s: float, values: dict[str, Any]
+    con: Any,
+    incident_ids: Sequence[str],
+    actor: str,
+    now_s: float,
+    values: dict[str, Any],
+    versions: Mapping[str, int] | None = None,
 ) -> tuple[list[str], dict[str, LiveOpsError]]:
     """Set the same values on many incidents, in a few statements whatever their number.
 
-    Returns the ids that are now as wanted, and why the others are not.
+    One that `versions` names is changed at that version alone. Returns the ids that are now as
+    wanted, and why the others are not.
     """
     rows = await con.fetch(load("incidents")["lock_many"], list(incident_ids))
     known = {str(row["id"]): incident_of(row) for row in rows}
@@ -125,8 +136,9 @@ async def change_incidents(
             failed[incident_id] = NotFound("no incident with this id")
             continue
         try:
+            _expect(old, (versions or {}).get(incident_id))
             changed, told = _changed(old, values, actor, now_s)
-        except IllegalChange as error:
+        except (IllegalChange, StaleVersion) as error:
             failed[incident_id] = error
             continue
         if changed != old:
@@ -163,6 +175,17 @@ async def add_event(
     """Add a line to the timeline; returns it."""
     row = await con.fetchrow(load("incidents")["add_event"], incident_id, kind, actor, data)
     return _event({**row, "kind": kind, "actor": actor, "data": data})
+
+
+async def comment(
+    con: Any, incident_id: str, actor: str, text: str, expected_version: int | None
+) -> dict[str, Any]:
+    """Add a remark to the timeline; raises NotFound, StaleVersion."""
+    row = await con.fetchrow(load("incidents")["lock"], incident_id)
+    if row is None:
+        raise NotFound("no incident with this id")
+    _expect(incident_of(row), expected_version)
+    return await add_event(con, incident_id, "comment", actor, {"text": text})
 
 
 async def fetch_incident(database: Database, incident_id: str) -> Incident:

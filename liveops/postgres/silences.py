@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from liveops.detection.silence_preview import Past
+from liveops.detection.silencing import Muting
 from liveops.errors import NotFound
 from liveops.outbox import enqueue
 from liveops.postgres.database import Database
@@ -66,6 +67,36 @@ async def recent_incidents(database: Database, from_s: float) -> list[Past]:
 def _past(row: Any) -> Past:
     detections = msgspec.convert(row["detections"], list[Detection])
     return Past(str(row["id"]), row["title"], detections)
+
+
+async def replace_silence(database: Database, silence: Silence, now_s: float) -> None:
+    """Put a silence in the place of the one with its id; raises NotFound or Unavailable.
+
+    Where it is about the same and holds on, its span goes on; else the span that was told to
+    have begun is over.
+    """
+    definition = msgspec.to_builtins(silence)
+    async with database.transaction() as con:
+        if await con.fetchval(load("config")["update_silence"], silence.id, definition) is None:
+            raise NotFound("no silence with this id")
+        await _move_spans(con, silence, now_s)
+        await enqueue(con, CONFIG, SILENCE + silence.id, msgspec.json.encode(silence))
+
+
+async def _move_spans(con: Any, silence: Silence, now_s: float) -> None:
+    queries, span = load("silences"), Muting(silence).span_at(now_s)
+    for row in await con.fetch(queries["spans_of"], silence.id):
+        known = silence.id, row["begins_at"]
+        if span and _about(msgspec.convert(row["definition"], Silence)) == _about(silence):
+            edges = [to_datetime(edge_s) for edge_s in span]
+            definition = msgspec.to_builtins(silence)
+            await con.execute(queries["move_span"], *known, *edges, definition)
+        else:
+            await con.execute(queries["close_span"], *known, to_datetime(now_s))
+
+
+def _about(silence: Silence) -> tuple[Any, ...]:
+    return silence.service, silence.metric, silence.severity, silence.tags
 
 
 async def delete_silence(database: Database, silence_id: str) -> None:

@@ -12,15 +12,15 @@ from uuid import uuid4
 import asyncpg
 import msgspec
 
-from schema.incidents import Detection
+from schema.incidents import Detection, fingerprint_of
 from schema.times import to_datetime
 from tests.client import Client, eventually
 from tests.stack import TestStack
 
 _INCIDENT = """
 INSERT INTO incidents (id, title, description, severity, status, service_name,
-    affected_services, detected_at, resolved_at, detections, stale)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    affected_services, detected_at, resolved_at, detections, stale, fingerprint)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 """
 _EVENT = "INSERT INTO incident_events (incident_id, kind, actor, data) VALUES ($1, $2, $3, $4)"
 
@@ -104,6 +104,7 @@ def _row(values: dict[str, Any]) -> tuple[Any, ...]:
         to_datetime(at_s + 60) if status == "resolved" else None,
         json.dumps(detections),
         values.get("stale", False),
+        fingerprint_of(service, [item.metric_type for item in values.get("detections", [])]),
     )
 
 

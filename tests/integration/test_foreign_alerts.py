@@ -142,7 +142,16 @@ async def test_a_real_prometheus_and_alertmanager_tell_of_a_fault_and_its_end(
             async with session.post(f"{prometheus}/-/reload") as response:
                 assert response.status == 200
         resolved = await incident_of(engineer, service, "resolved")
-    assert resolved["id"] == found["id"]
+        assert resolved["id"] == found["id"]
+        # Firing again after `resolved` is a new excursion, soon enough for the same incident.
+        rules.write_text(text, encoding="utf-8")
+        async with aiohttp.ClientSession() as session:
+            async with session.post(f"{prometheus}/-/reload") as response:
+                assert response.status == 200
+        again = await incident_of(engineer, service, "open")
+    assert again["id"] == found["id"]
+    assert [one["state"] for one in again["detections"]] == ["resolved", "firing"]
+    assert again["detections"][0]["id"] != again["detections"][1]["id"]
 
 
 async def test_incidents_are_alerts_of_a_real_alertmanager(

@@ -63,6 +63,32 @@ async def test_a_bulk_call_changes_each_and_names_those_it_cannot(engineer: Clie
         assert line["actor"] == "engineer"
 
 
+async def test_a_bulk_call_and_a_comment_heed_the_version_that_was_seen(engineer: Client) -> None:
+    made = [await opened(engineer, name()) for _ in range(2)]
+    ids = [one["id"] for one in made]
+    path = f"/api/incidents/{ids[1]}"
+    assert (await engineer.call("PATCH", path, json={"title": "Moved on"})).status == 200
+    body = {"ids": ids, "status": "resolved", "versions": {one: 1 for one in ids}}
+    answer = await engineer.call("POST", "/api/incidents/bulk", json=body)
+    assert answer.body["changed"] == ids[:1]
+    assert [(one["id"], one["status"]) for one in answer.body["failed"]] == [(ids[1], 412)]
+    assert (await engineer.get(path))["status"] == "open"
+    for wrong in ({ids[0]: 0}, {"x": 1}, {ids[0]: "1"}):
+        refused = await engineer.call(
+            "POST", "/api/incidents/bulk", json=body | {"versions": wrong}
+        )
+        assert refused.status == 422, wrong
+    remark, stale = {"text": "seen"}, {"If-Match": '"1"'}
+    refused = await engineer.call("POST", f"{path}/comments", json=remark, headers=stale)
+    assert refused.status == 412
+    assert await lines(engineer, made[1], "comment") == []
+    fresh = {"If-Match": '"2"'}
+    taken = await engineer.call("POST", f"{path}/comments", json=remark, headers=fresh)
+    assert (taken.status, taken.body["data"]) == (201, remark)
+    unknown = f"/api/incidents/{uuid4()}/comments"
+    assert (await engineer.call("POST", unknown, json=remark)).status == 404
+
+
 async def test_a_bulk_call_takes_500_and_can_assign_and_free(engineer: Client) -> None:
     ids = [(await opened(engineer, name()))["id"] for _ in range(2)]
     many = [*ids, *(str(uuid4()) for _ in range(498))]
@@ -225,68 +251,3 @@ async def test_links_of_the_service_are_filled_in_for_the_incident(engineer: Cli
     await eventually(linked, "the service in the list")
     found = await engineer.get(path)
     assert found["links"] == {"logs": f"https://logs.example/{service}?i={incident['id']}"}
-
-
-async def test_a_recurring_silence_is_kept_as_it_was_given(engineer: Client) -> None:
-    service = name()
-    end = (datetime.now(UTC) + timedelta(days=30)).isoformat()
-    body = {
-        "service": service, "ends_at": end, "tags": {"az": "1"}, "zone": "Europe/Berlin",
-        "rrule": "FREQ=WEEKLY;BYDAY=MO,SA", "duration_s": 3600.0,
-    }  # fmt: skip
-    made = await engineer.call("POST", "/api/silences", json=body)
-    assert made.status == 201, made
-    same = {key: value for key, value in body.items() if key != "ends_at"}
-    assert made.body.items() >= same.items()
-    found = (await engineer.get("/api/silences?limit=500"))["items"]
-    assert made.body in found
-    for wrong in (
-        {"rrule": "FREQ=HOURLY"}, {"zone": "Mars"}, {"duration_s": None}, {"rrule": None},
-        {"tags": {"": "1"}}, {"duration_s": 0},
-    ):  # fmt: skip
-        for path in ("/api/silences", "/api/silences/preview"):
-            assert (await engineer.call("POST", path, json=body | wrong)).status == 422, wrong
-    path = f"/api/silences/{made.body['id']}"
-    assert (await engineer.call("DELETE", path)).status == 204
-
-
-async def test_a_silence_is_made_from_an_incident_in_one_call(
-    engineer: Client, manager: Client
-) -> None:
-    made = await opened(engineer, name())
-    path = f"/api/incidents/{made['id']}/silence"
-    answer = await engineer.call("POST", path, json={"duration_s": 600})
-    assert answer.status == 201, answer
-    assert (answer.body["service"], answer.body["metric"]) == (made["service_name"], "*")
-    ends, starts = (datetime.fromisoformat(answer.body[key]) for key in ("ends_at", "starts_at"))
-    assert (ends - starts).total_seconds() == pytest.approx(600, abs=1e-3)
-    (line,) = await lines(manager, made, "silenced")
-    assert line["data"]["silence_id"] == answer.body["id"]
-    unknown = f"/api/incidents/{uuid4()}/silence"
-    assert (await engineer.call("POST", unknown, json={})).status == 404
-    assert (await engineer.call("POST", path, json={"duration_s": -1})).status == 422
-
-
-async def test_a_preview_counts_what_was_stored(engineer: Client) -> None:
-    end = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-    body = {"service": name(), "ends_at": end}
-    answer = await engineer.call("POST", "/api/silences/preview", json=body)
-    assert answer.body == {"detections": 0, "incidents": 0, "items": []}
-
-
-async def test_beginning_and_end_of_a_silence_are_told_once(
-    engineer: Client, manager: Client
-) -> None:
-    incident = await opened(engineer, name())
-    path = f"/api/incidents/{incident['id']}/silence"
-    silence = (await engineer.call("POST", path, json={"duration_s": 3600})).body
-
-    async def told(count: int) -> list[dict[str, Any]] | None:
-        found = await lines(manager, incident, "silence")
-        return found if len(found) >= count else None
-
-    await eventually(lambda: told(1), "the beginning on the timeline")
-    assert (await engineer.call("DELETE", f"/api/silences/{silence['id']}")).status == 204
-    found = await eventually(lambda: told(2), "the end on the timeline")
-    assert [line["data"]["state"] for line in found] == ["begun", "ended"]
-    assert {line["data"]["silence_id"] for line in found} == {silence["id"]}

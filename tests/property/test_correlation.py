@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from liveops.incidents.flapping import flaps, stretches
 from liveops.incidents.fold import HOLD_S, fold, release
 from liveops.incidents.state import Command, Group, Groups, Source
 from liveops.incidents.topology import Topology
@@ -66,3 +67,40 @@ def test_every_incident_is_resolved_once_all_is_healthy(
         balance[name] = balance.get(name, 0) + (command.kind == "open")
         balance[name] += {"resolved": -1, "open": 1, None: 0}[command.status]
     assert set(balance.values()) == {0}
+
+
+@given(gaps=st.lists(st.integers(60, 290), min_size=2, max_size=8), data=st.data())
+@settings(deadline=None)
+def test_what_flaps_is_the_same_whatever_was_repeated_or_restarted(
+    gaps: list[int], data: st.DataObject
+) -> None:
+    found: list[Detection] = []
+    at_s = float(BEGIN_S)
+    for number, gap_s in enumerate(gaps):
+        first = replace(detection("b0"), id=f"turn-{number}", onset_s=at_s, at_s=at_s)
+        found += [first, replace(first, state="resolved", at_s=at_s + 60)]
+        at_s += 60 + gap_s
+    repeated = list(found)
+    for _ in range(data.draw(st.integers(0, 6))):
+        # A crash reads records again right after they were read.
+        place = data.draw(st.integers(0, len(repeated) - 1))
+        repeated.insert(place + 1, repeated[place])
+    _, once = correlate(found)
+    groups, again = correlate(repeated, stored=True)
+    told = [(c.kind, c.status, c.group.incident_id) for c in once]
+    assert [(c.kind, c.status, c.group.incident_id) for c in again] == told
+    assert sum(c.status == "resolved" for c in once) <= 2
+    (group,) = groups.values()
+    assert flaps(group) is (len(gaps) >= 3)
+
+
+@given(order=st.permutations(range(6)))
+def test_whether_it_flaps_is_a_matter_of_the_set_of_detections(order: list[int]) -> None:
+    turns = [
+        replace(
+            detection("b0"), id=f"t{n}", state="resolved", onset_s=BEGIN_S + 200.0 * n,
+            at_s=BEGIN_S + 200.0 * n + 60,
+        )
+        for n in range(6)
+    ]  # fmt: skip
+    assert stretches(turns[n] for n in order) == stretches(turns)

@@ -216,6 +216,10 @@ class SilenceAnswer(BaseModel):
     rrule: str | None
     duration_s: float | None
     zone: str | None
+    active: bool = Field(description="whether it holds now")
+    changes_at: datetime | None = Field(
+        description="when it begins or ends next; null where it does not any more"
+    )
 
 
 class SilencePage(BaseModel):

@@ -19,13 +19,20 @@ Status = Literal["open", "acknowledged", "resolved"]
 
 
 class BulkBody(BaseModel):
-    """The same `status` or `assignee` (null: nobody) for up to 500 incidents."""
+    """The same `status` or `assignee` (null: nobody) for up to 500 incidents.
+
+    `versions` is the `If-Match` of each: one that is not at the version named here is left as it
+    is, and is in `failed` with 412.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     ids: list[UUID] = Field(min_length=1, max_length=500)
     status: Status | None = None
     assignee: Assignee | None = None
+    versions: dict[UUID, Annotated[int, Field(ge=1, le=999_999_999, strict=True)]] = Field(
+        default={}, max_length=500
+    )
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:

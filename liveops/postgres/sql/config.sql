@@ -31,6 +31,10 @@ WHERE (definition ->> 'ends_at')::timestamptz > now() ORDER BY created_at, id
 -- A new silence.
 INSERT INTO silences (id, definition) VALUES ($1, $2)
 
+-- name: update_silence
+-- Another silence in the place of one.
+UPDATE silences SET definition = $2 WHERE id = $1 RETURNING id
+
 -- name: delete_silence
 -- End a silence.
 DELETE FROM silences WHERE id = $1 RETURNING id

@@ -34,8 +34,7 @@ WHERE ($1::text[] IS NULL OR status = ANY($1))
   AND ($3::text IS NULL OR service_name = $3 OR affected_services @> ARRAY[$3])
   AND ($4::timestamptz IS NULL OR detected_at >= $4)
   AND ($5::timestamptz IS NULL OR detected_at < $5)
-  AND ($6::text IS NULL OR incident_words(title, description, service_name, affected_services)
-       LIKE lower($6))
+  AND ($6::text IS NULL OR words LIKE lower($6))
   AND ($7::timestamptz IS NULL OR (detected_at, id) < ($7, $8::uuid))
 ORDER BY detected_at DESC, id DESC
 LIMIT $9
@@ -48,8 +47,7 @@ WHERE ($1::text[] IS NULL OR status = ANY($1))
   AND ($3::text IS NULL OR service_name = $3 OR affected_services @> ARRAY[$3])
   AND ($4::timestamptz IS NULL OR detected_at >= $4)
   AND ($5::timestamptz IS NULL OR detected_at < $5)
-  AND ($6::text IS NULL OR incident_words(title, description, service_name, affected_services)
-       LIKE lower($6))
+  AND ($6::text IS NULL OR words LIKE lower($6))
 GROUP BY status, severity
 
 -- name: add_event

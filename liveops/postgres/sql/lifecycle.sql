@@ -23,15 +23,23 @@ WHERE ($1::text[] IS NULL OR service_name = ANY($1)) AND at >= $2 AND at < $3
 ORDER BY at DESC, id DESC LIMIT $6
 
 -- name: stats
--- Counts, times and verdicts in all, by week (from Monday, UTC) and by service.
-SELECT date_trunc('week', detected_at, 'UTC') AS week, service_name, count(*) AS count,
-       extract(epoch FROM avg(acknowledged_at - detected_at))::float8 AS mtta_s,
-       extract(epoch FROM avg(resolved_at - detected_at))::float8 AS mttr_s,
-       count(verdict) AS judged,
-       count(*) FILTER (WHERE verdict = 'not_an_incident') AS false_alarms
-FROM incidents WHERE detected_at >= $1 AND detected_at < $2
-GROUP BY GROUPING SETS ((), (1), (2))
-ORDER BY grouping(date_trunc('week', detected_at, 'UTC'), service_name) DESC, 1, 3 DESC, 2
+-- Counts, times and verdicts in all, by week (from Monday, UTC) and by service: first by both,
+-- so that each incident is looked at once.
+WITH cells AS MATERIALIZED (
+    SELECT date_bin('7 days', detected_at, '2001-01-01 00:00:00+00') AS week, service_name,
+           count(*) AS count, count(acknowledged_at) AS acknowledged,
+           count(resolved_at) AS resolved, sum(acknowledged_at - detected_at) AS to_acknowledge,
+           sum(resolved_at - detected_at) AS to_resolve, count(verdict) AS judged,
+           count(*) FILTER (WHERE verdict = 'not_an_incident') AS false_alarms
+    FROM incidents WHERE detected_at >= $1 AND detected_at < $2
+    GROUP BY 1, 2
+)
+SELECT week, service_name, coalesce(sum(count), 0)::int8 AS count,
+       extract(epoch FROM sum(to_acknowledge))::float8 / nullif(sum(acknowledged), 0)::float8 AS mtta_s,
+       extract(epoch FROM sum(to_resolve))::float8 / nullif(sum(resolved), 0)::float8 AS mttr_s,
+       coalesce(sum(judged), 0)::int8 AS judged, coalesce(sum(false_alarms), 0)::int8 AS false_alarms
+FROM cells GROUP BY GROUPING SETS ((), (1), (2))
+ORDER BY grouping(week, service_name) DESC, 1, 3 DESC, 2
 
 -- name: similar
 -- Earlier incidents of the service with metrics in common, those most alike first, with what
@@ -49,7 +57,7 @@ WITH this AS (
         ORDER BY detected_at DESC, id DESC LIMIT 500) i
 ), alike AS (
     SELECT e.*, (SELECT count(*) FROM unnest(metrics) m WHERE m = ANY(wanted))::float8
-        / (SELECT count(DISTINCT m) FROM unnest(metrics || wanted) m) AS likeness
+        / nullif((SELECT count(DISTINCT m) FROM unnest(metrics || wanted) m), 0) AS likeness
     FROM earlier e
 )
 SELECT a.id, a.title, a.severity, a.status, a.service_name, a.detected_at, a.resolved_at, a.verdict,

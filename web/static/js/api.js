@@ -132,9 +132,9 @@ export function post(path, body) {
   return call("POST", path, { body });
 }
 
-/** The decoded body of a PUT, made only to the version that was seen. */
-export function put(path, body, version) {
-  return call("PUT", path, { body, headers: { "If-Match": `"${version}"` } });
+/** The decoded body of a PUT, made only to the version that was seen where there are versions. */
+export function put(path, body, version = null) {
+  return call("PUT", path, { body, headers: version === null ? {} : { "If-Match": `"${version}"` } });
 }
 
 /** Nothing; throws ApiError when it cannot be deleted. */

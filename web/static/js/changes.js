@@ -4,14 +4,14 @@ import { percent } from "./format.js";
 
 const NAMED = 5;
 
-/** {headline, lines: [text], prose: text or null}; null when there is nothing to tell. */
+/** {headline, lines: [text], prose: text or null, url?}; null when there is nothing to tell. */
 export function told({ kind, data, actor }) {
   if (kind === "created") return { headline: data.source === "manual" ? "Opened by hand" : "Detected", lines: [data.title].filter(Boolean), prose: null };
   if (kind === "comment") return { headline: "Comment", lines: [], prose: data.text };
   if (kind === "analysis") return { headline: "Analysis", lines: [conclusion(data)].filter(Boolean), prose: null };
   if (kind === "notified") return { headline: `${data.receiver} was told: ${data.event}`, lines: data.attempts > 1 ? [`after ${data.attempts} tries`] : [], prose: null };
   if (kind === "notification_failed") return { headline: `${data.receiver} could not be told: ${data.event}`, lines: [short(data.error)], prose: null };
-  if (kind === "event") return { headline: `${sentenceCase(data.change)}: ${data.service_name}`, lines: [data.title, data.url].filter(Boolean), prose: null };
+  if (kind === "event") return { headline: `${sentenceCase(data.change)}: ${data.service_name}`, lines: [data.title].filter(Boolean), prose: null, url: data.url };
   if (kind === "feedback") return { headline: `Feedback: ${data.verdict.replaceAll("_", " ")}`, lines: [data.true_cause && `True cause: ${data.true_cause}`].filter(Boolean), prose: data.comment };
   if (kind === "silenced") return { headline: `Silenced: ${data.service}`, lines: [data.reason].filter(Boolean), prose: null };
   if (kind === "silence") return { headline: `Silence ${data.state}: ${data.service}`, lines: [data.reason].filter(Boolean), prose: null };

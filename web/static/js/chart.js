@@ -8,11 +8,13 @@ import { number } from "./units.js";
 
 const LINES = ["line-1", "line-2", "line-3", "line-4", "line-5", "line-6"];
 const HEIGHT = 280;
+const EXCURSION = { ink: "critical", dash: [4, 4], width: 1 };
+const CHANGE = { ink: "line-4", dash: [2, 3], width: 2 };
 
 /**
  * A chart in `node`. `show({times, lines, band, marks, stretches, from, to, write})`: times in
  * epoch seconds; a line is {label, values}; band is {lower, upper, labels} over the same
- * times; marks are {at}: vertical lines; stretches are {from, to}: shaded; from and to fix
+ * times; marks are {at, kind}: vertical lines, those of the kind "change" dotted; stretches are {from, to}: shaded; from and to fix
  * the x axis; `write(value)` gives a value its unit.
  */
 export class Chart {
@@ -107,10 +109,11 @@ export class Chart {
   #mark(plot) {
     const { ctx, bbox } = plot;
     ctx.save();
-    ctx.strokeStyle = colour("critical");
-    ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
-    ctx.lineWidth = devicePixelRatio;
     for (const mark of this.#shown.marks ?? []) {
+      const { ink, dash, width } = mark.kind === "change" ? CHANGE : EXCURSION;
+      ctx.strokeStyle = colour(ink);
+      ctx.setLineDash(dash.map((length) => length * devicePixelRatio));
+      ctx.lineWidth = width * devicePixelRatio;
       const x = Math.round(plot.valToPos(mark.at, "x", true)) + 0.5; // sharp
       if (x < bbox.left || x > bbox.left + bbox.width) continue;
       ctx.beginPath();

@@ -5,9 +5,12 @@ import { AnalysisView } from "./analysis.js";
 import { Detections } from "./detections.js";
 import { failure, h, put, text } from "./dom.js";
 import { facts } from "./facts.js";
+import { feedbackCard } from "./feedback.js";
 import { incidents } from "./incidentfeed.js";
 import { STATUS_WORDS } from "./incidentrow.js";
 import { SignalChart } from "./signal.js";
+import { SilenceBox } from "./silencebox.js";
+import { Similar } from "./similar.js";
 import { Steps } from "./steps.js";
 import { Timeline } from "./timeline.js";
 import { duration, inZone } from "./times.js";
@@ -26,6 +29,8 @@ class IncidentPage {
   #id;
   #root;
   #incident = null;
+  /** Links of its service, filled in for it: only the whole incident has them. */
+  #links = {};
   #cause = null;
   #parts = null;
   #view = {};
@@ -58,8 +63,11 @@ class IncidentPage {
     try {
       const found = await get(`/api/incidents/${encodeURIComponent(this.#id)}`);
       if (this.#left) return;
+      const isFirst = !this.#parts;
+      this.#links = found.links;
       incidents.take([found]);
-      if (!this.#parts) this.#show(incidents.items.get(this.#id) ?? found);
+      if (isFirst) this.#show(incidents.items.get(this.#id) ?? found);
+      else put(this.#view.facts, facts(this.#incident, this.#links));
     } catch (error) {
       if (!this.#left && !this.#parts) this.#missing(error);
     }
@@ -87,9 +95,10 @@ class IncidentPage {
     text(view.status, STATUS_WORDS[incident.status] ?? incident.status);
     view.status.dataset.status = incident.status;
     view.stale.hidden = !incident.stale;
-    put(view.facts, facts(incident));
+    put(view.facts, facts(incident, this.#links));
     this.#age();
     this.#parts.steps.show(incident);
+    this.#parts.silence.show(incident);
     this.#parts.detections.show(incident);
     this.#parts.signal.show(incident);
     this.#parts.topology.mark(incident.affected_services, this.#cause);
@@ -102,6 +111,8 @@ class IncidentPage {
       topology: new TopologyStrip(),
       timeline: new Timeline(this.#id),
       detections: new Detections(),
+      similar: new Similar(this.#id),
+      silence: new SilenceBox(this.#id, () => this.#parts.timeline.load()),
       steps: new Steps(() => this.#load()),
     };
     const view = this.#view;
@@ -110,14 +121,14 @@ class IncidentPage {
     view.title = h("h1");
     view.description = h("p", { class: "prose muted" });
     view.facts = h("dl", { class: "facts" });
-    const { analysis, signal, topology, timeline, detections, steps } = this.#parts;
+    const { analysis, signal, topology, timeline, detections, similar, silence, steps } = this.#parts;
     put(this.#root,
       h("nav", { class: "crumbs", "aria-label": "Breadcrumb" }, h("a", { href: "#/incidents" }, "Incidents"), " / "),
-      h("div", { class: "incident-head" }, h("div", { class: "row wrap badges" }, view.severity, view.status, view.stale, view.age), view.title, view.description, steps.node),
+      h("div", { class: "incident-head" }, h("div", { class: "row wrap badges" }, view.severity, view.status, view.stale, view.age), view.title, view.description, h("div", { class: "row wrap start actions" }, steps.node, silence.node)),
       h("div", { class: "columns" },
-        h("div", { class: "stack wide" }, analysis.node, signal.node, topology.node, analysis.proof, detections.node),
+        h("div", { class: "stack wide" }, analysis.node, feedbackCard(this.#id, () => timeline.load()), signal.node, topology.node, analysis.proof, detections.node),
         h("aside", { class: "stack wide", "aria-label": "Facts and timeline" }, h("section", { class: "card stack", "aria-labelledby": "facts-title" },
-          h("div", { class: "row wrap" }, h("h2", { id: "facts-title" }, "Facts"), incidents.source.node), view.facts), timeline.node)));
+          h("div", { class: "row wrap" }, h("h2", { id: "facts-title" }, "Facts"), incidents.source.node), view.facts), similar.node, timeline.node)));
   }
 
   #explained(found) {

@@ -18,7 +18,7 @@ const CATCH_UP_MS = 30_000;
 
 /**
  * Incidents by id, as far as they came by. Dispatches "change" (detail: {changed, fresh}),
- * "count" when `unresolved` was asked anew, and "refresh" when pages should ask again.
+ * "silence" (detail: {state, silence}) when one begins or ends, "count" when `unresolved` was asked anew, and "refresh" when pages should ask again.
  */
 class IncidentFeed extends EventTarget {
   items = new Map();
@@ -87,6 +87,7 @@ class IncidentFeed extends EventTarget {
 
   #hear(message) {
     if (message.type === "dropped") this.refresh();
+    if (message.type === "silence") this.dispatchEvent(new CustomEvent("silence", { detail: message }));
     if (message.incidents) this.take(message.incidents, "socket");
   }
 

@@ -1,10 +1,11 @@
 // The list of incidents, as the server filters and counts them; older pages on demand.
 
+import { isEngineer } from "./api.js";
+import { Bulk } from "./bulk.js";
 import { failure, h, keyed, put, text } from "./dom.js";
 import { counted } from "./format.js";
 import { UNRESOLVED } from "./incidentfeed.js";
 import { IncidentQuery } from "./incidentquery.js";
-import { incidentRow } from "./incidentrow.js";
 
 const TICK_MS = 5_000;
 const TYPED_MS = 250;
@@ -29,10 +30,12 @@ export function incidentsPage(root, asked) {
   const summary = h("p", { class: "muted", role: "status" });
   const fresh = h("span");
   const note = h("div");
+  const bulk = new Bulk(() => query.load());
+  const every = h("label", { class: "row start every", for: bulk.all.id, hidden: true }, bulk.all, "Select all shown");
   const list = h("ul", { class: "incident-list", "aria-label": "Incidents" });
   const more = h("button", { type: "button", onclick: older, hidden: true }, "Older incidents");
   put(root, h("div", { class: "page-head" }, h("h1", null, "Incidents"), segments),
-    h("div", { class: "row wrap filters" }, search, severity, only), h("div", { class: "row wrap" }, summary, fresh), note, list, h("p", null, more));
+    h("div", { class: "row wrap filters" }, search, severity, only), h("div", { class: "row wrap" }, summary, fresh), every, bulk.node, note, list, h("p", null, more));
 
   function choose(key) {
     status = key;
@@ -79,7 +82,9 @@ export function incidentsPage(root, asked) {
     if (query.summary === null) return;
     list.classList.remove("asking");
     const shown = query.rows;
-    keyed(list, shown, (item) => item.id, incidentRow);
+    keyed(list, shown, (item) => item.id, bulk.row);
+    bulk.show(shown);
+    every.hidden = !isEngineer() || shown.length === 0;
     more.hidden = query.isComplete;
     text(summary, words(query.summary, shown.length));
     if (!query.error) put(note, shown.length ? null : nothing());
@@ -108,7 +113,7 @@ export function incidentsPage(root, asked) {
   }
 
   ask();
-  const timer = setInterval(() => query.summary && keyed(list, query.rows, (item) => item.id, incidentRow), TICK_MS);
+  const timer = setInterval(() => query.summary && keyed(list, query.rows, (item) => item.id, bulk.row), TICK_MS);
   return () => {
     clearTimeout(typing);
     clearInterval(timer);

@@ -12,6 +12,9 @@ import { receiversPage } from "./receivers.js";
 import { servicePage } from "./service.js";
 import { servicesPage } from "./services.js";
 import { signInPage } from "./signin.js";
+import { silencesPage } from "./silences.js";
+import { scopeOf } from "./silencewords.js";
+import { statisticsPage } from "./statistics.js";
 import { zoneInWords } from "./times.js";
 import { clearToasts, toast } from "./toasts.js";
 import { retitle, startBar } from "./topbar.js";
@@ -63,6 +66,14 @@ function open(page, name, query) {
     retitle(name ? "Incident" : "Incidents");
     return name ? incidentPage(main, name) : incidentsPage(main, query);
   }
+  if (page === "silences") {
+    retitle("Silences");
+    return silencesPage(main, query);
+  }
+  if (page === "statistics") {
+    retitle("Statistics");
+    return statisticsPage(main, query);
+  }
   if (page === "receivers") {
     retitle("Receivers");
     return receiversPage(main);
@@ -100,6 +111,7 @@ function exit({ detail }) {
 incidents.addEventListener("change", ({ detail }) => {
   for (const incident of detail.fresh) toast(`New ${incident.severity} incident: ${incident.title}`, incident.severity, incidentHref(incident.id));
 });
+incidents.addEventListener("silence", ({ detail: { state, silence } }) => toast(`Silence ${state}: ${scopeOf(silence)}`, "info", "#/silences"));
 session.addEventListener("signed-in", enter);
 session.addEventListener("signed-out", exit);
 addEventListener("hashchange", navigate);

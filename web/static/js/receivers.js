@@ -1,6 +1,7 @@
 // For engineers: who is told of incidents, whether they could be, and a test message.
 
 import { all, isEngineer, post, put as replace, remove } from "./api.js";
+import { confirmButton } from "./confirm.js";
 import { failure, h, keyed, put, text } from "./dom.js";
 import { ago } from "./times.js";
 import { toast } from "./toasts.js";
@@ -8,8 +9,6 @@ import { toast } from "./toasts.js";
 const REFRESH_MS = 10_000;
 const KINDS = { webhook: "Webhook", slack: "Slack", pagerduty: "PagerDuty", alertmanager: "Alertmanager", apprise: "E-mail and others" };
 const SEVERITIES = ["critical", "high", "medium", "low"];
-/** The second press has to follow within this. */
-const CONFIRM_MS = 5_000;
 
 /** The page; returns what to call when it is left. */
 export function receiversPage(main) {
@@ -45,13 +44,15 @@ export function receiversPage(main) {
 
 function receiverCard(first, reload) {
   let item = first;
-  let timer = null;
   const state = h("span", { class: "receiver-state" });
   const about = h("p", { class: "muted small" });
   const fault = h("p", { class: "small receiver-fault", hidden: true });
   const test = h("button", { type: "button", onclick: tryIt }, "Send a test");
   const toggle = h("button", { type: "button", onclick: turn });
-  const drop = h("button", { type: "button", onclick: dropIt }, "Remove");
+  const drop = confirmButton("Remove", async () => {
+    await remove(`/api/receivers/${item.id}`);
+    await reload();
+  });
 
   async function run(button, step) {
     button.disabled = true;
@@ -75,17 +76,6 @@ function receiverCard(first, reload) {
   function turn() {
     const { name, kind, url, match, after_s } = item;
     return run(toggle, () => replace(`/api/receivers/${item.id}`, { name, kind, url, match, after_s, enabled: !item.enabled }, item.version));
-  }
-
-  function dropIt() {
-    if (timer === null) {
-      text(drop, "Really?");
-      timer = setTimeout(() => { timer = null; text(drop, "Remove"); }, CONFIRM_MS);
-      return null;
-    }
-    clearTimeout(timer);
-    timer = null;
-    return run(drop, () => remove(`/api/receivers/${item.id}`));
   }
 
   return {
@@ -148,7 +138,7 @@ function addForm(reload) {
   const field = (input, label) => h("label", { for: input.id, class: "stack" }, h("span", { class: "small" }, label), input);
   const form = h("form", { class: "card stack", onsubmit: submit, "aria-labelledby": "receiver-add" },
     h("h2", { id: "receiver-add" }, "Add a receiver"),
-    h("div", { class: "receiver-fields" }, field(name, "Name"), field(kind, "Kind"), field(url, "URL"), field(secret, "Secret (written, never shown)"),
+    h("div", { class: "fields" }, field(name, "Name"), field(kind, "Kind"), field(url, "URL"), field(secret, "Secret (written, never shown)"),
       field(service, "Services (pattern)"), field(minutes, "Only when nobody acknowledged within, minutes")),
     h("div", { class: "row start wrap" }, severities.map(([one, box]) => h("label", { class: "row", for: box.id }, box, one))), note, h("div", null, save));
   return form;

@@ -3,10 +3,10 @@
 import { isEngineer, patch } from "./api.js";
 import { failure, h, put } from "./dom.js";
 import { counted } from "./format.js";
+import { LINK_NAMES, linkList } from "./servicelinks.js";
 import { toast } from "./toasts.js";
 import { quantity } from "./units.js";
 
-const LINKS = { runbook: "Runbook", dashboard: "Dashboard", repository: "Repository", logs: "Logs", traces: "Traces" };
 const PLACES = "{service}, {metric}, {from}, {to}, {from_ms}, {to_ms}, {incident}";
 const HOUR_MS = 3_600_000;
 
@@ -52,11 +52,11 @@ export function serviceAbout(name) {
 function facts(service) {
   const kinds = Object.values(service.kinds);
   const told = [...new Set(kinds)].sort().map((kind) => counted(kinds.filter((one) => one === kind).length, kind));
-  const links = Object.entries(LINKS).filter(([key]) => service.links[key]);
+  const links = linkList(Object.fromEntries(Object.entries(service.links).map(([key, template]) => [key, filled(template, service)])));
   return [
     ["Owner", service.owner || "nobody said"],
     ["Reports", told.length ? `${told.join(", ")}; ${service.series} series, ${quantity(service.rate_per_s, "")} metrics a second` : "no closed window yet"],
-    ["Links", links.length ? links.map(([key, label], index) => [index ? " · " : null, h("a", { href: filled(service.links[key], service), target: "_blank", rel: "noopener noreferrer" }, label)]) : "none"],
+    ["Links", links.length ? links : "none"],
   ];
 }
 
@@ -72,7 +72,7 @@ function filled(template, { service_name: service, metric }) {
 
 function form(name, service, onDone) {
   const owner = h("input", { id: "about-owner", maxlength: 200, value: service.owner });
-  const inputs = Object.entries(LINKS).map(([key, label]) => [key, label, h("input", { id: `about-${key}`, maxlength: 2000, inputmode: "url", placeholder: "https://", value: service.links[key] ?? "" })]);
+  const inputs = Object.entries(LINK_NAMES).map(([key, label]) => [key, label, h("input", { id: `about-${key}`, maxlength: 2000, inputmode: "url", placeholder: "https://", value: service.links[key] ?? "" })]);
   const note = h("div");
   const save = h("button", { type: "submit" }, "Save");
 

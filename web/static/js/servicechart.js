@@ -1,6 +1,7 @@
 // The chart of one metric of a service: values as they come, or windows over hours to a year.
 
 import { get } from "./api.js";
+import { ChangeMarks } from "./changemarks.js";
 import { Chart } from "./chart.js";
 import { failure, h, put, text } from "./dom.js";
 import { Figures } from "./figures.js";
@@ -48,6 +49,7 @@ export class ServiceChart {
   #chart;
   #figures = new Figures();
   #outages = new OutageList();
+  #changes = new ChangeMarks(() => this.#changed());
   #note = h("div");
   #caption = h("p", { class: "muted small" });
   #values;
@@ -63,7 +65,7 @@ export class ServiceChart {
       onState: (state) => this.source.followed(state),
       onHeard: () => this.source.heard(),
     });
-    put(this.node, this.#note, this.#chart.node, this.#caption, this.#outages.node, this.#figures.node);
+    put(this.node, this.#note, this.#chart.node, this.#caption, this.#changes.node, this.#outages.node, this.#figures.node);
     this.#timers = [setInterval(() => this.#redraw(), REDRAW_MS), setInterval(() => this.#refreshInTime(), REFRESH_MS)];
     this.#refresh();
   }
@@ -73,6 +75,7 @@ export class ServiceChart {
     this.#timers.forEach(clearInterval);
     this.#values.close();
     this.#chart.close();
+    this.#changes.close();
     this.source.close();
   }
 
@@ -89,6 +92,11 @@ export class ServiceChart {
   explain(incidents) {
     this.#incidents = incidents;
     this.#isDirty = true;
+  }
+
+  #changed() {
+    this.#isDirty = true;
+    if (this.#range.spanS) this.#refresh();
   }
 
   #came() {
@@ -157,10 +165,11 @@ export class ServiceChart {
     const { times, columns } = aligned(lines.map((line) => line.points), limits);
     const silent = stretches(this.#incidents, this.#service, this.#metric, lines);
     this.#outages.show(silent, from, to);
+    this.#changes.follow(this.#service, from, to, this.#range.label);
     this.#chart.show({
       times, band, from, to,
       lines: lines.map((line, index) => ({ label: line.label, values: columns[index] })),
-      marks: marks(this.#incidents, this.#service, this.#metric),
+      marks: [...marks(this.#incidents, this.#service, this.#metric), ...this.#changes.marks],
       stretches: silent.filter((one) => one.isWhole),
       write: (value) => figure(field, value, this.#metric),
     });

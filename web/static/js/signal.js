@@ -1,6 +1,7 @@
 // The series that raised an incident: what was measured against what was expected.
 
 import { get } from "./api.js";
+import { ChangeMarks } from "./changemarks.js";
 import { Chart } from "./chart.js";
 import { h, put, text } from "./dom.js";
 import { foremost } from "./foremost.js";
@@ -25,12 +26,13 @@ export class SignalChart {
   #chart = new Chart("Measured values with the range expected by the detector");
   #choice = h("select", { "aria-label": "Series", onchange: () => this.#draw() });
   #note = h("p", { class: "muted small" });
+  #changes = new ChangeMarks(() => this.#draw());
   #incident = null;
   #left = false;
   #timer = setInterval(() => this.#draw(), REFRESH_MS);
 
   constructor() {
-    put(this.node, h("div", { class: "row wrap" }, h("h2", { id: "signal-title" }, "Signal"), this.#source.node, this.#choice), this.#chart.node, this.#note);
+    put(this.node, h("div", { class: "row wrap" }, h("h2", { id: "signal-title" }, "Signal"), this.#source.node, this.#choice), this.#chart.node, this.#note, this.#changes.node);
   }
 
   close() {
@@ -38,6 +40,7 @@ export class SignalChart {
     clearInterval(this.#timer);
     this.#source.close();
     this.#chart.close();
+    this.#changes.close();
   }
 
   /** The incident as it is now. */
@@ -63,6 +66,7 @@ export class SignalChart {
     const answer = await get("/api/metrics/aggregated", { service: seen.service_name, metric, window, from: iso(from), to: iso(to) }).catch(() => null);
     if (!answer || this.#left) return;
     this.#source.heard();
+    this.#changes.follow(seen.service_name, from / 1000, to / 1000, "");
     this.#plot(seen, answer, from / 1000, to / 1000);
   }
 
@@ -83,11 +87,11 @@ export class SignalChart {
         { label: `${shown ?? "no metric"} ${field}`, values: columns[0] },
         ...(limit === null ? [] : [{ label: "limit", values: times.map(() => limit) }]),
       ],
-      marks: [{ at: Date.parse(seen.onset ?? seen.at) / 1000 }],
+      marks: [{ at: Date.parse(seen.onset ?? seen.at) / 1000 }, ...this.#changes.marks],
       stretches: silent,
       write: (value) => figure(field, value, shown ?? ""),
     });
-    text(this.#note, caption(`${answer.window} ${field} of ${shown}`, isBounded, silent.length > 0, points.length === 0));
+    text(this.#note, caption(`${answer.window} ${field} of ${shown}`, isBounded, silent.length > 0, this.#changes.marks.length > 0, points.length === 0));
   }
 
   #span(seen) {
@@ -97,11 +101,12 @@ export class SignalChart {
   }
 }
 
-function caption(what, isBounded, isSilent, isEmpty) {
+function caption(what, isBounded, isSilent, isChanged, isEmpty) {
   if (isEmpty) return "No windows of this series in this time.";
   const parts = [`${what}; dashed line: start of the deviation`];
   if (isBounded) parts.push("shaded between dashes: expected range");
   if (isSilent) parts.push("grey: no data");
+  if (isChanged) parts.push("dotted line: a change of the service");
   return parts.join("; ");
 }
 

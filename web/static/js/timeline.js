@@ -69,8 +69,9 @@ export class Timeline {
   }
 }
 
-function line({ event, words: { headline, lines, prose } }) {
-  const bullets = lines.length ? h("ul", { class: "plain small" }, lines.map((one) => h("li", null, one))) : null;
+function line({ event, words: { headline, lines, prose, url } }) {
+  const shown = url ? [...lines, h("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, url)] : lines;
+  const bullets = shown.length ? h("ul", { class: "plain small" }, shown.map((one) => h("li", null, one))) : null;
   return h("li", { dataset: { kind: event.kind } },
     h("div", { class: "row" }, h("strong", null, headline), h("time", { class: "muted small", datetime: event.at, title: momentWithZone(event.at) }, moment(event.at))),
     bullets, prose === null ? null : h("p", { class: "prose" }, prose), h("span", { class: "muted small" }, event.actor));

@@ -8,21 +8,16 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from liveops.postgres.database import Database
-from liveops.postgres.migrate import migrate
-from tests.client import eventually
-from tests.notified import World, notifying, settings_of
-from tests.own_database import own_database
+from tests.notified import World, done, notifying, settings_of
 from tests.receiver_server import receiver_server
 from tests.stack import TestServers
 
 pytestmark = pytest.mark.integration
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 #: Runs one copy that stops for good at a step, and says so.
 _COPY = """
 import asyncio, sys, threading
@@ -79,41 +74,45 @@ STEPS = {
 }
 
 
-@pytest.fixture
-async def own(servers: TestServers) -> AsyncIterator[TestServers]:
-    async with own_database(servers) as found:
-        yield found
+#: What is told when the process dies → the changes of status that lead there.
+LIVES: dict[str, tuple[str, ...]] = {
+    "opened": (),
+    "acknowledged": ("acknowledged",),
+    "resolved": ("resolved",),
+    "reopened": ("resolved", "open"),
+}
 
 
-@pytest.fixture
-async def world(own: TestServers) -> AsyncIterator[World]:
-    await migrate(own.database_url)
-    database = Database(own.database_url)
-    yield World(database)
-    await database.stop()
-
-
+@pytest.mark.parametrize("event", LIVES)
 @pytest.mark.parametrize("step", STEPS)
 async def test_nothing_is_lost_and_at_most_one_is_repeated_with_its_id(
-    world: World, own: TestServers, tmp_path: Path, step: str
+    world: World, own: TestServers, tmp_path: Path, step: str, event: str
 ) -> None:
+    settings, statuses = settings_of(own.database_url, tmp_path), LIVES[event]
+    before = ["opened", *statuses[:-1]] if statuses else []
     async with receiver_server() as server:
         receiver = await world.receiver(server.url)
         name = await world.opened(receiver.id)
+        if statuses:
+            async with notifying(settings):
+                await done(world, receiver, [("opened", "delivered")])
+                for status in statuses[:-1]:
+                    await world.change(name, status=status)
+                await done(world, receiver, [(one, "delivered") for one in before])
+            await world.change(name, status=statuses[-1])
         await asyncio.to_thread(_run_until, step, own.database_url, tmp_path)
         async with world.database.connection() as con:  # the lease of the dead one is over
-            await con.execute("UPDATE deliveries SET lease_until = now() - interval '1 s'")
-        async with notifying(settings_of(own.database_url, tmp_path), copies=2):
-
-            async def told() -> bool:
-                return await world.states(receiver) == [("opened", "delivered")]
-
-            await eventually(told, "the delivery")
-            await world.change(name, status="resolved")
-            await server.until(STEPS[step] + 1)
+            await con.execute(
+                "UPDATE deliveries SET lease_until = now() - interval '1 s' WHERE state = 'waiting'"
+            )
+        async with notifying(settings, copies=2):
+            await done(world, receiver, [(one, "delivered") for one in (*before, event)])
+            after = "reopened" if event == "resolved" else "resolved"
+            await world.change(name, status="open" if event == "resolved" else "resolved")
+            await server.until(len(before) + STEPS[step] + 1)
     ids = Counter(one.body["delivery_id"] for one in server.received)
-    assert list(ids.values()) == [STEPS[step], 1]
-    assert await world.told(name) == [("notified", "opened"), ("notified", "resolved")]
+    assert list(ids.values()) == [*[1] * len(before), STEPS[step], 1]
+    assert await world.told(name) == [("notified", one) for one in (*before, event, after)]
 
 
 def _run_until(step: str, url: str, folder: Path) -> None:
