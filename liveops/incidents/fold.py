@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from liveops.incidents.bounds import MAX_SERVICES, prune
-from liveops.incidents.matching import GAP_S, above, callers, chosen, of_feed, storm
+from liveops.incidents.matching import GAP_S, above, chosen, explained, of_feed, storm
 from liveops.incidents.state import EDITABLE, Command, Group, Groups, Source
 from liveops.incidents.topology import Topology
 from liveops.incidents.wording import content, origin
@@ -46,12 +46,12 @@ def fold(groups: Groups, detection: Detection, source: Source, topology: Topolog
         return []
     about_feed = source.feed_silent and _is_absence(detection)
     joined = of_feed(groups, detection) if about_feed else chosen(groups, detection, topology)
-    if joined is not None:
-        return _update(joined, detection, source, topology)
-    explained = [] if about_feed else callers(groups, detection, topology)
-    if explained:
-        merged = [c for other in explained[1:] for c in _merge(groups, other, explained[0])]
-        return merged + _update(explained[0], detection, source, topology)
+    effects = [] if about_feed else explained(groups, detection, topology)
+    if joined is not None or effects:
+        into = joined or effects[0]
+        others = [group for group in effects if group is not into]
+        merged = [c for other in others for c in _merge(groups, other, into)]
+        return merged + _update(into, detection, source, topology)
     blown = [] if about_feed else storm(groups, detection)
     if blown:
         blown[0].storm = sum(group.storm for group in blown) + 1

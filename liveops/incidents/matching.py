@@ -1,10 +1,14 @@
-"""Which group a detection belongs to: by service, topology and event time. Pure."""
+"""Which group a detection belongs to: by service, topology and event time. Pure.
+
+Latency and errors are passed up from a service to its callers, load comes down from them;
+what a service uses of its host is passed on to nobody.
+"""
 
 from __future__ import annotations
 
 from liveops.incidents.state import Group, Groups
 from liveops.incidents.topology import Topology
-from liveops.incidents.wording import origin
+from liveops.incidents.wording import is_load, origin
 from schema.incidents import Detection
 from schema.metrics import WINDOW_S
 
@@ -17,8 +21,9 @@ _SPREAD_S = 120.0
 
 
 def chosen(groups: Groups, detection: Detection, topology: Topology) -> Group | None:
-    """Its own service's group, unless only a failing dependency began at the same time."""
-    own, cause = _own(groups, detection, topology), above(groups, detection, topology)
+    """Its own service's group, unless only a failing neighbour began at the same time."""
+    own = _own(groups, detection, topology)
+    cause = _nearest_cause(groups, detection, topology)
     if own is None or cause is None or own is cause:
         return own or cause
     during = own.during(detection.onset_s)
@@ -26,17 +31,22 @@ def chosen(groups: Groups, detection: Detection, topology: Topology) -> Group | 
     return own if any(_at_once(item, detection) for item in onsets) else cause
 
 
-def callers(groups: Groups, detection: Detection, topology: Topology) -> list[Group]:
-    """Groups this detection explains: their origin depends on its service. Oldest first."""
+def explained(groups: Groups, detection: Detection, topology: Topology) -> list[Group]:
+    """Groups whose beginning this detection accounts for, oldest first: of callers of its
+    service, and of load alone at services that its service calls."""
     found = []
+    below = topology.below(detection.service_name)
     for group in groups.values():
-        first = origin(group, topology)
-        if _closed(group) or detection.service_name not in topology.below(first):
+        if _closed(group):
             continue
-        during = group.during(detection.onset_s)
-        if any(i.service_name == first and _at_once(i, detection) for i in during):
+        first = origin(group, topology)
+        during = [i for i in group.during(detection.onset_s) if i.service_name == first]
+        if not any(_at_once(item, detection) for item in during):
+            continue
+        is_caller = not is_load(detection) and detection.service_name in topology.below(first)
+        if is_caller or (first in below and all(map(is_load, group.members.values()))):
             found.append(group)
-    return sorted(found, key=lambda g: (not g.opened, g.first_offset))
+    return oldest_first(found)
 
 
 def storm(groups: Groups, detection: Detection) -> list[Group]:
@@ -54,7 +64,12 @@ def storm(groups: Groups, detection: Detection) -> list[Group]:
     ]
     if sum(group.storm for group in found) + 1 < STORM:
         return []
-    return sorted(found, key=lambda g: (not g.opened, g.first_offset))
+    return oldest_first(found)
+
+
+def oldest_first(groups: list[Group]) -> list[Group]:
+    """Groups with the one to keep first: an incident that exists, then the oldest."""
+    return sorted(groups, key=lambda g: (not g.opened, g.first_offset))
 
 
 def of_feed(groups: Groups, detection: Detection) -> Group | None:
@@ -92,12 +107,24 @@ def _own(groups: Groups, detection: Detection, topology: Topology) -> Group | No
 
 def above(groups: Groups, detection: Detection, topology: Topology) -> Group | None:
     """The group of a failing dependency: the nearest, then the latest to begin."""
-    below = topology.below(detection.service_name)
+    return _nearest(groups, detection, topology.below(detection.service_name))
+
+
+def _nearest_cause(groups: Groups, detection: Detection, topology: Topology) -> Group | None:
+    found = above(groups, detection, topology)
+    if found is None and is_load(detection):
+        return _nearest(groups, detection, topology.above(detection.service_name))
+    return found
+
+
+def _nearest(groups: Groups, detection: Detection, near: dict[str, int]) -> Group | None:
+    if not near:
+        return None
     found = [
-        (below[item.service_name], -item.onset_s, group.incident_id)
+        (near[item.service_name], -item.onset_s, group.incident_id)
         for group in groups.values()
         for item in group.during(detection.onset_s)
-        if not _closed(group) and item.service_name in below and _follows(item, detection)
+        if not _closed(group) and item.service_name in near and _follows(item, detection)
     ]
     return groups[min(found)[2]] if found else None
 

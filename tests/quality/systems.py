@@ -119,7 +119,7 @@ def _less_load(made: System, reached: dict[str, tuple[float, float]], random: Ra
     found: Effects = {}
     for service, (felt, after_s) in reached.items():
         for callee, share in made.calls[service].items():
-            part = made.load[service] * share / max(made.load[callee], 1e-9)
+            part = made.load[service] * share / max(made.load[callee], 1.0)
             lost = min(0.9, felt / 40) * part
             if callee not in reached and lost > _LOAD_LOST:
                 found[callee, "requests"] = 3 * lost, after_s + random.expovariate(1 / _HOP_S)
@@ -136,10 +136,11 @@ def detected(
             continue
         # A window that holds too little of it is not unusual yet.
         onset_s = max(begun_s + after_s, seen_s - 20) // 60 * 60
+        value = 100 + size if metric != "requests" else 100 / (1 + size)
         first = Detection(
             id=derived_id("fault", service, metric, seen_s), rule_id="r", detector="ensemble",
             service_name=service, metric_type=metric, tags={}, window="1m", severity="high",
-            value=100 + size, expected=100.0, lower=90.0, upper=110.0, score=size,
+            value=value, expected=100.0, lower=90.0, upper=110.0, score=size,
             reason="far above the expected", at_s=seen_s, onset_s=onset_s, broker_time_s=seen_s,
         )  # fmt: skip
         yield first
