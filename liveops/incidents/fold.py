@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from liveops.incidents.bounds import MAX_SERVICES, prune
-from liveops.incidents.matching import GAP_S, above, chosen, explained, of_feed, storm
+from liveops.incidents.bounds import MAX_SERVICES, prune, rank
+from liveops.incidents.matching import GAP_S, Related, above, blown, of_feed, related
 from liveops.incidents.state import EDITABLE, Command, Group, Groups, Source
 from liveops.incidents.topology import Topology
 from liveops.incidents.wording import content, origin
@@ -45,18 +45,16 @@ def fold(groups: Groups, detection: Detection, source: Source, topology: Topolog
     if detection.state == "resolved":
         return []
     about_feed = source.feed_silent and _is_absence(detection)
-    joined = of_feed(groups, detection) if about_feed else chosen(groups, detection, topology)
-    effects = [] if about_feed else explained(groups, detection, topology)
-    if joined is not None or effects:
-        into = joined or effects[0]
-        others = [group for group in effects if group is not into]
-        merged = [c for other in others for c in _merge(groups, other, into)]
+    if about_feed:
+        feed = of_feed(groups, detection)
+        found = Related([] if feed is None else [feed], 0)
+    else:
+        found = related(groups, detection, topology)
+    if found.groups:
+        into = found.groups[0]
+        merged = [c for other in found.groups[1:] for c in _merge(groups, other, into)]
+        into.storm = max(into.storm, found.storm)
         return merged + _update(into, detection, source, topology)
-    blown = [] if about_feed else storm(groups, detection)
-    if blown:
-        blown[0].storm = sum(group.storm for group in blown) + 1
-        merged = [c for other in blown[1:] for c in _merge(groups, other, blown[0])]
-        return merged + _update(blown[0], detection, source, topology)
     hold = about_feed or topology.calls_any(detection.service_name)
     group = _start(detection, source, hold=hold)
     group.feed = about_feed
@@ -202,6 +200,12 @@ def _settle(groups: Groups, group: Group, topology: Topology) -> list[Command]:
             _merge(groups, group, target)
             return _tell(target, topology) if target.opened else []
     commands = [_open(group, topology)]
+    storm = blown(groups, min(group.members.values(), key=rank), group)
+    if storm.groups:
+        others = [other for other in storm.groups if other is not storm.groups[0]]
+        commands += [c for other in others for c in _merge(groups, other, storm.groups[0])]
+        storm.groups[0].storm = storm.storm
+        return commands + _tell(storm.groups[0], topology)
     return commands + (_tell(group, topology) if group.quiet else [])
 
 

@@ -6,9 +6,12 @@ what a service uses of its host is passed on to nobody.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from liveops.incidents.state import Group, Groups
 from liveops.incidents.topology import Topology
 from liveops.incidents.wording import is_load, origin
+from liveops.rca.kinds import meaning
 from schema.incidents import Detection
 from schema.metrics import WINDOW_S
 
@@ -20,7 +23,34 @@ STORM = 5
 _SPREAD_S = 120.0
 
 
-def chosen(groups: Groups, detection: Detection, topology: Topology) -> Group | None:
+class Related(NamedTuple):
+    """Groups that turn out to be one, the one to keep first; of how many a storm consists."""
+
+    groups: list[Group]
+    storm: int
+
+
+def related(groups: Groups, detection: Detection, topology: Topology) -> Related:
+    """The groups that a detection belongs to; none when it begins one."""
+    joined = _chosen(groups, detection, topology)
+    found = [] if joined is None else [joined]
+    found += [g for g in _explained(groups, detection, topology) if g is not joined]
+    if topology.calls_any(detection.service_name):
+        return Related(found, 0)  # what it depends on may yet account for it
+    storm = blown(groups, detection, joined)
+    return Related(found + [group for group in storm.groups if group not in found], storm.storm)
+
+
+def blown(groups: Groups, detection: Detection, joined: Group | None) -> Related:
+    """The storm that a detection is part of, with those that joined it; none if there is none."""
+    alike = _alike(groups, detection)
+    begun = sum(group.storm for group in alike if _is_alone(group))
+    if joined is None or (joined not in alike and _is_alone(joined)):
+        begun += 1 if joined is None else joined.storm
+    return Related(alike, begun) if begun >= STORM else Related([], 0)
+
+
+def _chosen(groups: Groups, detection: Detection, topology: Topology) -> Group | None:
     """Its own service's group, unless only a failing neighbour began at the same time."""
     own = _own(groups, detection, topology)
     cause = _nearest_cause(groups, detection, topology)
@@ -31,7 +61,7 @@ def chosen(groups: Groups, detection: Detection, topology: Topology) -> Group | 
     return own if any(_at_once(item, detection) for item in onsets) else cause
 
 
-def explained(groups: Groups, detection: Detection, topology: Topology) -> list[Group]:
+def _explained(groups: Groups, detection: Detection, topology: Topology) -> list[Group]:
     """Groups whose beginning this detection accounts for, oldest first: of callers of its
     service, and of load alone at services that its service calls."""
     found = []
@@ -46,12 +76,12 @@ def explained(groups: Groups, detection: Detection, topology: Topology) -> list[
         is_caller = not is_load(detection) and detection.service_name in topology.below(first)
         if is_caller or (first in below and all(map(is_load, group.members.values()))):
             found.append(group)
-    return oldest_first(found)
+    return _oldest_first(found)
 
 
-def storm(groups: Groups, detection: Detection) -> list[Group]:
-    """Groups that began with the same metric in the same minute, where they are too many to
-    be strangers; the one to keep first. Nothing else tells that they belong together.
+def _alike(groups: Groups, detection: Detection) -> list[Group]:
+    """Groups that began with the same metric in the same minute, oldest first: of many nothing
+    else tells that they belong together, and so many are no strangers.
     """
     found = [
         group
@@ -62,12 +92,17 @@ def storm(groups: Groups, detection: Detection) -> list[Group]:
             for item in group.during(detection.onset_s)
         )
     ]
-    if sum(group.storm for group in found) + 1 < STORM:
-        return []
-    return oldest_first(found)
+    return _oldest_first(found)
 
 
-def oldest_first(groups: list[Group]) -> list[Group]:
+def _is_alone(group: Group) -> bool:
+    """Whether no call graph accounts for it: a storm, or a service that waited in vain."""
+    if not group.opened:
+        return False
+    return group.storm > 1 or len({i.service_name for i in group.members.values()}) == 1
+
+
+def _oldest_first(groups: list[Group]) -> list[Group]:
     """Groups with the one to keep first: an incident that exists, then the oldest."""
     return sorted(groups, key=lambda g: (not g.opened, g.first_offset))
 
@@ -121,12 +156,17 @@ def _nearest(groups: Groups, detection: Detection, near: dict[str, int]) -> Grou
     if not near:
         return None
     found = [
-        (near[item.service_name], -item.onset_s, group.incident_id)
+        (near[item.service_name], not _is_passed_on(item), -item.onset_s, group.incident_id)
         for group in groups.values()
         for item in group.during(detection.onset_s)
         if not _closed(group) and item.service_name in near and _follows(item, detection)
     ]
-    return groups[min(found)[2]] if found else None
+    return groups[min(found)[3]] if found else None
+
+
+def _is_passed_on(detection: Detection) -> bool:
+    """Whether callers feel it, so that it shows that the fault came this way."""
+    return meaning(detection.metric_type).kind in ("latency", "client_latency", "errors")
 
 
 def _at_once(known: Detection, new: Detection) -> bool:
