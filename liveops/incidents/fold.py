@@ -11,13 +11,25 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from msgspec.structs import replace
+
 from liveops.incidents.bounds import MAX_SERVICES, prune, rank
-from liveops.incidents.matching import GAP_S, Related, above, blown, of_feed, related
+from liveops.incidents.matching import (
+    GAP_S,
+    Related,
+    above,
+    blown,
+    is_out,
+    of_feed,
+    out_again,
+    related,
+)
 from liveops.incidents.state import EDITABLE, Command, Group, Groups, Source
 from liveops.incidents.topology import Topology
 from liveops.incidents.wording import content, origin
 from schema.ids import derived_id
 from schema.incidents import WHOLE, Detection, worst
+from schema.metrics import WINDOW_S
 
 #: How long, in event time, a service that depends on others waits for a deeper cause.
 HOLD_S = 1.5
@@ -31,11 +43,18 @@ REFRESH_S = 10.0
 
 def fold(groups: Groups, detection: Detection, source: Source, topology: Topology) -> list[Command]:
     """Apply one detection; changes `groups`. A repeat changes nothing."""
-    known = next((g for g in groups.values() if detection.id in g.members), None)
-    if known is not None:
+    holding = [group for group in groups.values() if detection.id in group.members]
+    if holding:
+        known = max(holding, key=lambda group: group.first_offset)
         before = known.members[detection.id]
+        detection = replace(detection, onset_s=max(before.onset_s, detection.onset_s))
         if before == detection:
             return []
+        if out_again(known, detection):
+            over = replace(before, state="resolved")
+            again = replace(detection, onset_s=detection.at_s - WINDOW_S[detection.window])
+            ended = _update(known, over, source, topology)
+            return ended + _place(groups, again, source, topology, apart=known)
         # How it stands now is told at a sane pace, what has become of it at once.
         often = before.state == detection.state and detection.at_s < known.told_s + REFRESH_S
         return _update(known, detection, source, topology, tell=not often)
@@ -44,19 +63,32 @@ def fold(groups: Groups, detection: Detection, source: Source, topology: Topolog
         return _update_dropped(dropped, detection, source, topology)
     if detection.state == "resolved":
         return []
+    return _place(groups, detection, source, topology)
+
+
+def _place(
+    groups: Groups,
+    detection: Detection,
+    source: Source,
+    topology: Topology,
+    *,
+    apart: Group | None = None,
+) -> list[Command]:
+    """Let a new excursion join what it belongs to, but not `apart`, or begin a group."""
     about_feed = source.feed_silent and _is_absence(detection)
     if about_feed:
         feed = of_feed(groups, detection)
         found = Related([] if feed is None else [feed], 0)
     else:
-        found = related(groups, detection, topology)
+        others = {name: group for name, group in groups.items() if group is not apart}
+        found = related(others, detection, topology)
     if found.groups:
         into = found.groups[0]
         merged = [c for other in found.groups[1:] for c in _merge(groups, other, into)]
         into.storm = max(into.storm, found.storm)
         return merged + _update(into, detection, source, topology)
     hold = about_feed or topology.calls_any(detection.service_name)
-    group = _start(detection, source, hold=hold)
+    group = _start(groups, detection, source, hold=hold)
     group.feed = about_feed
     groups[group.incident_id] = group
     return [] if not group.opened else [_open(group, topology)]
@@ -120,20 +152,28 @@ def _is_absence(detection: Detection) -> bool:
     return detection.detector == "no_data" and detection.metric_type == WHOLE
 
 
-def _start(detection: Detection, source: Source, *, hold: bool) -> Group:
+def _start(groups: Groups, detection: Detection, source: Source, *, hold: bool) -> Group:
     hold_s = detection.at_s + HOLD_S if hold else None
     return Group(
-        incident_id=derived_id("incident", detection.id),
+        incident_id=_new_id(groups, detection),
         topic=source.topic,
         partition=source.partition,
         first_offset=source.offset,
         last_offset=source.offset,
         changed_s=detection.at_s,
         heard_s=source.clock_s,
+        loud_s=detection.at_s,
         hold_until_s=hold_s,
         hold_at_most_until_s=source.now_s + HOLD_AT_MOST_S,
         members={detection.id: detection},
     )
+
+
+def _new_id(groups: Groups, detection: Detection) -> str:
+    """Follows from the detection, and from when it began where its former group is known."""
+    if any(detection.id in group.members for group in groups.values()):
+        return derived_id("incident", detection.id, round(detection.onset_s))
+    return derived_id("incident", detection.id)
 
 
 def _update(
@@ -149,6 +189,8 @@ def _update(
 def _heard(group: Group, detection: Detection, source: Source) -> None:
     group.changed_s = max(group.changed_s, detection.at_s)
     group.heard_s = max(group.heard_s, source.clock_s)
+    if is_out(detection):
+        group.loud_s = max(group.loud_s, detection.at_s)
 
 
 def _update_dropped(
@@ -202,8 +244,8 @@ def _settle(groups: Groups, group: Group, topology: Topology) -> list[Command]:
     commands = [_open(group, topology)]
     storm = blown(groups, min(group.members.values(), key=rank), group)
     if storm.groups:
-        others = [other for other in storm.groups if other is not storm.groups[0]]
-        commands += [c for other in others for c in _merge(groups, other, storm.groups[0])]
+        alike = storm.groups[1:]
+        commands += [c for other in alike for c in _merge(groups, other, storm.groups[0])]
         storm.groups[0].storm = storm.storm
         return commands + _tell(storm.groups[0], topology)
     return commands + (_tell(group, topology) if group.quiet else [])
@@ -221,6 +263,7 @@ def _merge(groups: Groups, gone: Group, into: Group) -> list[Command]:
     into.first_offset = min(into.first_offset, gone.first_offset)
     into.last_offset = max(into.last_offset, gone.last_offset)
     into.changed_s = max(into.changed_s, gone.changed_s)
+    into.loud_s = max(into.loud_s, gone.loud_s)
     into.heard_s = max(into.heard_s, gone.heard_s)
     del groups[gone.incident_id]
     if not gone.opened:

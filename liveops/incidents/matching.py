@@ -113,6 +113,29 @@ def of_feed(groups: Groups, detection: Detection) -> Group | None:
     return next((group for group in found if group.during(detection.onset_s)), None)
 
 
+def is_out(detection: Detection) -> bool:
+    """Whether it was out of its bounds when last told; an alarm outlasts what it is about.
+
+    Where it never left them, as a small lasting change, the alarm itself is all there is.
+    """
+    if detection.state == "resolved":
+        return False
+    if detection.state == "no_data" or detection.lower is None or detection.upper is None:
+        return True
+    lower, upper = detection.lower, detection.upper
+    return not lower <= detection.value <= upper or lower <= detection.furthest <= upper
+
+
+def out_again(group: Group, detection: Detection) -> bool:
+    """Whether an excursion leaves its bounds after the whole group has long been within."""
+    return is_out(detection) and _calm_s(group, detection.at_s) > GAP_S
+
+
+def _calm_s(group: Group, until_s: float) -> float:
+    """For how long everything had been within its bounds; 0 where nobody has seen it there."""
+    return until_s - group.loud_s if 0 < group.loud_s < group.changed_s else 0.0
+
+
 def _closed(group: Group) -> bool:
     """Whether nothing joins it by service or topology."""
     return group.dismissed or group.feed
@@ -132,8 +155,13 @@ def _own(groups: Groups, detection: Detection, topology: Topology) -> Group | No
         mine = [i for i in members if i.service_name == detection.service_name]
         if not mine or _closed(group):
             continue
+        calm_s = _calm_s(group, detection.onset_s) if active else 0.0
+        if calm_s > GAP_S:
+            continue
         if any(item.metric_type == detection.metric_type for item in mine):
             return group
+        if calm_s > _SPREAD_S:
+            continue
         origin_too = active and origin(group, topology) == detection.service_name
         if origin_too or (active and any(_follows(item, detection) for item in mine)):
             return group

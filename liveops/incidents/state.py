@@ -29,6 +29,8 @@ class Group(Struct):
     members: dict[str, Detection] = {}
     #: What the correlator's clock showed when the news came: a service may be behind it.
     heard_s: float = 0.0
+    #: Event time at which a member was last out of its bounds; 0 in groups stored before.
+    loud_s: float = 0.0
     #: Wall clock: the wait ends then at the latest, however slow the slowest partition is.
     hold_at_most_until_s: float = 0.0
     #: How many were dropped, their services, and the gravest severity among them.

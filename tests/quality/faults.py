@@ -11,7 +11,7 @@ from liveops.incidents.state import Groups, Source
 from liveops.incidents.topology import Topology
 from schema.incidents import Detection
 from schema.rules import Edge
-from tests.quality.systems import System, detected, effects, system
+from tests.quality.systems import Effects, System, detected, effects, system
 
 START_S = 1_700_000_100 // 900 * 900.0
 SIZES = (50, 100, 200, 500)
@@ -49,22 +49,17 @@ def episode(made: System, begun_s: float, random: Random, *, two: bool) -> Episo
         touched |= {service for service, _ in effect}
     if two:
         # What both reach belongs to either of them.
-        for one in found.faults:
-            one -= {
-                item.id
-                for item in found.told
-                if item.id in one
-                and any(
-                    item.service_name == other.service_name
-                    for other in found.told
-                    if other.id not in one
-                )
-            }
+        reached = [{d.service_name for d in found.told if d.id in ids} for ids in found.faults]
+        shared = set.intersection(*reached)
+        both = {item.id for item in found.told if item.service_name in shared}
+        found.faults = [ids - both for ids in found.faults]
     aside = [name for name in made.services if name not in touched]
     for _ in range(random.choice((0, 1, 1, 2, 3))):
         at_s = begun_s + random.uniform(-120, 300)
-        one = {(random.choice(aside), random.choice(_DECOYS)): (random.uniform(1, 10), 0.0)}
-        told = list(detected(one, at_s, at_s + random.uniform(*_LASTS_S), random))
+        lone: Effects = {
+            (random.choice(aside), random.choice(_DECOYS)): (random.uniform(1, 10), 0.0)
+        }
+        told = list(detected(lone, at_s, at_s + random.uniform(*_LASTS_S), random))
         found.told += told
         found.decoys |= {item.id for item in told}
     return found
@@ -152,7 +147,8 @@ def rows(seed: int = 1, faults: int = _FAULTS) -> Iterator[str]:
     yield f"generated faults{'':13}faults  one inc.  two apart  decoys apart"
     for known in (1.0, 0.9, 0.0):
         for size in SIZES:
-            yield f"{size:4} services, {known:4.0%} of calls known {_measured(size, known, seed, faults)}"
+            score = _measured(size, known, seed, faults)
+            yield f"{size:4} services, {known:4.0%} of calls known {score}"
     score, random = Score(), Random(seed)
     for number in range(20):
         blown = storm(random, START_S + number * _APART_S, random.choice((25, 50, 100, 300)))
@@ -168,8 +164,3 @@ def _measured(size: int, known: float, seed: int, faults: int) -> Score:
         edges = [edge for edge in made.edges if random.random() < known]
         score.take(found, final(found.told, edges, random))
     return score
-
-
-if __name__ == "__main__":
-    for line in rows():
-        print(line, flush=True)

@@ -59,9 +59,9 @@ def faults(folder: Path = DAY) -> list[tuple[float, str, str]]:
 
 def windows(folder: Path = DAY) -> Iterator[Aggregate]:
     """Minutes as the stream would close them; there is about one value a minute."""
-    found: dict[tuple[str, str, float], list[float]] = {}
+    found: dict[tuple[str, str, int], list[float]] = {}
     for at, service, metric, value in nezha.rows(folder):
-        start_s = parse_time_s(at) // 60 * 60
+        start_s = int(parse_time_s(at)) // 60 * 60
         found.setdefault((service, metric, start_s), []).append(float(value))
     for (service, metric, start_s), values in found.items():
         mean = sum(values) / len(values)
@@ -89,7 +89,9 @@ def incidents(told: Sequence[Detection], edges: Sequence[Edge]) -> list[Opened]:
         for one in commands:
             name = one.group.incident_id
             if one.kind == "open":
-                found[name] = Opened(name, at_s, one.values["affected_services"], one.values["title"])
+                found[name] = Opened(
+                    name, at_s, one.values["affected_services"], one.values["title"]
+                )
             elif one.note:
                 found[name].merged = True
             elif one.values and name in found and "affected_services" in one.values:
@@ -119,3 +121,16 @@ def score(found: Sequence[Opened], injected: Sequence[tuple[float, str, str]], e
         f"{len(right) / max(1, opened):.2f} incidents a fault, "
         f"{len(late) / ((end_s - tail_s) / 3600):.2f} false an hour in the quiet tail"
     )
+
+
+def rows() -> Iterator[str]:
+    """One line with the declared call graph, one without."""
+    if not DAY.is_dir():
+        yield f"left out, the Nezha day: not there: {DAY}"
+        return
+    told, injected = detections(), faults()
+    end_s = max(window.end_s for window in windows())
+    calls = nezha.topology(DAY)["edges"]
+    edges = [Edge(caller=one["from"], callee=one["to"]) for one in calls]
+    for name, known in (("declared", edges), ("no", [])):
+        yield f"the Nezha day, {name} topology: {score(incidents(told, known), injected, end_s)}"

@@ -126,9 +126,7 @@ def _less_load(made: System, reached: dict[str, tuple[float, float]], random: Ra
     return found
 
 
-def detected(
-    effect: Effects, begun_s: float, ends_s: float, random: Random
-) -> Iterator[Detection]:
+def detected(effect: Effects, begun_s: float, ends_s: float, random: Random) -> Iterator[Detection]:
     """What detectors tell of effects, each as it is told first, and its end."""
     for (service, metric), (size, after_s) in effect.items():
         seen_s = begun_s + after_s + 2 + random.expovariate(size / 60)
