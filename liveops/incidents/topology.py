@@ -27,6 +27,10 @@ class Topology:
         """Whether the service depends on another one."""
         return bool(self._callees.get(service))
 
+    def is_entry(self, service: str) -> bool:
+        """Whether it calls others and nobody is known to call it."""
+        return self.calls_any(service) and not self._callers.get(service)
+
     def below(self, service: str) -> dict[str, int]:
         """Services it depends on within reach, with the number of calls to them."""
         if service not in self._below:

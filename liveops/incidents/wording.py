@@ -6,11 +6,12 @@ import math
 from typing import Any
 
 from liveops.incidents.bounds import rank
+from liveops.incidents.impact import severity
 from liveops.incidents.sentences import figure, title
 from liveops.incidents.state import Group
 from liveops.incidents.topology import Topology
 from liveops.rca.kinds import meaning
-from schema.incidents import FEED, WHOLE, Detection, fingerprint_of, worst
+from schema.incidents import FEED, WHOLE, Detection, fingerprint_of
 from schema.times import format_time
 
 _DESCRIBED = 8
@@ -53,7 +54,7 @@ def content(group: Group, topology: Topology) -> dict[str, Any]:
         if group.feed
         else _title(service, min(at_origin, key=_telling), others),
         "description": _description(members, service, others, group.dropped),
-        "severity": worst(severities),
+        "severity": severity(severities, members, services, topology),
         "service_name": service,
         "affected_services": services,
         "fingerprint": fingerprint_of(service, [detection.metric_type for detection in at_origin]),
