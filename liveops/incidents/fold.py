@@ -9,11 +9,9 @@ of the same metric in the same minute are one storm, of which the topology does 
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
 from msgspec.structs import replace
 
-from liveops.incidents.bounds import MAX_SERVICES, prune, rank
+from liveops.incidents.bounds import prune, rank
 from liveops.incidents.matching import (
     GAP_S,
     Related,
@@ -24,11 +22,13 @@ from liveops.incidents.matching import (
     out_again,
     related,
 )
-from liveops.incidents.state import EDITABLE, Command, Group, Groups, Source
+from liveops.incidents.parting import are_apart, merge
+from liveops.incidents.state import Command, Group, Groups, Source
+from liveops.incidents.telling import begin, tell
 from liveops.incidents.topology import Topology
-from liveops.incidents.wording import content, origin
+from liveops.incidents.wording import origin
 from schema.ids import derived_id
-from schema.incidents import WHOLE, Detection, worst
+from schema.incidents import WHOLE, Detection
 from schema.metrics import WINDOW_S
 
 #: How long, in event time, a service that depends on others waits for a deeper cause.
@@ -57,7 +57,7 @@ def fold(groups: Groups, detection: Detection, source: Source, topology: Topolog
             return ended + _place(groups, again, source, topology, apart=known)
         # How it stands now is told at a sane pace, what has become of it at once.
         often = before.state == detection.state and detection.at_s < known.told_s + REFRESH_S
-        return _update(known, detection, source, topology, tell=not often)
+        return _update(known, detection, source, topology, is_news=not often)
     dropped = next((g for g in groups.values() if detection.id in g.under_way), None)
     if dropped is not None:
         return _update_dropped(dropped, detection, source, topology)
@@ -84,14 +84,14 @@ def _place(
         found = related(others, detection, topology)
     if found.groups:
         into = found.groups[0]
-        merged = [c for other in found.groups[1:] for c in _merge(groups, other, into)]
+        merged = [c for other in _mergeable(into, found.groups) for c in merge(groups, other, into)]
         into.storm = max(into.storm, found.storm)
         return merged + _update(into, detection, source, topology)
     hold = about_feed or topology.calls_any(detection.service_name)
     group = _start(groups, detection, source, hold=hold)
     group.feed = about_feed
     groups[group.incident_id] = group
-    return [] if not group.opened else [_open(group, topology)]
+    return [] if not group.opened else [begin(group, topology)]
 
 
 def release(groups: Groups, topology: Topology, clock_s: float, now_s: float) -> list[Command]:
@@ -177,13 +177,13 @@ def _new_id(groups: Groups, detection: Detection) -> str:
 
 
 def _update(
-    group: Group, detection: Detection, source: Source, topology: Topology, *, tell: bool = True
+    group: Group, detection: Detection, source: Source, topology: Topology, *, is_news: bool = True
 ) -> list[Command]:
     group.members[detection.id] = detection
     prune(group)
     group.last_offset = max(group.last_offset, source.offset)
     _heard(group, detection, source)
-    return _tell(group, topology) if tell and group.opened and not group.dismissed else []
+    return tell(group, topology) if is_news and group.opened and not group.dismissed else []
 
 
 def _heard(group: Group, detection: Detection, source: Source) -> None:
@@ -201,75 +201,32 @@ def _update_dropped(
         group.under_way.discard(detection.id)
         _heard(group, detection, source)
     group.last_offset = max(group.last_offset, source.offset)
-    return _tell(group, topology) if group.opened and not group.dismissed and group.quiet else []
+    return tell(group, topology) if group.opened and not group.dismissed and group.quiet else []
 
 
-def _tell(group: Group, topology: Topology) -> list[Command]:
-    """The change that brings the incident up to the group."""
-    quiet = group.quiet
-    status: Literal["open", "resolved"] | None = None
-    if quiet and not group.resolved:
-        status = "resolved"
-    elif group.resolved and not quiet:
-        status = "open"
-    group.resolved = quiet
-    before, values = group.last_published, content(group, topology)
-    group.last_published, group.told_s = _human(values), group.changed_s
-    return [Command("change", group, values, before, status)]
-
-
-def _open(group: Group, topology: Topology) -> Command:
-    group.hold_until_s = None
-    values = content(group, topology)
-    group.last_published, group.told_s = _human(values), group.changed_s
-    return Command("open", group, values, {})
-
-
-def _human(values: dict[str, Any]) -> dict[str, Any]:
-    """What a person may change too."""
-    return {name: values[name] for name in EDITABLE}
+def _mergeable(into: Group, found: list[Group]) -> list[Group]:
+    return [other for other in found if other is not into and not are_apart(into, other)]
 
 
 def _settle(groups: Groups, group: Group, topology: Topology) -> list[Command]:
     """End of the wait: join the group of a deeper cause, or open an incident."""
     if group.feed:
-        return [_open(group, topology)] + (_tell(group, topology) if group.quiet else [])
+        return [begin(group, topology)] + (tell(group, topology) if group.quiet else [])
     first = origin(group, topology)
     others = {name: other for name, other in groups.items() if other is not group}
     for item in (i for i in group.active if i.service_name == first):
         target = above(others, item, topology)
         if target is not None:
-            _merge(groups, group, target)
-            return _tell(target, topology) if target.opened else []
-    commands = [_open(group, topology)]
+            merge(groups, group, target)
+            return tell(target, topology) if target.opened else []
+    commands = [begin(group, topology)]
     storm = blown(groups, min(group.members.values(), key=rank), group)
     if storm.groups:
-        alike = storm.groups[1:]
-        commands += [c for other in alike for c in _merge(groups, other, storm.groups[0])]
+        alike = _mergeable(storm.groups[0], storm.groups)
+        commands += [c for other in alike for c in merge(groups, other, storm.groups[0])]
         storm.groups[0].storm = storm.storm
-        return commands + _tell(storm.groups[0], topology)
-    return commands + (_tell(group, topology) if group.quiet else [])
-
-
-def _merge(groups: Groups, gone: Group, into: Group) -> list[Command]:
-    """Move the members; an incident that exists is resolved with a pointer."""
-    into.members = gone.members | into.members
-    into.dropped += gone.dropped
-    into.services = sorted({*into.services, *gone.services})[:MAX_SERVICES]
-    into.under_way |= gone.under_way
-    if gone.gravest is not None:
-        into.gravest = worst([gone.gravest, into.gravest or gone.gravest])
-    prune(into)
-    into.first_offset = min(into.first_offset, gone.first_offset)
-    into.last_offset = max(into.last_offset, gone.last_offset)
-    into.changed_s = max(into.changed_s, gone.changed_s)
-    into.loud_s = max(into.loud_s, gone.loud_s)
-    into.heard_s = max(into.heard_s, gone.heard_s)
-    del groups[gone.incident_id]
-    if not gone.opened:
-        return []
-    note = f"Merged into incident {into.incident_id}."
-    return [Command("change", gone, {}, {}, "resolved", note)]
+        return commands + tell(storm.groups[0], topology)
+    return commands + (tell(group, topology) if group.quiet else [])
 
 
 def _has_deeper(group: Group, due: list[Group], topology: Topology) -> bool:

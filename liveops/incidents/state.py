@@ -46,6 +46,12 @@ class Group(Struct):
     feed: bool = False
     #: How many groups of their own it was put together from, as one storm.
     storm: int = 1
+    #: Incidents that a person has told apart from this one.
+    apart: set[str] = set()
+    #: The incident that a person has taken it out of.
+    split_from: str = ""
+    #: Incidents that were merged into this one, with the ids of their detections.
+    parts: dict[str, list[str]] = {}
     #: Event time of what the incident was last told.
     told_s: float = 0.0
     #: What the incident was last told; a field a person changed since is left alone.
