@@ -184,12 +184,17 @@ def _nearest(groups: Groups, detection: Detection, near: dict[str, int]) -> Grou
     if not near:
         return None
     found = [
-        (near[item.service_name], not _is_passed_on(item), -item.onset_s, group.incident_id)
+        (near[item.service_name], *_kinship(item, detection), -item.onset_s, item.id, group)
         for group in groups.values()
         for item in group.during(detection.onset_s)
         if not _closed(group) and item.service_name in near and _follows(item, detection)
     ]
-    return groups[min(found)[3]] if found else None
+    return min(found, key=lambda one: one[:-1])[-1] if found else None
+
+
+def _kinship(cause: Detection, effect: Detection) -> tuple[bool, bool]:
+    """Order of possible causes: what shows alike, then what callers feel at all."""
+    return cause.metric_type != effect.metric_type, not _is_passed_on(cause)
 
 
 def _is_passed_on(detection: Detection) -> bool:
