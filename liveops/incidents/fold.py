@@ -16,6 +16,7 @@ from liveops.incidents.matching import (
     GAP_S,
     Related,
     above,
+    better_placed,
     blown,
     is_out,
     of_feed,
@@ -63,7 +64,22 @@ def fold(groups: Groups, detection: Detection, source: Source, topology: Topolog
         return _update_dropped(dropped, detection, source, topology)
     if detection.state == "resolved":
         return []
-    return _place(groups, detection, source, topology)
+    commands = _place(groups, detection, source, topology)
+    for group, effect in better_placed(groups, detection, topology, HOLD_S):
+        commands += _move(groups, effect, group, detection, topology)
+    return commands
+
+
+def _move(
+    groups: Groups, effect: Detection, group: Group, cause: Detection, topology: Topology
+) -> list[Command]:
+    """Let an effect go where its likelier cause is."""
+    into = next(other for other in groups.values() if cause.id in other.members)
+    if len(group.members) == 1 or are_apart(into, group):
+        return []
+    into.members[effect.id] = group.members.pop(effect.id)
+    prune(into)
+    return [c for one in (group, into) if one.opened for c in tell(one, topology)]
 
 
 def _place(

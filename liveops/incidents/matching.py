@@ -192,6 +192,33 @@ def _nearest(groups: Groups, detection: Detection, near: dict[str, int]) -> Grou
     return min(found, key=lambda one: one[:-1])[-1] if found else None
 
 
+def better_placed(
+    groups: Groups, detection: Detection, topology: Topology, within_s: float
+) -> list[tuple[Group, Detection]]:
+    """Effects that went to another group just before, with that group, and for which this
+    detection is the likelier cause; which of two causes is read first does not count.
+    """
+    own = next((group for group in groups.values() if detection.id in group.members), None)
+    found: list[tuple[Group, Detection]] = []
+    if own is None:
+        return found
+    for effect_group in groups.values():
+        if effect_group is own or _closed(effect_group):
+            continue
+        for effect in effect_group.members.values():
+            if abs(effect.at_s - detection.at_s) > within_s:
+                continue
+            near = topology.below(effect.service_name)
+            if detection.service_name not in near or not _follows(detection, effect):
+                continue
+            alone = sum(
+                i.service_name == effect.service_name for i in effect_group.members.values()
+            )
+            if alone == 1 and _nearest(groups, effect, near) is own:
+                found.append((effect_group, effect))
+    return found
+
+
 def _kinship(cause: Detection, effect: Detection) -> tuple[bool, bool]:
     """Order of possible causes: what shows alike, then what callers feel at all."""
     return cause.metric_type != effect.metric_type, not _is_passed_on(cause)
