@@ -69,9 +69,11 @@ def _explained(groups: Groups, detection: Detection, topology: Topology) -> list
     for group in groups.values():
         if _closed(group):
             continue
+        begun = [i for i in group.during(detection.onset_s) if _at_once(i, detection)]
+        if not begun:
+            continue
         first = origin(group, topology)
-        during = [i for i in group.during(detection.onset_s) if i.service_name == first]
-        if not any(_at_once(item, detection) for item in during):
+        if not any(item.service_name == first for item in begun):
             continue
         is_caller = not is_load(detection) and detection.service_name in topology.below(first)
         if is_caller or (first in below and all(map(is_load, group.members.values()))):
