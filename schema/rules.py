@@ -79,11 +79,12 @@ class Silence(Struct, frozen=True, kw_only=True):
 
 
 class Edge(Struct, frozen=True, kw_only=True):
-    """`caller` calls `callee`; declared by a person or learned from peer tags."""
+    """`caller` calls `callee`; declared by a person or learned from tags."""
 
     caller: str
     callee: str
     source: Literal["declared", "learned"] = "declared"
+    first_seen_s: float | None = None
     last_seen_s: float | None = None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from liveops.deps import Deps
-from liveops.postgres.topology import declare_topology, read_topology
+from liveops.postgres.topology import declare_topology, expires_s, read_topology
 from schema.rules import Edge
 from schema.times import format_time
 from web.bodies import read_items
@@ -55,5 +55,11 @@ def _public(edge: Edge) -> dict[str, object]:
         "from": edge.caller,
         "to": edge.callee,
         "source": edge.source,
-        "last_seen": None if edge.last_seen_s is None else format_time(edge.last_seen_s),
+        "first_seen": _time(edge.first_seen_s),
+        "last_seen": _time(edge.last_seen_s),
+        "expires_at": _time(expires_s(edge)),
     }
+
+
+def _time(time_s: float | None) -> str | None:
+    return None if time_s is None else format_time(time_s)

@@ -29,12 +29,15 @@ from liveops.postgres import correlation as store
 from liveops.postgres.database import Database
 from liveops.runtime.retry import retrying
 from schema.incidents import Detection, read_detection
+from schema.rules import Edge
 from schema.topics import DETECTIONS
 
 log = structlog.get_logger(__name__)
 _CHUNK = 200
 _WITHIN_S = 0.005
 _DUE_CHECK_S = 0.25
+#: Learned calls are known to the correlator after so long.
+_EDGES_S = 2.0
 #: A record that cannot be folded is skipped after so many tries.
 _TRIES = 3
 
@@ -58,6 +61,9 @@ class CorrelateAgent:
         self._partition = partition
         self._owns = owns
         self._partitions = partitions
+        self._topology = Topology(())
+        self._declared: list[Edge] | None = None
+        self._read_s = float("-inf")
         preset(BAD_INTERNAL_RECORDS, (DETECTIONS, store.GROUPS))
         self.begin()
 
@@ -65,6 +71,7 @@ class CorrelateAgent:
         """The partition may be ours anew: nothing is known of what is due or was judged."""
         self._reached = LeastWatermark(self._partitions, self._clock.now_s())
         self._feed = FeedWatch()
+        self._kept: store.Kept | None = None
         #: What correlator's and wall clock must show for a held or old group.
         self._due_s = (0.0, 0.0)
 
@@ -109,13 +116,27 @@ class CorrelateAgent:
         clock_s = self._reached.reached_s(now_s)
         if events and not skip and not detections and not self._is_due():
             return  # marks alone change nothing that is stored
+        for took_s in await self._transact(events, detections, clock_s, now_s):
+            EVENT_TO_DETECTED_SECONDS.observe(took_s)
+
+    async def _transact(
+        self,
+        events: Sequence[EventT[Any]],
+        detections: list[tuple[int, Detection, bool]],
+        clock_s: float,
+        now_s: float,
+    ) -> list[float]:
+        """Returns the latencies of the incidents that it opened, in seconds."""
         latencies_s: list[float] = []
         async with self._database.transaction() as con:
-            known = await store.lock_offset(con, DETECTIONS, self._partition)
-            groups, resolved = await store.load_groups(con)
-            before = set(groups)
-            heed(groups, resolved)
-            topology = Topology([*self._config.topology, *await store.learned_edges(con)])
+            known, revision = await store.lock_offset(con, DETECTIONS, self._partition)
+            # Remembered again when the transaction has ended well, and not before.
+            kept, self._kept = self._kept, None
+            if kept is None or kept.revision != revision:
+                kept = await store.load_groups(con, revision)
+            groups = kept.groups
+            heed(groups, await store.lock_resolved(con, groups))
+            topology = await self._known_topology(con)
             commands: list[Command] = []
             for offset, detection, silent in detections:
                 if offset >= known:
@@ -126,13 +147,22 @@ class CorrelateAgent:
                 took_s = await store.apply(con, command, now_s)
                 if took_s is not None:
                     latencies_s.append(took_s)
-            await store.save_groups(con, groups, before)
+            await store.save_groups(con, kept)
             new = events[-1].message.offset + 1 if events else known
-            if new > known:
-                await store.advance_offset(con, DETECTIONS, self._partition, known, new)
+            kept.revision = await store.advance_offset(
+                con, DETECTIONS, self._partition, known, max(known, new)
+            )
+        self._kept = kept
         self._due_s = next_due_s(groups)
-        for took_s in latencies_s:
-            EVENT_TO_DETECTED_SECONDS.observe(took_s)
+        return latencies_s
+
+    async def _known_topology(self, con: Any) -> Topology:
+        """The call graph, read anew every few seconds: there may be thousands of calls."""
+        now_s = self._clock.monotonic_s()
+        if self._declared is not self._config.topology or now_s >= self._read_s + _EDGES_S:
+            self._declared, self._read_s = self._config.topology, now_s
+            self._topology = Topology([*self._declared, *await store.learned_edges(con)])
+        return self._topology
 
     def _is_due(self) -> bool:
         now_s = self._clock.now_s()

@@ -46,6 +46,8 @@ SLICE = 100
 MAX_EDGES = 20_000
 #: Tag of a caller's metric that names the service it called.
 PEER_TAG = "peer"
+#: Metrics that a tracing back end makes of calls, with the tags `client` and `server`.
+SERVICE_GRAPH = "traces_service_graph_"
 
 
 class DetectAgent:
@@ -125,9 +127,9 @@ class DetectAgent:
 
     def _learn_edges(self, service: str, windows: Iterable[Aggregate]) -> None:
         for window in windows:
-            peer = window.tags.get(PEER_TAG, service)
-            if peer != service and len(self.edges) < MAX_EDGES and is_service_name(peer):
-                self.edges.add((service, peer))
+            call = call_of(service, window)
+            if call is not None and len(self.edges) < MAX_EDGES:
+                self.edges.add(call)
 
     def _applied(self, topic: str, record: WindowRecord) -> bool:
         """Whether a stored state has this record; a recreated topic starts again at 0."""
@@ -167,3 +169,12 @@ class DetectAgent:
         self._remembering.begin()
         self.services.clear()
         self.unacknowledged.clear()
+
+
+def call_of(service: str, window: Aggregate) -> tuple[str, str] | None:
+    """The (caller, callee) that the tags of a metric tell of; None where they tell of none."""
+    caller, callee = service, window.tags.get(PEER_TAG, service)
+    if window.metric_type.startswith(SERVICE_GRAPH):
+        caller, callee = (window.tags.get(end, "") for end in ("client", "server"))
+    named = is_service_name(caller) and is_service_name(callee)
+    return (caller, callee) if named and caller != callee else None

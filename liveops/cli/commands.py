@@ -19,6 +19,7 @@ from liveops.cli import (
     schema,
     send,
     status,
+    topology,
     up,
     users,
 )
@@ -42,6 +43,7 @@ app.command("demo")(demo.command)
 app.command("schema")(schema.command)
 app.add_typer(users.app, name="users")
 app.add_typer(rules.app, name="rules")
+app.add_typer(topology.app, name="topology")
 app.add_typer(notify.app, name="notify")
 app.add_typer(bench.app, name="bench")
 app.command("token")(users.token_command)

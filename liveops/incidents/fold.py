@@ -9,16 +9,29 @@ of the same metric in the same minute are one storm, of which the topology does 
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from msgspec.structs import replace
 
-from liveops.incidents.bounds import MAX_SERVICES, prune
-from liveops.incidents.flapping import flaps, rest_s
-from liveops.incidents.matching import GAP_S, above, callers, chosen, of_feed, storm
-from liveops.incidents.state import EDITABLE, Command, Group, Groups, Source
+from liveops.incidents.bounds import prune, rank
+from liveops.incidents.flapping import rest_s
+from liveops.incidents.matching import (
+    GAP_S,
+    Related,
+    above,
+    better_placed,
+    blown,
+    is_out,
+    of_feed,
+    out_again,
+    related,
+)
+from liveops.incidents.parting import are_apart, merge
+from liveops.incidents.state import Command, Group, Groups, Source
+from liveops.incidents.telling import begin, tell
 from liveops.incidents.topology import Topology
-from liveops.incidents.wording import content, origin
+from liveops.incidents.wording import origin
 from schema.ids import derived_id
-from schema.incidents import WHOLE, Detection, worst
+from schema.incidents import WHOLE, Detection
+from schema.metrics import WINDOW_S
 
 #: How long, in event time, a service that depends on others waits for a deeper cause.
 HOLD_S = 1.5
@@ -32,37 +45,70 @@ REFRESH_S = 10.0
 
 def fold(groups: Groups, detection: Detection, source: Source, topology: Topology) -> list[Command]:
     """Apply one detection; changes `groups`. A repeat changes nothing."""
-    known = next((g for g in groups.values() if detection.id in g.members), None)
-    if known is not None:
+    holding = [group for group in groups.values() if detection.id in group.members]
+    if holding:
+        known = max(holding, key=lambda group: group.first_offset)
         before = known.members[detection.id]
+        detection = replace(detection, onset_s=max(before.onset_s, detection.onset_s))
         if before == detection:
             return []
+        if out_again(known, detection):
+            over = replace(before, state="resolved")
+            again = replace(detection, onset_s=detection.at_s - WINDOW_S[detection.window])
+            ended = _update(known, over, source, topology)
+            return ended + _place(groups, again, source, topology, apart=known)
         # How it stands now is told at a sane pace, what has become of it at once.
         often = before.state == detection.state and detection.at_s < known.told_s + REFRESH_S
-        return _update(known, detection, source, topology, tell=not often)
+        return _update(known, detection, source, topology, is_news=not often)
     dropped = next((g for g in groups.values() if detection.id in g.under_way), None)
     if dropped is not None:
         return _update_dropped(dropped, detection, source, topology)
     if detection.state == "resolved":
         return []
+    commands = _place(groups, detection, source, topology)
+    for group, effect in better_placed(groups, detection, topology, HOLD_S):
+        commands += _move(groups, effect, group, detection, topology)
+    return commands
+
+
+def _move(
+    groups: Groups, effect: Detection, group: Group, cause: Detection, topology: Topology
+) -> list[Command]:
+    """Let an effect go where its likelier cause is."""
+    into = next(other for other in groups.values() if cause.id in other.members)
+    if len(group.members) == 1 or are_apart(into, group):
+        return []
+    into.members[effect.id] = group.members.pop(effect.id)
+    prune(into)
+    return [c for one in (group, into) if one.opened for c in tell(one, topology)]
+
+
+def _place(
+    groups: Groups,
+    detection: Detection,
+    source: Source,
+    topology: Topology,
+    *,
+    apart: Group | None = None,
+) -> list[Command]:
+    """Let a new excursion join what it belongs to, but not `apart`, or begin a group."""
     about_feed = source.feed_silent and _is_absence(detection)
-    joined = of_feed(groups, detection) if about_feed else chosen(groups, detection, topology)
-    if joined is not None:
-        return _update(joined, detection, source, topology)
-    explained = [] if about_feed else callers(groups, detection, topology)
-    if explained:
-        merged = [c for other in explained[1:] for c in _merge(groups, other, explained[0])]
-        return merged + _update(explained[0], detection, source, topology)
-    blown = [] if about_feed else storm(groups, detection)
-    if blown:
-        blown[0].storm = sum(group.storm for group in blown) + 1
-        merged = [c for other in blown[1:] for c in _merge(groups, other, blown[0])]
-        return merged + _update(blown[0], detection, source, topology)
+    if about_feed:
+        feed = of_feed(groups, detection)
+        found = Related([] if feed is None else [feed], 0)
+    else:
+        others = {name: group for name, group in groups.items() if group is not apart}
+        found = related(others, detection, topology)
+    if found.groups:
+        into = found.groups[0]
+        merged = [c for other in _mergeable(into, found.groups) for c in merge(groups, other, into)]
+        into.storm = max(into.storm, found.storm)
+        return merged + _update(into, detection, source, topology)
     hold = about_feed or topology.calls_any(detection.service_name)
-    group = _start(detection, source, hold=hold)
+    group = _start(groups, detection, source, hold=hold)
     group.feed = about_feed
     groups[group.incident_id] = group
-    return [] if not group.opened else [_open(group, topology)]
+    return [] if not group.opened else [begin(group, topology)]
 
 
 def release(groups: Groups, topology: Topology, clock_s: float, now_s: float) -> list[Command]:
@@ -125,35 +171,45 @@ def _is_absence(detection: Detection) -> bool:
     return detection.detector == "no_data" and detection.metric_type == WHOLE
 
 
-def _start(detection: Detection, source: Source, *, hold: bool) -> Group:
+def _start(groups: Groups, detection: Detection, source: Source, *, hold: bool) -> Group:
     hold_s = detection.at_s + HOLD_S if hold else None
     return Group(
-        incident_id=derived_id("incident", detection.id),
+        incident_id=_new_id(groups, detection),
         topic=source.topic,
         partition=source.partition,
         first_offset=source.offset,
         last_offset=source.offset,
         changed_s=detection.at_s,
         heard_s=source.clock_s,
+        loud_s=detection.at_s,
         hold_until_s=hold_s,
         hold_at_most_until_s=source.now_s + HOLD_AT_MOST_S,
         members={detection.id: detection},
     )
 
 
+def _new_id(groups: Groups, detection: Detection) -> str:
+    """Follows from the detection, and from when it began where its former group is known."""
+    if any(detection.id in group.members for group in groups.values()):
+        return derived_id("incident", detection.id, round(detection.onset_s))
+    return derived_id("incident", detection.id)
+
+
 def _update(
-    group: Group, detection: Detection, source: Source, topology: Topology, *, tell: bool = True
+    group: Group, detection: Detection, source: Source, topology: Topology, *, is_news: bool = True
 ) -> list[Command]:
     group.members[detection.id] = detection
     prune(group)
     group.last_offset = max(group.last_offset, source.offset)
     _heard(group, detection, source)
-    return _tell(group, topology) if tell and group.opened and not group.dismissed else []
+    return tell(group, topology) if is_news and group.opened and not group.dismissed else []
 
 
 def _heard(group: Group, detection: Detection, source: Source) -> None:
     group.changed_s = max(group.changed_s, detection.at_s)
     group.heard_s = max(group.heard_s, source.clock_s)
+    if is_out(detection):
+        group.loud_s = max(group.loud_s, detection.at_s)
 
 
 def _update_dropped(
@@ -164,69 +220,32 @@ def _update_dropped(
         group.under_way.discard(detection.id)
         _heard(group, detection, source)
     group.last_offset = max(group.last_offset, source.offset)
-    return _tell(group, topology) if group.opened and not group.dismissed and group.quiet else []
+    return tell(group, topology) if group.opened and not group.dismissed and group.quiet else []
 
 
-def _tell(group: Group, topology: Topology) -> list[Command]:
-    """The change that brings the incident up to the group."""
-    quiet = group.quiet
-    status: Literal["open", "resolved"] | None = None
-    if quiet and not group.resolved:
-        # What flaps is resolved by `release`, once it has been quiet for longer.
-        status = None if flaps(group) else "resolved"
-    elif group.resolved and not quiet:
-        status = "open"
-    group.resolved = quiet and (group.resolved or status == "resolved")
-    before, values = group.last_published, content(group, topology)
-    group.last_published, group.told_s = _human(values), group.changed_s
-    return [Command("change", group, values, before, status)]
-
-
-def _open(group: Group, topology: Topology) -> Command:
-    group.hold_until_s = None
-    values = content(group, topology)
-    group.last_published, group.told_s = _human(values), group.changed_s
-    return Command("open", group, values, {})
-
-
-def _human(values: dict[str, Any]) -> dict[str, Any]:
-    """What a person may change too."""
-    return {name: values[name] for name in EDITABLE}
+def _mergeable(into: Group, found: list[Group]) -> list[Group]:
+    return [other for other in found if other is not into and not are_apart(into, other)]
 
 
 def _settle(groups: Groups, group: Group, topology: Topology) -> list[Command]:
     """End of the wait: join the group of a deeper cause, or open an incident."""
     if group.feed:
-        return [_open(group, topology)] + (_tell(group, topology) if group.quiet else [])
+        return [begin(group, topology)] + (tell(group, topology) if group.quiet else [])
     first = origin(group, topology)
     others = {name: other for name, other in groups.items() if other is not group}
     for item in (i for i in group.active if i.service_name == first):
         target = above(others, item, topology)
         if target is not None:
-            _merge(groups, group, target)
-            return _tell(target, topology) if target.opened else []
-    commands = [_open(group, topology)]
-    return commands + (_tell(group, topology) if group.quiet else [])
-
-
-def _merge(groups: Groups, gone: Group, into: Group) -> list[Command]:
-    """Move the members; an incident that exists is resolved with a pointer."""
-    into.members = gone.members | into.members
-    into.dropped += gone.dropped
-    into.services = sorted({*into.services, *gone.services})[:MAX_SERVICES]
-    into.under_way |= gone.under_way
-    if gone.gravest is not None:
-        into.gravest = worst([gone.gravest, into.gravest or gone.gravest])
-    prune(into)
-    into.first_offset = min(into.first_offset, gone.first_offset)
-    into.last_offset = max(into.last_offset, gone.last_offset)
-    into.changed_s = max(into.changed_s, gone.changed_s)
-    into.heard_s = max(into.heard_s, gone.heard_s)
-    del groups[gone.incident_id]
-    if not gone.opened:
-        return []
-    note = f"Merged into incident {into.incident_id}."
-    return [Command("change", gone, {}, {}, "resolved", note)]
+            merge(groups, group, target)
+            return tell(target, topology) if target.opened else []
+    commands = [begin(group, topology)]
+    storm = blown(groups, min(group.members.values(), key=rank), group)
+    if storm.groups:
+        alike = _mergeable(storm.groups[0], storm.groups)
+        commands += [c for other in alike for c in merge(groups, other, storm.groups[0])]
+        storm.groups[0].storm = storm.storm
+        return commands + tell(storm.groups[0], topology)
+    return commands + (tell(group, topology) if group.quiet else [])
 
 
 def _has_deeper(group: Group, due: list[Group], topology: Topology) -> bool:

@@ -1,11 +1,18 @@
-"""Which group a detection belongs to: by service, topology and event time. Pure."""
+"""Which group a detection belongs to: by service, topology and event time. Pure.
+
+Latency and errors are passed up from a service to its callers, load comes down from them;
+what a service uses of its host is passed on to nobody.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from liveops.incidents.flapping import rest_s
 from liveops.incidents.state import Group, Groups
 from liveops.incidents.topology import Topology
-from liveops.incidents.wording import origin
+from liveops.incidents.wording import is_load, origin
+from liveops.rca.kinds import meaning
 from schema.incidents import Detection
 from schema.metrics import WINDOW_S
 
@@ -17,9 +24,37 @@ STORM = 5
 _SPREAD_S = 120.0
 
 
-def chosen(groups: Groups, detection: Detection, topology: Topology) -> Group | None:
-    """Its own service's group, unless only a failing dependency began at the same time."""
-    own, cause = _own(groups, detection, topology), above(groups, detection, topology)
+class Related(NamedTuple):
+    """Groups that turn out to be one, the one to keep first; of how many a storm consists."""
+
+    groups: list[Group]
+    storm: int
+
+
+def related(groups: Groups, detection: Detection, topology: Topology) -> Related:
+    """The groups that a detection belongs to; none when it begins one."""
+    joined = _chosen(groups, detection, topology)
+    found = [] if joined is None else [joined]
+    found += [g for g in _explained(groups, detection, topology) if g is not joined]
+    if topology.calls_any(detection.service_name):
+        return Related(found, 0)  # what it depends on may yet account for it
+    storm = blown(groups, detection, joined)
+    return Related(found + [group for group in storm.groups if group not in found], storm.storm)
+
+
+def blown(groups: Groups, detection: Detection, joined: Group | None) -> Related:
+    """The storm that a detection is part of, with those that joined it; none if there is none."""
+    alike = _alike(groups, detection)
+    begun = sum(group.storm for group in alike if _is_alone(group))
+    if joined is None or (joined not in alike and _is_alone(joined)):
+        begun += 1 if joined is None else joined.storm
+    return Related(alike, begun) if begun >= STORM else Related([], 0)
+
+
+def _chosen(groups: Groups, detection: Detection, topology: Topology) -> Group | None:
+    """Its own service's group, unless only a failing neighbour began at the same time."""
+    own = _own(groups, detection, topology)
+    cause = _nearest_cause(groups, detection, topology)
     if own is None or cause is None or own is cause:
         return own or cause
     during = own.during(detection.onset_s)
@@ -27,22 +62,29 @@ def chosen(groups: Groups, detection: Detection, topology: Topology) -> Group | 
     return own if any(_at_once(item, detection) for item in onsets) else cause
 
 
-def callers(groups: Groups, detection: Detection, topology: Topology) -> list[Group]:
-    """Groups this detection explains: their origin depends on its service. Oldest first."""
+def _explained(groups: Groups, detection: Detection, topology: Topology) -> list[Group]:
+    """Groups whose beginning this detection accounts for, oldest first: of callers of its
+    service, and of load alone at services that its service calls."""
     found = []
+    below = topology.below(detection.service_name)
     for group in groups.values():
-        first = origin(group, topology)
-        if _closed(group) or detection.service_name not in topology.below(first):
+        if _closed(group):
             continue
-        during = group.during(detection.onset_s)
-        if any(i.service_name == first and _at_once(i, detection) for i in during):
+        begun = [i for i in group.during(detection.onset_s) if _at_once(i, detection)]
+        if not begun:
+            continue
+        first = origin(group, topology)
+        if not any(item.service_name == first for item in begun):
+            continue
+        is_caller = not is_load(detection) and detection.service_name in topology.below(first)
+        if is_caller or (first in below and all(map(is_load, group.members.values()))):
             found.append(group)
-    return sorted(found, key=lambda g: (not g.opened, g.first_offset))
+    return _oldest_first(found)
 
 
-def storm(groups: Groups, detection: Detection) -> list[Group]:
-    """Groups that began with the same metric in the same minute, where they are too many to
-    be strangers; the one to keep first. Nothing else tells that they belong together.
+def _alike(groups: Groups, detection: Detection) -> list[Group]:
+    """Groups that began with the same metric in the same minute, oldest first: of many nothing
+    else tells that they belong together, and so many are no strangers.
     """
     found = [
         group
@@ -53,15 +95,48 @@ def storm(groups: Groups, detection: Detection) -> list[Group]:
             for item in group.during(detection.onset_s)
         )
     ]
-    if sum(group.storm for group in found) + 1 < STORM:
-        return []
-    return sorted(found, key=lambda g: (not g.opened, g.first_offset))
+    return _oldest_first(found)
+
+
+def _is_alone(group: Group) -> bool:
+    """Whether no call graph accounts for it: a storm, or a service that waited in vain."""
+    if not group.opened:
+        return False
+    return group.storm > 1 or len({i.service_name for i in group.members.values()}) == 1
+
+
+def _oldest_first(groups: list[Group]) -> list[Group]:
+    """Groups with the one to keep first: an incident that exists, then the oldest."""
+    return sorted(groups, key=lambda g: (not g.opened, g.first_offset))
 
 
 def of_feed(groups: Groups, detection: Detection) -> Group | None:
     """The group about the feed that was under way when the detection began."""
     found = [g for g in groups.values() if g.feed and not g.dismissed]
     return next((group for group in found if group.during(detection.onset_s)), None)
+
+
+def is_out(detection: Detection) -> bool:
+    """Whether it was out of its bounds when last told; an alarm outlasts what it is about.
+
+    Where it never left them, as a small lasting change, the alarm itself is all there is.
+    """
+    if detection.state == "resolved":
+        return False
+    if detection.state == "no_data" or detection.lower is None or detection.upper is None:
+        return True
+    lower, upper = detection.lower, detection.upper
+    return not lower <= detection.value <= upper or lower <= detection.furthest <= upper
+
+
+def out_again(group: Group, detection: Detection) -> bool:
+    """Whether an excursion leaves its bounds after the whole group has long been within."""
+    return is_out(detection) and _calm_s(group, detection.at_s) > GAP_S
+
+
+def _calm_s(group: Group, until_s: float) -> float:
+    """For how long everything had been within its bounds; 0 where nobody has seen it there."""
+    return until_s - group.loud_s if 0 < group.loud_s < group.changed_s else 0.0
 
 
 def _closed(group: Group) -> bool:
@@ -83,8 +158,13 @@ def _own(groups: Groups, detection: Detection, topology: Topology) -> Group | No
         mine = [i for i in members if i.service_name == detection.service_name]
         if not mine or _closed(group):
             continue
+        calm_s = _calm_s(group, detection.onset_s) if active else 0.0
+        if calm_s > GAP_S:
+            continue
         if any(item.metric_type == detection.metric_type for item in mine):
             return group
+        if calm_s > _SPREAD_S:
+            continue
         origin_too = active and origin(group, topology) == detection.service_name
         if origin_too or (active and any(_follows(item, detection) for item in mine)):
             return group
@@ -93,14 +173,63 @@ def _own(groups: Groups, detection: Detection, topology: Topology) -> Group | No
 
 def above(groups: Groups, detection: Detection, topology: Topology) -> Group | None:
     """The group of a failing dependency: the nearest, then the latest to begin."""
-    below = topology.below(detection.service_name)
+    return _nearest(groups, detection, topology.below(detection.service_name))
+
+
+def _nearest_cause(groups: Groups, detection: Detection, topology: Topology) -> Group | None:
+    found = above(groups, detection, topology)
+    if found is None and is_load(detection):
+        return _nearest(groups, detection, topology.above(detection.service_name))
+    return found
+
+
+def _nearest(groups: Groups, detection: Detection, near: dict[str, int]) -> Group | None:
+    if not near:
+        return None
     found = [
-        (below[item.service_name], -item.onset_s, group.incident_id)
+        (near[item.service_name], *_kinship(item, detection), -item.onset_s, item.id, group)
         for group in groups.values()
         for item in group.during(detection.onset_s)
-        if not _closed(group) and item.service_name in below and _follows(item, detection)
+        if not _closed(group) and item.service_name in near and _follows(item, detection)
     ]
-    return groups[min(found)[2]] if found else None
+    return min(found, key=lambda one: one[:-1])[-1] if found else None
+
+
+def better_placed(
+    groups: Groups, detection: Detection, topology: Topology, within_s: float
+) -> list[tuple[Group, Detection]]:
+    """Effects that went to another group just before, with that group, and for which this
+    detection is the likelier cause; which of two causes is read first does not count.
+    """
+    own = next((group for group in groups.values() if detection.id in group.members), None)
+    found: list[tuple[Group, Detection]] = []
+    if own is None:
+        return found
+    for effect_group in groups.values():
+        if effect_group is own or _closed(effect_group):
+            continue
+        for effect in effect_group.members.values():
+            if abs(effect.at_s - detection.at_s) > within_s:
+                continue
+            near = topology.below(effect.service_name)
+            if detection.service_name not in near or not _follows(detection, effect):
+                continue
+            alone = sum(
+                i.service_name == effect.service_name for i in effect_group.members.values()
+            )
+            if alone == 1 and _nearest(groups, effect, near) is own:
+                found.append((effect_group, effect))
+    return found
+
+
+def _kinship(cause: Detection, effect: Detection) -> tuple[bool, bool]:
+    """Order of possible causes: what shows alike, then what callers feel at all."""
+    return cause.metric_type != effect.metric_type, not _is_passed_on(cause)
+
+
+def _is_passed_on(detection: Detection) -> bool:
+    """Whether callers feel it, so that it shows that the fault came this way."""
+    return meaning(detection.metric_type).kind in ("latency", "client_latency", "errors")
 
 
 def _at_once(known: Detection, new: Detection) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from liveops.incidents.state import EDITABLE, Command
 from schema.incidents import Incident
+from schema.times import to_datetime
 
 #: Fields only the correlator writes.
 _OURS = (
@@ -27,7 +28,8 @@ def opened(command: Command, now_s: float) -> Incident:
     return Incident(
         id=command.group.incident_id,
         status="open",
-        detected_at_s=now_s,
+        # In whole microseconds: what is told at once is the time that is stored.
+        detected_at_s=to_datetime(now_s).timestamp(),
         event_to_detected_ms=max(0.0, (now_s - seen_s) * 1000),
         **command.values,
     )

@@ -29,6 +29,8 @@ class Group(Struct):
     members: dict[str, Detection] = {}
     #: What the correlator's clock showed when the news came: a service may be behind it.
     heard_s: float = 0.0
+    #: Event time at which a member was last out of its bounds; 0 in groups stored before.
+    loud_s: float = 0.0
     #: Wall clock: the wait ends then at the latest, however slow the slowest partition is.
     hold_at_most_until_s: float = 0.0
     #: How many were dropped, their services, and the gravest severity among them.
@@ -44,6 +46,12 @@ class Group(Struct):
     feed: bool = False
     #: How many groups of their own it was put together from, as one storm.
     storm: int = 1
+    #: Incidents that a person has told apart from this one.
+    apart: set[str] = set()
+    #: The incident that a person has taken it out of.
+    split_from: str = ""
+    #: Incidents that were merged into this one, with the ids of their detections.
+    parts: dict[str, list[str]] = {}
     #: Event time of what the incident was last told.
     told_s: float = 0.0
     #: What the incident was last told; a field a person changed since is left alone.

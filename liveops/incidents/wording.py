@@ -6,23 +6,37 @@ import math
 from typing import Any
 
 from liveops.incidents.bounds import rank
+from liveops.incidents.impact import severity
 from liveops.incidents.sentences import figure, title
 from liveops.incidents.state import Group
 from liveops.incidents.topology import Topology
-from schema.incidents import FEED, WHOLE, Detection, fingerprint_of, worst
+from liveops.rca.kinds import meaning
+from schema.incidents import FEED, WHOLE, Detection, fingerprint_of
 from schema.times import format_time
 
 _DESCRIBED = 8
 _NAMED = 50
 
 
+def is_load(detection: Detection) -> bool:
+    """Whether it is about how much a service is asked to do, which its callers decide."""
+    return meaning(detection.metric_type).kind == "load"
+
+
 def origin(group: Group, topology: Topology) -> str:
-    """Most likely cause: a service none of whose dependencies is in the group; the earliest."""
+    """Most likely cause: a service none of whose dependencies is in the group; the earliest.
+
+    Load comes down from the callers: it accounts for nothing but load.
+    """
     members = list(group.members.values())
-    services = {detection.service_name for detection in members}
-    ends = {name for name in services if not services & topology.below(name).keys()}
-    deepest = [detection for detection in members if detection.service_name in ends]
-    return min(deepest or members, key=rank).service_name
+    telling = [detection for detection in members if not is_load(detection)]
+    services = {detection.service_name for detection in telling or members}
+    if telling:
+        ends = {name for name in services if not services & topology.below(name).keys()}
+    else:
+        ends = {name for name in services if not services & topology.above(name).keys()}
+    deepest = [detection for detection in telling or members if detection.service_name in ends]
+    return min(deepest or telling or members, key=rank).service_name
 
 
 def content(group: Group, topology: Topology) -> dict[str, Any]:
@@ -40,7 +54,7 @@ def content(group: Group, topology: Topology) -> dict[str, Any]:
         if group.feed
         else _title(service, min(at_origin, key=_telling), others),
         "description": _description(members, service, others, group.dropped),
-        "severity": worst(severities),
+        "severity": severity(severities, members, services, topology),
         "service_name": service,
         "affected_services": services,
         "fingerprint": fingerprint_of(service, [detection.metric_type for detection in at_origin]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -19,46 +20,72 @@ from schema.rules import Edge
 log = structlog.get_logger(__name__)
 #: The table of open groups.
 GROUPS = "correlation_groups"
+#: Ids under way are a set: the same set has to give the same bytes.
+_encode = msgspec.json.Encoder(order="deterministic").encode
 
 
-async def lock_offset(con: Any, topic: str, partition: int) -> int:
-    """First offset not folded yet; nobody else folds until the transaction ends."""
+async def lock_offset(con: Any, topic: str, partition: int) -> tuple[int, int]:
+    """First offset not folded yet, and how many transactions there were; nobody else folds
+    until this one ends."""
     queries = load("correlation")
-    await con.execute(queries["begin_offset"], topic, partition)
-    return int(await con.fetchval(queries["lock_offset"], topic, partition))
+    row = await con.fetchrow(queries["lock_offset"], topic, partition)
+    if row is None:
+        await con.execute(queries["begin_offset"], topic, partition)
+        row = await con.fetchrow(queries["lock_offset"], topic, partition)
+    return int(row["next_offset"]), int(row["revision"])
 
 
-async def advance_offset(con: Any, topic: str, partition: int, known: int, new: int) -> None:
-    """Store the next offset; raises OffsetMoved."""
+async def advance_offset(con: Any, topic: str, partition: int, known: int, new: int) -> int:
+    """Store the next offset; returns the number of this transaction. Raises OffsetMoved."""
     query = load("correlation")["advance_offset"]
-    if await con.fetchval(query, topic, partition, known, new) is None:
+    revision = await con.fetchval(query, topic, partition, known, new)
+    if revision is None:
         raise OffsetMoved(f"{topic}/{partition}: the stored offset is not {known}")
+    return int(revision)
 
 
-async def load_groups(con: Any) -> tuple[Groups, set[str]]:
-    """The open groups, and those whose incident is resolved, locked until the end."""
-    queries = load("correlation")
-    found: Groups = {}
-    for row in await con.fetch(queries["groups"]):
+@dataclass(slots=True)
+class Kept:
+    """The open groups as they were after a transaction, and each as it was stored."""
+
+    revision: int
+    groups: Groups
+    stored: dict[str, bytes]
+
+
+async def load_groups(con: Any, revision: int) -> Kept:
+    """The open groups."""
+    kept = Kept(revision, {}, {})
+    for row in await con.fetch(load("correlation")["groups"]):
         try:
             group = msgspec.convert(row["state"], Group)
         except msgspec.ValidationError as error:
             BAD_INTERNAL_RECORDS.labels(GROUPS).inc()
             log.error("unreadable group, its incident is left alone", error=str(error))
             continue
-        found[group.incident_id] = group
-    rows = await con.fetch(queries["lock_resolved"], sorted(found))
-    return found, {str(row["id"]) for row in rows}
+        kept.groups[group.incident_id] = group
+        kept.stored[group.incident_id] = _encode(group)
+    return kept
 
 
-async def save_groups(con: Any, groups: Groups, before: set[str]) -> None:
-    """Write all groups and delete those that are gone since `before`."""
+async def lock_resolved(con: Any, groups: Groups) -> set[str]:
+    """Those whose incident is resolved; none of them changes until the transaction ends."""
+    rows = await con.fetch(load("correlation")["lock_resolved"], sorted(groups))
+    return {str(row["id"]) for row in rows}
+
+
+async def save_groups(con: Any, kept: Kept) -> None:
+    """Write the groups that changed and delete those that are gone."""
     queries = load("correlation")
-    rows = [(name, msgspec.to_builtins(group)) for name, group in sorted(groups.items())]
-    await con.executemany(queries["save_group"], rows)
-    gone = sorted(before - groups.keys())
+    now = {name: _encode(group) for name, group in sorted(kept.groups.items())}
+    changed = [name for name, state in now.items() if kept.stored.get(name) != state]
+    rows = [(name, msgspec.to_builtins(kept.groups[name])) for name in changed]
+    if rows:
+        await con.executemany(queries["save_group"], rows)
+    gone = sorted(kept.stored.keys() - now.keys())
     if gone:
         await con.execute(queries["delete_groups"], gone)
+    kept.stored = now
 
 
 async def learned_edges(con: Any) -> list[Edge]:

@@ -10,6 +10,7 @@ from liveops.errors import Unavailable
 from liveops.outbox import enqueue
 from liveops.postgres.database import Database
 from liveops.postgres.queries import load
+from liveops.postgres.topology import LEARNED_DAYS
 from schema.config import DELETED, REVOKED, SILENCE
 from schema.topics import CONFIG
 
@@ -43,7 +44,7 @@ async def sweep(database: Database) -> None:
         await con.execute(queries["forget_outbox"])
         await con.execute(queries["forget_deliveries"])
         await con.execute(queries["forget_told"])
-        await con.execute(queries["forget_edges"], MAX_LEARNED_EDGES)
+        await con.execute(queries["forget_edges"], MAX_LEARNED_EDGES, LEARNED_DAYS)
         await con.execute(queries["forget_detector_memory"])
         for row in await con.fetch(queries["forget_revoked"]):
             await enqueue(con, CONFIG, REVOKED + row["jti"], None)

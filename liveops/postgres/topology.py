@@ -16,6 +16,9 @@ from schema.metrics import is_service_name
 from schema.rules import Edge
 from schema.topics import CONFIG
 
+#: Days for which a learned call is known without being seen again.
+LEARNED_DAYS = 14
+
 
 async def read_topology(database: Database) -> list[Edge]:
     """Edges of all sources; raises Unavailable."""
@@ -29,8 +32,16 @@ def _edge(row: Any) -> Edge:
         caller=row["caller"],
         callee=row["callee"],
         source=row["source"],
+        first_seen_s=row["first_seen"].timestamp() if row["first_seen"] else None,
         last_seen_s=row["last_seen"].timestamp() if row["last_seen"] else None,
     )
+
+
+def expires_s(edge: Edge) -> float | None:
+    """When a learned edge is forgotten unless it is seen again; None of a declared one."""
+    if edge.source == "declared" or edge.last_seen_s is None:
+        return None
+    return edge.last_seen_s + LEARNED_DAYS * 86_400.0
 
 
 async def learn_edges(database: Database, edges: Iterable[tuple[str, str]]) -> None:
@@ -50,6 +61,8 @@ async def declare_topology(database: Database, edges: list[tuple[str, str]], now
     told = [Edge(caller=caller, callee=callee, last_seen_s=now_s) for caller, callee in unique]
     async with database.transaction() as con:
         await con.execute(queries["lock_declared"])
-        await con.execute(queries["forget_declared"])
+        await con.execute(
+            queries["forget_declared"], *([edge[n] for edge in unique] for n in (0, 1))
+        )
         await con.executemany(queries["declare_edge"], unique)
         await enqueue(con, CONFIG, TOPOLOGY_DECLARED, msgspec.json.encode(told))

@@ -37,7 +37,7 @@ TABLE: list[tuple[str, str, str]] = [
     ("GET", r"/api/analysis/(live|\{incidentId\})|/api/rules(/\{id\})?|/api/silences", READ),
     (
         "POST",
-        r"/api/incidents(/bulk|/\{id\}/(comments|silence))?"
+        r"/api/incidents(/bulk|/\{id\}/(comments|silence|split|undo))?"
         r"|/api/analysis/(generate|\{incidentId\}/(ask|feedback))|/api/silences/preview",
         WRITE,
     ),

@@ -10,7 +10,7 @@ import numpy as np
 from liveops.detection import ensemble
 from liveops.detection.bank import empty_bank
 from liveops.detection.ensemble import ONE_ALARM_IN_DAYS
-from tests.quality import healthy, labelled, servers, shop, storm
+from tests.quality import faults, healthy, labelled, nezha, nezha_live, servers, shop, storm
 from tests.quality.series import surprises
 
 
@@ -77,7 +77,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=int, default=30, help="of healthy series")
     parser.add_argument("--seeds", type=int, default=2)
-    parts = ("labelled", "healthy", "steps", "speed", "servers", "shop", "storm")
+    parts = (
+        "labelled",
+        "healthy",
+        "steps",
+        "speed",
+        "servers",
+        "shop",
+        "storm",
+        "faults",
+        "nezha",
+        "nezha-live",
+    )
     parser.add_argument("--only", choices=parts)
     options = parser.parse_args()
     if options.only in (None, "speed"):
@@ -90,6 +101,13 @@ def main() -> None:
         _labelled()
     if options.only in (None, "shop"):
         _shop()
+    if options.only in (None, "faults"):
+        for row in faults.rows():
+            print(row, flush=True)
+    if options.only in (None, "nezha"):
+        print("\n".join(nezha.rows()), flush=True)
+    if options.only in (None, "nezha-live"):
+        print("\n".join(nezha_live.rows()), flush=True)
     if options.only in (None, "storm"):
         print("\n".join(storm.rows()), flush=True)
     if options.only in (None, "servers"):

@@ -230,12 +230,17 @@ class SilencePage(BaseModel):
 
 
 class EdgeAnswer(BaseModel):
-    """`from` calls `to`, as declared or as learned from peer tags."""
+    """`from` calls `to`, as declared or as learned from tags.
+
+    What was learned expires unless it is seen again.
+    """
 
     caller: str = Field(alias="from")
     callee: str = Field(alias="to")
     source: Literal["declared", "learned"]
+    first_seen: datetime | None
     last_seen: datetime | None
+    expires_at: datetime | None
 
 
 class TopologyAnswer(BaseModel):

@@ -54,6 +54,14 @@ class CommentBody(BaseModel):
     ]
 
 
+class SplitBody(BaseModel):
+    """Services whose detections go; those of others stay."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    services: list[ServiceName] = Field(min_length=1, max_length=500)
+
+
 class DetectionAnswer(BaseModel):
     """One excursion of one series; `at` and `onset` are event time.
 

@@ -41,15 +41,16 @@ DELETE FROM silences WHERE id = $1 RETURNING id
 
 -- name: edges
 -- The call graph from all sources.
-SELECT caller, callee, source, last_seen FROM topology_edges ORDER BY caller, callee, source
+SELECT caller, callee, source, first_seen, last_seen FROM topology_edges ORDER BY caller, callee, source
 
 -- name: lock_declared
 -- One declaration at a time: of two at once the whole of the later one stays.
 SELECT pg_advisory_xact_lock(hashtext('topology/declared'))
 
 -- name: forget_declared
--- What was declared before.
-DELETE FROM topology_edges WHERE source = 'declared'
+-- What was declared before and is no more.
+DELETE FROM topology_edges WHERE source = 'declared' AND (caller, callee) NOT IN (
+    SELECT * FROM unnest($1::text[], $2::text[]))
 
 -- name: declare_edge
 -- One declared edge.

@@ -5,14 +5,14 @@ ON CONFLICT DO NOTHING
 
 -- name: lock_offset
 -- Where the correlator is; held until the transaction ends, so that one at a time folds.
-SELECT next_offset FROM sink_offsets
+SELECT next_offset, revision FROM sink_offsets
 WHERE sink = 'correlator' AND topic = $1 AND partition = $2 FOR UPDATE
 
 -- name: advance_offset
--- Move on, from the offset that was read.
-UPDATE sink_offsets SET next_offset = $4
+-- Move on, from the offset that was read; each transaction counts.
+UPDATE sink_offsets SET next_offset = $4, revision = revision + 1
 WHERE sink = 'correlator' AND topic = $1 AND partition = $2 AND next_offset = $3
-RETURNING next_offset
+RETURNING revision
 
 -- name: groups
 -- The open groups.

@@ -31,9 +31,9 @@ DELETE FROM deliveries WHERE state <> 'waiting' AND created_at < now() - interva
 DELETE FROM told_incidents WHERE status = 'resolved' AND at < now() - interval '30 days'
 
 -- name: forget_edges
--- Learned edges not seen for two weeks, and above the count those seen longest ago.
+-- Learned edges not seen for a while, and above the count those seen longest ago.
 DELETE FROM topology_edges
-WHERE source = 'learned' AND (last_seen < now() - interval '14 days' OR (caller, callee) IN (
+WHERE source = 'learned' AND (last_seen < now() - make_interval(days => $2) OR (caller, callee) IN (
     SELECT caller, callee FROM topology_edges WHERE source = 'learned'
     ORDER BY last_seen DESC NULLS LAST, caller, callee OFFSET $1))
 

@@ -268,3 +268,39 @@ def test_how_a_detection_stands_is_told_at_a_sane_pace() -> None:
     assert "at worst" not in run.commands[-1].values["description"]
     run.take(replace(first, value=510.0, peak=530.0, at_s=first.at_s + 60))
     assert "at worst 530, since 2" in run.commands[-1].values["description"]
+
+
+def test_less_load_below_a_failing_caller_is_its_incident_and_never_the_origin() -> None:
+    failing = detection("shop", metric_type="error_rate")
+    less = [detection(name, metric_type="requests", value=10.0) for name in ("cart", "pay")]
+    for order in ([failing, *less], [*less, failing], [less[0], failing, less[1]]):
+        run = Run().take(*order).wait(HOLD_S)
+        assert len(run.groups) == 1
+        assert run.commands[-1].values["service_name"] == "shop"
+
+
+def test_more_load_for_all_begins_at_the_entry() -> None:
+    run = Run().take(*(detection(n, metric_type="requests") for n in ("cart", "shop", "pay")))
+    run.wait(HOLD_S)
+    assert len(run.groups) == 1
+    assert run.commands[-1].values["service_name"] == "shop"
+
+
+def test_an_excursion_that_was_long_within_its_bounds_begins_anew() -> None:
+    first = detection("db")
+    calm = replace(first, at_s=NOW_S + 120, value=100.0, peak=500.0)
+    again = replace(calm, at_s=NOW_S + 120 + GAP_S, value=500.0)
+    run = Run().take(first, calm, again)
+    assert run.opened == ["db", "db"]
+    assert [c.status for c in run.commands if c.status] == ["resolved"]
+    count = len(run.commands)
+    run.take(replace(again, at_s=again.at_s + 20, state="resolved"))
+    assert [c.status for c in run.commands[count:]] == ["resolved"]
+    assert len({c.group.incident_id for c in run.commands}) == 2
+
+
+def test_soon_out_again_is_the_same_incident() -> None:
+    first = detection("db")
+    calm = replace(first, at_s=NOW_S + 120, value=100.0, peak=500.0)
+    run = Run().take(first, calm, replace(calm, at_s=NOW_S + 200, value=500.0))
+    assert run.opened == ["db"]

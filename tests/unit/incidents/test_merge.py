@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 from liveops.incidents.fold import fold
@@ -9,6 +10,7 @@ from liveops.incidents.merge import changes, opened
 from liveops.incidents.state import Command, Source
 from liveops.incidents.topology import Topology
 from schema.incidents import Incident
+from schema.times import format_time, to_datetime
 from tests.aggregates import detection
 
 
@@ -48,3 +50,10 @@ def test_status_moves_only_where_it_can() -> None:
     incident.status = "resolved"
     assert change(incident, {}, status="resolved") == {}
     assert change(incident, {}, status="open") == {"status": "open"}
+
+
+def test_what_is_told_at_once_is_the_time_that_is_stored() -> None:
+    random = Random(1)
+    for _ in range(2000):
+        told_s = opened(command(), 1_795_674_366 + random.random()).detected_at_s
+        assert format_time(told_s) == format_time(to_datetime(told_s).timestamp())

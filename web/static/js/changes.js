@@ -15,6 +15,8 @@ export function told({ kind, data, actor }) {
   if (kind === "feedback") return { headline: `Feedback: ${data.verdict.replaceAll("_", " ")}`, lines: [data.true_cause && `True cause: ${data.true_cause}`].filter(Boolean), prose: data.comment };
   if (kind === "silenced") return { headline: `Silenced: ${data.service}`, lines: [data.reason].filter(Boolean), prose: null };
   if (kind === "silence") return { headline: `Silence ${data.state}: ${data.service}`, lines: [data.reason].filter(Boolean), prose: null };
+  if (kind === "split") return { headline: "Split", lines: [`${data.services.slice(0, NAMED).join(", ")}${data.services.length > NAMED ? " and more" : ""}: incident ${data.other}`], prose: null };
+  if (kind === "undo") return { headline: "Split or merge undone", lines: [`with incident ${data.other}`], prose: null };
   if (kind !== "updated") return { headline: kind, lines: [], prose: null };
   const lines = Object.entries(data).flatMap(([name, pair]) => (isTold(name, pair, actor) ? change(name, ...pair) : []));
   if (data.status && !isSame(...data.status)) return { headline: `Status: ${data.status[1]}`, lines, prose: null };

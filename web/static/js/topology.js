@@ -55,7 +55,7 @@ export class TopologyStrip {
     if (!edges.length) return;
     const places = layout(edges, core);
     put(this.node, h("div", { class: "row wrap" }, h("h2", { id: "topology-title" }, "Dependencies"), this.#source.node), h("div", { class: "scroll-x", tabindex: "0", role: "group", "aria-label": "Call graph" }, picture(edges, places, core, cause)),
-      h("p", { class: "muted small legend" }, h("span", { class: "key cause" }), "cause", h("span", { class: "key affected" }), "affected", h("span", { class: "key" }), "neighbour; callers left, what they call right"));
+      h("p", { class: "muted small legend" }, h("span", { class: "key cause" }), "cause", h("span", { class: "key affected" }), "affected", h("span", { class: "key" }), "neighbour; callers left, what they call right; dashed: learned from metrics"));
   }
 }
 
@@ -103,10 +103,11 @@ function picture(edges, places, core, cause) {
   const height = (Math.max(...spots.map((at) => at.row)) + 1) * (BOX.height + BOX.gapY) - BOX.gapY + 2 * BOX.pad;
   const x = (name) => BOX.pad + places.get(name).column * (BOX.width + BOX.gapX);
   const y = (name) => BOX.pad + places.get(name).row * (BOX.height + BOX.gapY);
+  const declared = new Set(edges.filter((edge) => edge.source === "declared").map((edge) => JSON.stringify([edge.from, edge.to])));
   const lines = edges.map(({ from, to }) => {
     const [x1, y1, x2, y2] = [x(from) + BOX.width, y(from) + BOX.height / 2, x(to), y(to) + BOX.height / 2];
     const hot = core.has(from) && core.has(to);
-    return s("path", { class: hot ? "edge hot" : "edge", d: `M${x1} ${y1}C${x1 + BOX.gapX / 2} ${y1} ${x2 - BOX.gapX / 2} ${y2} ${x2} ${y2}` });
+    return s("path", { class: `edge${hot ? " hot" : ""}${declared.has(JSON.stringify([from, to])) ? "" : " learned"}`, d: `M${x1} ${y1}C${x1 + BOX.gapX / 2} ${y1} ${x2 - BOX.gapX / 2} ${y2} ${x2} ${y2}` });
   });
   const boxes = [...places.keys()].map((name) => box(name, x(name), y(name), core, cause));
   return s("svg", { class: "topology", width, height, viewBox: `0 0 ${width} ${height}` }, lines, boxes);
