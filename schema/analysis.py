@@ -46,6 +46,8 @@ class Analysis(Struct, kw_only=True):
     ranking: list[RankedCause] = []
     verdict: Verdict = "inconclusive"
     source: Literal["llm", "fallback"] = "fallback"
+    #: Why there are no words of a model, or not all, or those of another incident.
+    source_reason: str = ""
     model: str | None = None
     cost_usd: float = 0.0
     tokens: int = 0

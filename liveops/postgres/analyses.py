@@ -167,6 +167,7 @@ def _columns(analysis: Analysis) -> tuple[Any, ...]:
         analysis.signature,
         None if analysis.analyzed_at_s is None else to_datetime(analysis.analyzed_at_s),
         analysis.latency_ms,
+        analysis.source_reason,
     )
 
 
@@ -187,6 +188,7 @@ def _analysis(row: Mapping[str, Any]) -> Analysis:
         ranking=msgspec.convert(row["ranking"], list[RankedCause]),
         verdict=row["verdict"],
         source=row["source"],
+        source_reason=row["source_reason"],
         model=row["model"],
         cost_usd=row["cost"],
         tokens=row["tokens"],

@@ -42,6 +42,7 @@ async def sweep(database: Database) -> None:
         await con.execute(queries["forget_refresh"])
         await con.execute(queries["forget_outbox"])
         await con.execute(queries["forget_deliveries"])
+        await con.execute(queries["forget_llm_calls"])
         await con.execute(queries["forget_told"])
         await con.execute(queries["forget_edges"], MAX_LEARNED_EDGES)
         await con.execute(queries["forget_detector_memory"])

@@ -109,9 +109,12 @@ def by_precedent(
     """
     analysis = by_code(analysis_id, incident, found)
     analysis.source, analysis.model = "llm", there.model
+    when = format_time(there.analyzed_at_s or 0.0)
+    analysis.source_reason = (
+        f"incident {there.incident_id} looked the same; reused is what its analysis of {when} named"
+    )
     said = _without_citations(there.root_cause)
     if said:
-        when = format_time(there.analyzed_at_s or 0.0)
         analysis.technical_summary += (
             f' Incident {there.incident_id} looked the same; its analysis of {when} says: "{said}"'
         )
