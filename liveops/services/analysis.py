@@ -33,7 +33,7 @@ def build(settings: Settings) -> LiveOpsApp:
     calls = LlmCalls(deps.database, limits_of(settings))
     llm = LlmClient(settings, deps.clock, calls) if settings.openai_api_key else None
     jobs = AnalysisJobs(deps.database, deps.cache, investigator, llm, deps.clock)
-    agent = AnalyseAgent(investigator, jobs, deps.cache, deps.clock)
+    agent = AnalyseAgent(investigator, jobs, deps.cache)
     for topic, run in ((INCIDENTS_DETECTED, agent.detected), (INCIDENTS_UPDATED, agent.updated)):
         source = app.topic(
             topic,

@@ -71,7 +71,7 @@ async def world(
     jobs = AnalysisJobs(database, cache, investigator, llm, clock)
     try:
         yield World(settings, database, cache, investigator, jobs,
-                    AnalyseAgent(investigator, jobs, cache, clock), calls, llm)  # fmt: skip
+                    AnalyseAgent(investigator, jobs, cache), calls, llm)  # fmt: skip
     finally:
         await cache.stop()
         await database.stop()

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from uuid import uuid4
 
+import pytest
+from msgspec import structs
+
+from liveops.postgres.lifecycle import add_change
+from schema.feedback import ChangeEvent
 from tests.integration.analysis_world import (
+    events,
     newest,
     perform_all,
     spread,
@@ -56,3 +62,38 @@ async def test_what_grew_during_the_models_call_is_analysed_again(servers: TestS
         await here.investigator.request_if_grown(done)
         again = await newest(here, got.id)
     assert (again.id != done.id, again.status) == (True, "pending")
+
+
+async def test_a_graver_incident_is_analysed_again_and_a_milder_one_is_not(
+    servers: TestServers,
+) -> None:
+    async with world(servers) as here:
+        got = await story(here)
+        await here.investigator.request(got.id)
+        await perform_all(here)
+        done = await newest(here, got.id)
+        for severity, is_new in (("low", False), ("critical", True)):
+            async with here.database.connection() as con:
+                query = "UPDATE incidents SET severity = $2 WHERE id = $1"
+                await con.execute(query, got.id, severity)
+            now = structs.replace(got, severity=severity)
+            await here.agent.updated(events(now))
+            assert ((await newest(here, got.id)).id != done.id) is is_new
+
+
+async def test_a_deploy_shortly_before_is_in_the_ranking(servers: TestServers) -> None:
+    async with world(servers) as here:
+        got = await story(here)
+        back = next(name for name in got.affected_services if name.startswith("back-"))
+        event = ChangeEvent(
+            id=str(uuid4()), service_name=back, kind="deploy", title="v2",
+            at_s=got.detected_at_s - 240, url=None, tags={}, created_by="ci",
+        )  # fmt: skip
+        before = await here.investigator.request(got.id)
+        await add_change(here.database, event)
+        await perform_all(here)
+        done = await newest(here, got.id)
+    assert "no deploy seen" in before.confidence_text
+    assert "changed shortly before" in done.confidence_text
+    assert done.confidence_text.startswith(f"{100 * done.confidence:.0f} %: ")
+    assert "change" in [item.kind for item in done.evidence]

@@ -48,6 +48,7 @@ class AnalysisBody(BaseModel):
     root_cause: str
     root_cause_service: str | None
     confidence: float
+    confidence_text: str = Field(description="the confidence with its reasons, in words")
     impacted_services: list[str]
     suggested_actions: list[str]
     technical_summary: str

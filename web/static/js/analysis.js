@@ -100,6 +100,7 @@ export class AnalysisView {
   #foot(found) {
     const words = [
       found.source === "llm" ? `written with ${found.model ?? "a language model"}` : "written from the evidence alone",
+      found.source_reason || null,
       found.analyzed_at ? moment(found.analyzed_at) : null,
       found.tokens ? `${found.tokens} tokens` : null,
       found.cost_usd ? `$${found.cost_usd.toFixed(4)}` : null,
@@ -139,9 +140,9 @@ function verdict(found) {
   }
   if (found.status === "failed") return h("p", { class: "verdict" }, "The analysis failed; the ranking below stands.");
   const service = found.root_cause_service;
-  if (found.verdict !== "cause_found" || !service) return h("p", { class: "verdict" }, h("strong", null, "Inconclusive"), h("span", { class: "muted" }, `confidence ${percent(found.confidence)}`));
+  if (found.verdict !== "cause_found" || !service) return h("p", { class: "verdict" }, h("strong", null, "Inconclusive"), h("span", { class: "muted" }, found.confidence_text ? `confidence ${found.confidence_text}` : `confidence ${percent(found.confidence)}`));
   return h("p", { class: "verdict" }, h("span", { class: "muted" }, "Root cause"),
-    h("a", { class: "cause", href: serviceHref(service) }, service), bar(found.confidence, `confidence ${percent(found.confidence)}`));
+    h("a", { class: "cause", href: serviceHref(service) }, service), bar(found.confidence, found.confidence_text ? `confidence ${found.confidence_text}` : `confidence ${percent(found.confidence)}`));
 }
 
 function summary(title, id, text) {
