@@ -1,6 +1,6 @@
 // The analysis of an incident: cause, both summaries, ranking, actions, evidence.
 
-import { isEngineer, post } from "./api.js";
+import { get, isEngineer, post } from "./api.js";
 import { askForm } from "./ask.js";
 import { citation, cited } from "./citations.js";
 import { failure, h, put } from "./dom.js";
@@ -23,6 +23,8 @@ export class AnalysisView {
   #onCompleted;
   /** Kept while the analysis around it is drawn anew. */
   #ask;
+  /** What is left of the language model's budget for this incident and for the day. */
+  #budget = h("span", { class: "muted small", id: "llm-budget" });
   #shown = "";
   #left = false;
   #isPending = false;
@@ -85,6 +87,17 @@ export class AnalysisView {
     put(this.node, this.#cause(found));
     put(this.proof, ranking(found), evidence(found));
     this.#onCompleted(found);
+    if (found.status !== "pending") this.#count();
+  }
+
+  /** Beside the analysis, not part of it: nothing is shown where it cannot be read. */
+  async #count() {
+    try {
+      const { model, day, incident } = await get("/api/analysis/budget", { incident_id: this.#incidentId });
+      put(this.#budget, model ? `model budget left: ${percent(incident.left)} for this incident, ${percent(day.left)} today` : "");
+    } catch {
+      put(this.#budget);
+    }
   }
 
   #cause(found) {
@@ -106,7 +119,7 @@ export class AnalysisView {
       found.cost_usd ? `$${found.cost_usd.toFixed(4)}` : null,
     ];
     const done = found.status !== "pending";
-    return h("div", { class: "row wrap" }, h("span", { class: "muted small" }, done ? words.filter(Boolean).join(" · ") : null), done ? [postmortemButton(this.#incidentId), this.#again("Analyse again")] : null);
+    return h("div", { class: "row wrap" }, h("span", { class: "muted small" }, done ? words.filter(Boolean).join(" · ") : null), this.#budget, done ? [postmortemButton(this.#incidentId), this.#again("Analyse again")] : null);
   }
 
   #again(label) {
