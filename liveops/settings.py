@@ -83,7 +83,13 @@ class Settings(BaseModel):
     openai_api_key: str | None = Field(default=None, repr=False)
     openai_base_url: str | None = None
     openai_model: str = "gpt-4o"
-    openai_timeout_s: float = Field(default=20.0, gt=0)
+    openai_timeout_s: float = Field(default=25.0, gt=0)
+    llm_tokens_per_day: int = Field(default=2_000_000, ge=0)
+    llm_usd_per_day: float = Field(default=20.0, ge=0)
+    llm_tokens_per_service: int = Field(default=500_000, ge=0)
+    llm_usd_per_service: float = Field(default=5.0, ge=0)
+    llm_tokens_per_incident: int = Field(default=100_000, ge=0)
+    llm_usd_per_incident: float = Field(default=1.0, ge=0)
     demo: bool = False
 
     @field_validator("broker_url")

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from schema.incidents import Severity
 from schema.times import format_time
 
 Verdict = Literal["cause_found", "inconclusive"]
@@ -38,6 +39,8 @@ class Analysis(Struct, kw_only=True):
     root_cause: str = ""
     root_cause_service: str | None = None
     confidence: float = 0.0
+    #: The confidence with its reasons: "63 %: second candidate close, no deploy seen".
+    confidence_text: str = ""
     impacted_services: list[str] = []
     suggested_actions: list[str] = []
     technical_summary: str = ""
@@ -46,17 +49,21 @@ class Analysis(Struct, kw_only=True):
     ranking: list[RankedCause] = []
     verdict: Verdict = "inconclusive"
     source: Literal["llm", "fallback"] = "fallback"
+    #: Why there are no words of a model, or not all, or those of another incident.
+    source_reason: str = ""
     model: str | None = None
     cost_usd: float = 0.0
     tokens: int = 0
     analyzed_at_s: float | None = None
     latency_ms: float | None = None
     signature: str = ""
+    #: The incident's, when this looked at it.
+    severity: Severity | None = None
 
 
 def public_analysis(analysis: Analysis) -> dict[str, Any]:
     """JSON form of HTTP answers, Redis and `analysis.completed`."""
-    skip = {"analyzed_at_s", "evidence", "ranking", "signature"}
+    skip = {"analyzed_at_s", "evidence", "ranking", "signature", "severity"}
     plain = {
         name: getattr(analysis, name) for name in analysis.__struct_fields__ if name not in skip
     }

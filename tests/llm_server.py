@@ -1,4 +1,4 @@
-"""A local OpenAI-compatible server: real HTTP, scripted answers, strict about requests.
+"""A local OpenAI-compatible server: real HTTP, streamed, scripted answers, strict about requests.
 
 It refuses (400) what OpenAI's structured output refuses: a schema that is not strict,
 leaves out `required`, or allows additional properties.
@@ -6,16 +6,24 @@ leaves out `required`, or allows additional properties.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from aiohttp import web
 
 #: Takes the schema and the user message, gives the reply's JSON object.
 Author = Callable[[dict[str, Any], str], dict[str, Any]]
+#: What else may come instead of an answer: nothing at all, no last part, a line that breaks
+#: there, an end for want of room or for no reason, text that is no JSON, a refusal.
+Fault = Literal["hang", "stall", "break", "length", "silent_end", "garbage", "decline"]
+#: How much of an answer comes in one chunk.
+_CHUNK = 40
+#: Faults that leave out the last chunk.
+_CUT = ("stall", "break", "length", "silent_end")
 
 
 @dataclass(slots=True)
@@ -23,12 +31,17 @@ class LlmServer:
     """What the server was asked and what it answers next; `statuses` are given first."""
 
     author: Author
-    statuses: list[int] = field(default_factory=list)
+    #: Statuses of HTTP, and faults; after them it answers well.
+    statuses: list[int | Fault] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
+    #: Seconds that a status asks to be left alone (`Retry-After`).
+    retry_after: str = ""
+    #: Seconds before the last chunk.
+    pause_s: float = 0.0
     url: str = ""
 
-    async def complete(self, request: web.Request) -> web.Response:
+    async def complete(self, request: web.Request) -> web.StreamResponse:
         """`POST /v1/chat/completions`."""
         body = await request.json()
         self.requests.append(body)
@@ -36,24 +49,66 @@ class LlmServer:
         if fault:
             self.refusals.append(fault)
             return web.json_response({"error": {"message": fault}}, status=400)
-        if self.statuses:
-            status = self.statuses.pop(0)
-            return web.json_response({"error": {"message": "scripted"}}, status=status)
+        script = self.statuses.pop(0) if self.statuses else ""
+        if isinstance(script, int):
+            headers = {"Retry-After": self.retry_after} if self.retry_after else None
+            error = {"error": {"message": "scripted"}}
+            return web.json_response(error, status=script, headers=headers)
+        if script == "hang":
+            await asyncio.Event().wait()
         schema = body["response_format"]["json_schema"]["schema"]
         reply = json.dumps(self.author(schema, body["messages"][1]["content"]))
-        return web.json_response(completion(body["model"], reply))
+        return await self._stream(request, body["model"], reply, script)
+
+    async def _stream(
+        self, request: web.Request, model: str, reply: str, script: str
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+
+        async def send(**more: Any) -> None:
+            await response.write(f"data: {json.dumps(chunk(model, **more))}\n\n".encode())
+
+        if script == "decline":
+            await send(delta={"refusal": "I cannot help with that."})
+        text = "the cause is } {" if script == "garbage" else reply
+        if script == "decline":
+            text = ""
+        parts = [text[at : at + _CHUNK] for at in range(0, len(text), _CHUNK)]
+        for place, part in enumerate(parts):
+            if place == len(parts) - 1:
+                if script in _CUT:
+                    break
+                await asyncio.sleep(self.pause_s)
+            await send(delta={"content": part})
+        if script == "stall":
+            await asyncio.Event().wait()
+        if script == "break" and request.transport is not None:
+            request.transport.abort()
+            return response
+        if script != "silent_end":
+            await send(delta={}, finish="length" if script == "length" else "stop")
+            await send(
+                usage={"prompt_tokens": 1000, "completion_tokens": 200, "total_tokens": 1200}
+            )
+        await response.write(b"data: [DONE]\n\n")
+        await response.write_eof()
+        return response
 
 
-def completion(model: str, content: str) -> dict[str, Any]:
-    """A chat completion as the API answers it."""
-    message = {"role": "assistant", "content": content, "refusal": None}
+def chunk(
+    model: str, delta: dict[str, Any] | None = None, finish: str | None = None,
+    usage: dict[str, int] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """A part of a streamed completion as the API sends it; usage comes without choices."""
+    choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
     return {
         "id": "chatcmpl-1",
-        "object": "chat.completion",
+        "object": "chat.completion.chunk",
         "created": 1,
         "model": model,
-        "choices": [{"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}],
-        "usage": {"prompt_tokens": 1000, "completion_tokens": 200, "total_tokens": 1200},
+        "choices": [] if delta is None else [choice],
+        "usage": usage,
     }
 
 
@@ -65,6 +120,8 @@ def fault_of(body: dict[str, Any], authorization: str) -> str:
     named = form.get("json_schema", {})
     if form.get("type") != "json_schema" or named.get("strict") is not True:
         return "no strict json_schema"
+    if body.get("stream") is not True or not body.get("stream_options", {}).get("include_usage"):
+        return "not streamed, or without usage"
     if [message.get("role") for message in body.get("messages", [])] != ["system", "user"]:
         return "messages must be system and user"
     schema = named.get("schema", {})
@@ -93,13 +150,14 @@ def faithful(schema: dict[str, Any], user: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def llm_server(author: Author = faithful, statuses: list[int] | None = None,
-                     ) -> AsyncIterator[LlmServer]:  # fmt: skip
+async def llm_server(
+    author: Author = faithful, statuses: list[int | Fault] | None = None
+) -> AsyncIterator[LlmServer]:
     """Serve on a free port of the loopback; `url` is for `OPENAI_BASE_URL`."""
     server = LlmServer(author, list(statuses or []))
     app = web.Application()
     app.router.add_post("/v1/chat/completions", server.complete)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

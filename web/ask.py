@@ -10,8 +10,10 @@ from aiohttp import web
 
 from liveops.deps import Deps
 from liveops.errors import NotFound, Unavailable
+from liveops.llm.budget import About
 from liveops.llm.client import LlmClient
 from liveops.postgres import analyses
+from liveops.postgres.incidents import fetch_incident
 from liveops.rca import questions
 from liveops.rca.evidence import services_of
 from schema.analysis import Analysis
@@ -30,8 +32,10 @@ def routes(deps: Deps, llm: LlmClient | None) -> list[Route]:
 
     async def ask(request: web.Request) -> web.StreamResponse:
         body = await read_model(request, AskBody)
-        analysis = await _newest(deps, id_of(request, "incidentId"))
-        answering = asyncio.ensure_future(answer(llm, analysis, body.question))
+        incident_id = id_of(request, "incidentId")
+        analysis = await _newest(deps, incident_id)
+        service = (await fetch_incident(deps.database, incident_id)).service_name
+        answering = asyncio.ensure_future(answer(llm, analysis, service, body.question))
         try:
             if _EVENTS in request.headers.get("Accept", ""):
                 return await _stream(request, answering)
@@ -55,12 +59,15 @@ async def _newest(deps: Deps, incident_id: str) -> Analysis:
     return analysis
 
 
-async def answer(llm: LlmClient | None, analysis: Analysis, question: str) -> dict[str, Any]:
+async def answer(
+    llm: LlmClient | None, analysis: Analysis, service: str, question: str
+) -> dict[str, Any]:
     """The answer's JSON form; a model that is away or says nothing that holds is passed over."""
     reply = None
     if llm is not None and analysis.evidence:
         try:
-            claims = await llm.ask_question(questions.build(analysis, question))
+            about = About(analysis.incident_id, service, "question")
+            claims = (await llm.ask_question(questions.build(analysis, question), about)).read
             reply = questions.checked(claims, analysis, _services(analysis))
         except Unavailable:
             reply = None

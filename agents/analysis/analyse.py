@@ -10,26 +10,19 @@ from faust.types import StreamT
 
 from agents.analysis.investigate import Investigator
 from agents.analysis.jobs import AnalysisJobs, announce
-from liveops.clock import Clock
 from liveops.errors import LiveOpsError
 from liveops.redis.cache import Cache
-from schema.times import parse_time_s
 
 log = structlog.get_logger(__name__)
-#: An incident that grows later than this after its detection is not analysed again.
-GROWS_FOR_S = 300.0
 
 
 class AnalyseAgent:
     """Opens jobs; a lost request is found again by the sweep of `AnalysisJobs`."""
 
-    def __init__(
-        self, investigator: Investigator, jobs: AnalysisJobs, cache: Cache, clock: Clock
-    ) -> None:
+    def __init__(self, investigator: Investigator, jobs: AnalysisJobs, cache: Cache) -> None:
         self._investigator = investigator
         self._jobs = jobs
         self._cache = cache
-        self._clock = clock
 
     async def detected(self, stream: StreamT[Any]) -> None:
         """New incidents, manual ones likewise."""
@@ -37,7 +30,7 @@ class AnalyseAgent:
             await self._request(value, if_grown=False)
 
     async def updated(self, stream: StreamT[Any]) -> None:
-        """Changed incidents: worth another look while they spread."""
+        """Changed incidents: worth another look when they are graver or affect more."""
         async for value in stream:
             await self._request(value, if_grown=True)
 
@@ -47,7 +40,7 @@ class AnalyseAgent:
             return
         try:
             event = orjson.loads(value)
-            if if_grown and not self._spreading(event):
+            if if_grown and event["status"] == "resolved":
                 return
             analysis = await self._investigator.request(str(event["id"]), if_grown=if_grown)
             if analysis.status == "pending":
@@ -57,8 +50,3 @@ class AnalyseAgent:
             log.warning("analysis not requested", error=str(error))
         except Exception:
             log.exception("unreadable incident event")
-
-    def _spreading(self, event: dict[str, Any]) -> bool:
-        if event["status"] == "resolved" or len(event["affected_services"]) < 2:
-            return False
-        return self._clock.now_s() - parse_time_s(event["detected_at"]) < GROWS_FOR_S

@@ -10,19 +10,22 @@ from liveops.clock import Clock
 from liveops.postgres import analyses
 from liveops.postgres.database import Database
 from liveops.postgres.incidents import fetch_incident
+from liveops.postgres.lifecycle import read_changes
 from liveops.postgres.topology import read_topology
 from liveops.rca.callgraph import CallGraph
+from liveops.rca.changes import Change
 from liveops.rca.conclusion import pending
 from liveops.rca.fallback import MAX_IMPACTED
 from liveops.rca.investigation import Investigation, investigate, starts_at_s
 from schema.analysis import Analysis
-from schema.incidents import Incident
+from schema.incidents import Incident, worst
 
 #: Minutes before the incident that serve as history.
 HISTORY_S = 3600.0
 #: Metrics later than this after the start belong to other stories.
 _INCIDENT_S = 1800.0
 _MAX_SERVICES = 100
+_MAX_CHANGES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,16 @@ class Investigator:
         near = set(services)
         edges = [edge for edge in edges if near.issuperset(edge)]
         # Sorting some ten thousand values would hold the loop for too long.
-        found = await asyncio.to_thread(investigate, incident, samples, edges)
+        changes = await self._changes(services, start_s)
+        found = await asyncio.to_thread(investigate, incident, samples, edges, changes)
         return Case(incident, found, frozenset(services))
+
+    async def _changes(self, services: list[str], start_s: float) -> list[Change]:
+        """Deploys and other changes of these services about the start of an incident."""
+        told = await read_changes(
+            self._database, services, start_s - HISTORY_S, start_s + _INCIDENT_S, _MAX_CHANGES
+        )
+        return [Change(one.service_name, one.at_s, one.kind) for one in told]
 
     async def request(
         self, incident_id: str, *, force: bool = False, if_grown: bool = False
@@ -63,6 +74,11 @@ class Investigator:
         A completed one is enough unless `force`, or `if_grown` and the incident has
         come to affect services that it does not name; a pending one is then renewed.
         """
+        if if_grown and not await self._has_grown(incident_id):
+            async with self._database.connection() as con:
+                known = await analyses.newest(con, incident_id)
+            if known is not None:
+                return known
         case = await self.case(incident_id)
         async with self._database.transaction() as con:
             await analyses.lock_incident(con, incident_id)
@@ -79,6 +95,12 @@ class Investigator:
             await analyses.insert_pending(con, analysis, forced=force)
         return analysis
 
+    async def _has_grown(self, incident_id: str) -> bool:
+        """The cheap question, before anything is ranked; also where nothing is there yet."""
+        async with self._database.connection() as con:
+            there = await analyses.newest(con, incident_id)
+        return there is None or _grown(there, await fetch_incident(self._database, incident_id))
+
     async def request_if_grown(self, done: Analysis) -> None:
         """Another analysis when the incident came to affect more while this one was made."""
         incident = await fetch_incident(self._database, done.incident_id)
@@ -87,7 +109,9 @@ class Investigator:
 
 
 def _grown(there: Analysis, incident: Incident) -> bool:
-    """Whether the incident affects services that the analysis does not name, if it could."""
+    """Whether it is graver, or affects services that the analysis does not name, if it could."""
+    if there.severity and worst([there.severity, incident.severity]) != there.severity:
+        return True
     spoken_of = {*there.impacted_services, there.root_cause_service}
     full = len(there.impacted_services) >= MAX_IMPACTED
     return not full and not set(incident.affected_services) <= spoken_of

@@ -11,7 +11,9 @@ import structlog
 from agents.analysis.investigate import Case, Investigator
 from liveops.clock import Clock
 from liveops.errors import LiveOpsError, NotFound, Unavailable
-from liveops.llm.client import LlmClient
+from liveops.llm.budget import About
+from liveops.llm.client import MAX_CALLS, Answer, LlmClient
+from liveops.llm.trouble import in_words
 from liveops.metrics.analysis import (
     ANALYSES,
     ANALYSES_FAILED,
@@ -21,6 +23,7 @@ from liveops.metrics.analysis import (
 from liveops.postgres import analyses
 from liveops.postgres.analyses import Job
 from liveops.postgres.database import Database
+from liveops.rca.claims import Reply
 from liveops.rca.conclusion import by_code, by_model, by_precedent, signature
 from liveops.rca.prompt import build
 from liveops.redis import keys
@@ -31,7 +34,12 @@ log = structlog.get_logger(__name__)
 #: What a job takes beside the model's deadline; a dead worker's job is taken over after both.
 LEASE_MARGIN_S = 25.0
 CACHE_TTL_S = 3600
-_WORKERS = 3
+#: More than calls of the model at a time: what needs none does not wait for them.
+_WORKERS = MAX_CALLS + 2
+#: Detection to completion takes no longer than the model's deadline and this.
+_BESIDES_S = 3.0
+#: With less time than this a model has nothing whole to say.
+_WORTH_ASKING_S = 8.0
 _POLL_S = 1.0
 _SWEEP_S = 10.0
 #: After so many attempts a job that raises is given up.
@@ -109,9 +117,9 @@ class AnalysisJobs:
     async def perform(self, job: Job) -> None:
         """Analyse and publish; raises NotFound, Unavailable."""
         case = await self._investigator.case(job.incident_id)
-        analysis = await self._reused(job, case) or await self._asked(job, case)
+        analysis = await self._reused(job, case)
         if analysis is None:
-            analysis = by_code(job.id, case.incident, case.found)
+            analysis = await self._asked(job, case)
         await self._publish(job, analysis)
         await self._investigator.request_if_grown(analysis)
 
@@ -128,18 +136,19 @@ class AnalysisJobs:
         LLM_CACHE_HITS.inc()
         return by_precedent(job.id, case.incident, case.found, there)
 
-    async def _asked(self, job: Job, case: Case) -> Analysis | None:
-        """The model's answer as far as it holds; None when there is none."""
-        if self._llm is None or not case.found.evidence:
-            return None
+    async def _asked(self, job: Job, case: Case) -> Analysis:
+        """In the model's words as far as they hold, else in the code's with the reason."""
         try:
-            answer = await self._llm.ask(build(case.incident, case.found))
+            answer = await self._answer(job, case)
         except Unavailable as error:
-            log.info(
-                "analysis goes on without the model", incident_id=job.incident_id, reason=str(error)
-            )
-            return None
-        analysis = by_model(job.id, case.incident, case.found, answer.reply, case.services)
+            analysis = by_code(job.id, case.incident, case.found)
+            analysis.source_reason = in_words(error)
+            log.info("analysis without the model", incident_id=job.incident_id,
+                     reason=analysis.source_reason)  # fmt: skip
+            return analysis
+        analysis = by_model(job.id, case.incident, case.found, answer.read, case.services)
+        if answer.cut:
+            analysis.source_reason = f"the language model's answer was cut {answer.cut}"
         analysis.model, analysis.tokens, analysis.cost_usd = (
             answer.model,
             answer.tokens,
@@ -148,6 +157,26 @@ class AnalysisJobs:
         if not answer.price_known:
             log.info("no price known, cost counted as 0", model=answer.model)
         return analysis
+
+    async def _answer(self, job: Job, case: Case) -> Answer[Reply]:
+        if self._llm is None:
+            raise Unavailable("llm", "no language model is configured")
+        if not case.found.evidence:
+            raise Unavailable("llm", "there is no evidence to write about")
+        about = About(case.incident.id, case.incident.service_name)
+        return await self._llm.ask(
+            build(case.incident, case.found), about, self._time_left_s(job, self._llm.deadline_s)
+        )
+
+    def _time_left_s(self, job: Job, deadline_s: float) -> float:
+        """What a first attempt still has for the model; raises Unavailable when too little."""
+        if job.attempts > 1:
+            return deadline_s
+        waited_s = self._clock.now_s() - job.requested_at_s
+        left_s = deadline_s + _BESIDES_S - waited_s
+        if left_s < min(_WORTH_ASKING_S, deadline_s):
+            raise Unavailable("llm", "too many incidents waited for an analysis")
+        return left_s
 
     async def _publish(self, job: Job, analysis: Analysis) -> None:
         """Store with event and outbox, then cache and tell the dashboards."""

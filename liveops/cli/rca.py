@@ -17,7 +17,7 @@ from liveops.rca.deviation import measure
 from liveops.rca.explanation import explain
 from liveops.rca.investigation import Investigation, conclude
 from liveops.rca.ranking import Symptom
-from liveops.rca.verdict import in_words
+from liveops.rca.verdict import confidence, in_words, reasons
 from schema.times import TimeReader
 
 _SHOWN = 10
@@ -84,7 +84,7 @@ def _document(found: Investigation, explained: bool) -> dict[str, object]:
         ],
         "verdict": found.verdict,
         "confidence": found.confidence,
-        "confidence_reason": in_words(found.candidates),
+        "confidence_reason": in_words(confidence(found.candidates), reasons(found.candidates)),
     }  # fmt: skip
     if explained:
         answer["explanation"] = explain(found.candidates)
@@ -95,7 +95,7 @@ def _lines(found: Investigation, explained: bool) -> list[str]:
     """What a person reads."""
     first = found.candidates[0].service_name if found.candidates else ""
     head = f"cause: {first}" if found.verdict == "cause_found" else "inconclusive"
-    lines = [f"{head} ({in_words(found.candidates)})", ""]
+    lines = [f"{head} ({in_words(confidence(found.candidates), reasons(found.candidates))})", ""]
     for place, entry in enumerate(found.ranking[:_SHOWN], 1):
         lines.append(f"{place:3} {entry.score:6.3f}  {entry.service_name}")
     if len(found.ranking) > _SHOWN:

@@ -1,52 +1,68 @@
-"""Spending limits over the last hour: calls, tokens and money."""
+"""What the language model may cost: reserved before a call, settled after it."""
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal, Protocol
+from uuid import UUID
 
-from liveops.clock import Clock
+from liveops.settings import Settings
 
-_HOUR_S = 3600.0
-#: What is limited, by the names of SpendingLimits.
-LIMITS = ("calls", "tokens", "usd")
+Scope = Literal["day", "service", "incident"]
+#: Days begin at midnight UTC; a service's limit is one a day, an incident's one in all.
+SCOPES: tuple[Scope, ...] = ("day", "service", "incident")
+#: How readers are told which limit is reached.
+SPENT = {
+    "day": "the day's budget for the language model is spent",
+    "service": "the service's budget for the language model is spent for today",
+    "incident": "the incident's budget for the language model is spent",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class SpendingLimits:
-    """Most that one process may spend within an hour."""
+class Amount:
+    """Tokens and US dollars."""
 
-    calls: int = 60
-    tokens: int = 400_000
-    usd: float = 5.0
+    tokens: int = 0
+    usd: float = 0.0
 
 
-class Budget:
-    """Counts what was spent; `allows` is asked before each call."""
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a call is for."""
 
-    def __init__(self, limits: SpendingLimits, clock: Clock) -> None:
-        self._limits = limits
-        self._clock = clock
-        self._spent: deque[tuple[float, int, float]] = deque()
+    incident_id: str
+    service_name: str
+    purpose: Literal["analysis", "question"] = "analysis"
 
-    @property
-    def allows(self) -> bool:
-        """Whether every limit still has room."""
-        return all(self.left(limit) > 0 for limit in LIMITS)
 
-    def left(self, limit: str) -> float:
-        """What is left of one of LIMITS, from 1 to 0."""
-        now_s = self._clock.monotonic_s()
-        while self._spent and self._spent[0][0] <= now_s - _HOUR_S:
-            self._spent.popleft()
-        spent = {
-            "calls": len(self._spent),
-            "tokens": sum(tokens for _, tokens, _ in self._spent),
-            "usd": sum(usd for _, _, usd in self._spent),
-        }
-        allowed: float = getattr(self._limits, limit)
-        return max(0.0, 1 - spent[limit] / allowed) if allowed else 0.0
+class Budget(Protocol):
+    """The account of all copies; both raise Unavailable."""
 
-    def spend(self, tokens: int, usd: float) -> None:
-        """Record one call; a failed one counts with what is known of it."""
-        self._spent.append((self._clock.monotonic_s(), tokens, usd))
+    async def reserve(self, about: About, most: Amount, expires_s: float) -> UUID:
+        """Set aside what a call may cost; Unavailable("llm") with words where it is too much.
+
+        A reservation that is not settled within `expires_s` is given back.
+        """
+
+    async def settle(self, reservation: UUID, spent: Amount) -> None:
+        """Replace what was set aside by what it cost."""
+
+
+def limits_of(settings: Settings) -> Mapping[Scope, Amount]:
+    """The limits that the settings name."""
+    return {
+        "day": Amount(settings.llm_tokens_per_day, settings.llm_usd_per_day),
+        "service": Amount(settings.llm_tokens_per_service, settings.llm_usd_per_service),
+        "incident": Amount(settings.llm_tokens_per_incident, settings.llm_usd_per_incident),
+    }
+
+
+def left(limit: Amount, spent: Amount) -> dict[str, float]:
+    """What is left of tokens and of usd, from 1 to 0."""
+
+    def share(used: float, allowed: float) -> float:
+        return max(0.0, 1 - used / allowed) if allowed > 0 else 0.0
+
+    return {"tokens": share(spent.tokens, limit.tokens), "usd": share(spent.usd, limit.usd)}

@@ -1,77 +1,72 @@
-"""One structured call to an OpenAI-compatible server, within deadline and budget."""
+"""One structured, streamed call to an OpenAI-compatible server, within deadline and budget."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import openai
 import structlog
-from openai.types.chat import ChatCompletion
-from pydantic import ValidationError
 
 from liveops.breaker import Breaker
 from liveops.clock import Clock
 from liveops.errors import Unavailable
-from liveops.llm.budget import LIMITS, Budget, SpendingLimits
+from liveops.llm.budget import About, Amount, Budget
 from liveops.llm.pricing import cost_usd, price_of
-from liveops.llm.reply import QuestionModel, ReplyModel
-from liveops.metrics.analysis import (
-    LLM_BUDGET_LEFT,
-    LLM_COST_USD,
-    LLM_ERRORS,
-    LLM_SECONDS,
-    LLM_TOKENS,
-)
+from liveops.llm.reply import QuestionModel, ReplyModel, partial_claims, partial_reply
+from liveops.llm.streaming import Draft, whole_part
+from liveops.llm.trouble import TROUBLE, kind_of
+from liveops.metrics.analysis import LLM_COST_USD, LLM_ERRORS, LLM_SECONDS, LLM_TOKENS
+from liveops.rca import tokens
 from liveops.rca.claims import Claim, Reply
 from liveops.rca.prompt import Prompt
-from liveops.runtime.retry import retrying
 from liveops.settings import Settings
 
 Read = TypeVar("Read")
 log = structlog.get_logger(__name__)
 MAX_REPLY_TOKENS = 2000
-_ATTEMPTS = 3
-_FIRST_DELAY_S = 0.5
+#: Calls at the same time; further ones are not made, so that none waits behind slow ones.
+MAX_CALLS = 8
+_RETRIES = 2
 _BREAKER_OPEN_S = 60.0
-_OVERLOAD = (openai.RateLimitError, openai.InternalServerError, openai.APIConnectionError)
-#: The model is away, refuses, or says what cannot be used.
-_TROUBLE = (openai.OpenAIError, TimeoutError, ValidationError, ValueError)
+#: A worker that has not settled its call so long after the deadline has died.
+_SETTLED_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A reply of the right shape and what it cost; `price_known` False means cost 0 by default."""
+class Answer(Generic[Read]):
+    """What was read and what it cost; `price_known` False means cost 0 by default.
 
-    reply: Reply
+    `cut` says why only the whole part of an answer was read; empty when all of it was.
+    """
+
+    read: Read
     model: str
     tokens: int
     cost_usd: float
     price_known: bool
+    cut: str = ""
 
 
 class LlmClient:
     """Asks the model; every trouble becomes Unavailable("llm"), so that code answers."""
 
-    def __init__(
-        self, settings: Settings, clock: Clock, limits: SpendingLimits | None = None
-    ) -> None:
-        self._model = settings.openai_model
-        #: Longest time `ask` takes, retries included.
+    def __init__(self, settings: Settings, clock: Clock, budget: Budget) -> None:
+        self.model = settings.openai_model
+        #: Longest time a call takes, retries included.
         self.deadline_s = settings.openai_timeout_s
         self._client = openai.AsyncOpenAI(
             api_key=settings.openai_api_key,
             base_url=settings.openai_base_url,
             timeout=settings.openai_timeout_s,
-            max_retries=0,
+            max_retries=_RETRIES,  # 408, 409, 429, 5xx, broken connections; by Retry-After
         )
         self._breaker = Breaker("llm", threshold=3, open_s=_BREAKER_OPEN_S, clock=clock)
-        self._budget = Budget(limits or SpendingLimits(), clock)
-        for limit in LIMITS:
-            LLM_BUDGET_LEFT.labels(limit).set_function(partial(self._budget.left, limit))
+        self._budget = budget
+        self._slots = asyncio.Semaphore(MAX_CALLS)
 
     @property
     def healthy(self) -> bool:
@@ -82,101 +77,110 @@ class LlmClient:
         """Close the connections."""
         await self._client.close()
 
-    async def ask(self, prompt: Prompt) -> Answer:
-        """One analysis within `openai_timeout_s`, retries included; raises Unavailable("llm")."""
+    async def ask(
+        self, prompt: Prompt, about: About, within_s: float | None = None
+    ) -> Answer[Reply]:
+        """One analysis within `within_s` (default: the deadline); raises Unavailable."""
+        return await self._asked(
+            prompt, about, within_s,
+            lambda text: ReplyModel.model_validate_json(text).plain(), partial_reply,
+        )  # fmt: skip
 
-        def read(completion: ChatCompletion) -> Answer:
-            text, tokens, cost = self._read(completion)
-            reply = ReplyModel.model_validate_json(text).plain()
-            known = price_of(self._model) is not None
-            return Answer(reply, self._model, tokens, cost, known)
-
-        return await self._asked(prompt, read)
-
-    async def ask_question(self, prompt: Prompt) -> list[Claim]:
+    async def ask_question(self, prompt: Prompt, about: About) -> Answer[list[Claim]]:
         """The claims that answer a question, likewise."""
 
-        def read(completion: ChatCompletion) -> list[Claim]:
-            found = QuestionModel.model_validate_json(self._read(completion)[0])
-            return [claim.plain() for claim in found.claims]
+        def read(text: str) -> list[Claim]:
+            return [claim.plain() for claim in QuestionModel.model_validate_json(text).claims]
 
-        return await self._asked(prompt, read)
+        return await self._asked(prompt, about, None, read, partial_claims)
 
-    async def _asked(self, prompt: Prompt, read: Callable[[ChatCompletion], Read]) -> Read:
-        if not self._budget.allows:
-            LLM_ERRORS.labels("budget").inc()
-            raise Unavailable("llm", "the hour's budget is spent")
-        with self._breaker.call(_TROUBLE):
-            try:
-                async with asyncio.timeout(self.deadline_s):
-                    return read(await self._completed(prompt))
-            except _TROUBLE as error:
-                if not isinstance(error, openai.OpenAIError):
-                    LLM_ERRORS.labels(kind_of(error)).inc()
-                log.warning("the model gave no usable answer", error=type(error).__name__)
+    async def _asked(
+        self, prompt: Prompt, about: About, within_s: float | None,
+        read: Callable[[str], Read], read_part: Callable[[Any], Read],
+    ) -> Answer[Read]:  # fmt: skip
+        if self._slots.locked():
+            raise Unavailable("llm", "the language model is busy with other incidents")
+        within_s = min(self.deadline_s, within_s or self.deadline_s)
+        async with self._slots:
+            with self._breaker.call(TROUBLE, but=(Unavailable,)):
+                async with self._paid(prompt, about) as draft:
+                    try:
+                        return await self._read(prompt, draft, within_s, read, read_part)
+                    except TROUBLE as error:
+                        LLM_ERRORS.labels(kind_of(error)).inc()
+                        log.warning("the model gave no usable answer", error=type(error).__name__)
+                        raise
+
+    async def _read(
+        self, prompt: Prompt, draft: Draft, within_s: float,
+        read: Callable[[str], Read], read_part: Callable[[Any], Read],
+    ) -> Answer[Read]:  # fmt: skip
+        """The whole answer, or of one that was cut what is whole; raises TROUBLE."""
+        cut = ""
+        try:
+            with LLM_SECONDS.time():
+                async with asyncio.timeout(within_s):
+                    await self._stream(prompt, draft)
+        except (TimeoutError, openai.APIError) as error:
+            if not draft.parts:
                 raise
+            cut = "after its time was over" if kind_of(error) == "timeout" else "as the line broke"
+        if not cut and draft.finish != "stop":
+            cut = "at its greatest length" if draft.finish == "length" else "before its end"
+        got = read_part(whole_part(draft.text)) if cut else read(draft.text)
+        spent = self._spent(prompt, draft)
+        known = price_of(self.model) is not None
+        return Answer(got, self.model, spent.tokens, spent.usd, known, cut)
 
-    async def _completed(self, prompt: Prompt) -> ChatCompletion:
-        """The completion, tried again with jitter on 429, 5xx and broken connections."""
-        tries = retrying(on=self._can_pass, first_s=_FIRST_DELAY_S, attempts=_ATTEMPTS)
-        completion: ChatCompletion = await tries(self._create, prompt)
-        return completion
-
-    def _can_pass(self, error: BaseException) -> bool:
-        """Whether another call may help and may be made; also a refused call counts."""
-        if not isinstance(error, _OVERLOAD):
-            return False
-        self._budget.spend(0, 0.0)
-        return self._budget.allows
-
-    async def _create(self, prompt: Prompt) -> ChatCompletion:
+    async def _stream(self, prompt: Prompt, draft: Draft) -> None:
         form: dict[str, Any] = {
             "type": "json_schema",
             "json_schema": {"name": "incident_analysis", "strict": True, "schema": prompt.schema},
         }
+        async with await self._client.chat.completions.create(
+            model=self.model,
+            messages=[
+                {"role": "system", "content": prompt.system},
+                {"role": "user", "content": prompt.user},
+            ],
+            response_format=cast(Any, form),
+            max_completion_tokens=MAX_REPLY_TOKENS,
+            stream=True,
+            stream_options={"include_usage": True},
+        ) as chunks:
+            await draft.fill(chunks)
+
+    @asynccontextmanager
+    async def _paid(self, prompt: Prompt, about: About) -> AsyncIterator[Draft]:
+        """Around a call: set aside what it may cost, and settle, whatever comes of it."""
+        input_tokens = prompt.tokens
+        most = Amount(
+            input_tokens + MAX_REPLY_TOKENS, cost_usd(self.model, input_tokens, MAX_REPLY_TOKENS)
+        )
+        reservation = await self._budget.reserve(about, most, self.deadline_s + _SETTLED_WITHIN_S)
+        draft, charged = Draft(), True
         try:
-            with LLM_SECONDS.time():
-                return await self._client.chat.completions.create(
-                    model=self._model,
-                    messages=[
-                        {"role": "system", "content": prompt.system},
-                        {"role": "user", "content": prompt.user},
-                    ],
-                    response_format=cast(Any, form),
-                    max_completion_tokens=MAX_REPLY_TOKENS,
-                )
-        except openai.OpenAIError as error:
-            LLM_ERRORS.labels(kind_of(error)).inc()
+            yield draft
+        except openai.APIError as error:
+            # A server that refuses, or cannot be reached, has not charged.
+            charged = bool(draft.parts) or kind_of(error) == "timeout"
             raise
+        finally:
+            with suppress(Unavailable):  # else the reservation stands until it expires
+                spent = self._counted(prompt, draft) if charged else Amount()
+                await self._budget.settle(reservation, spent)
 
-    def _read(self, completion: ChatCompletion) -> tuple[str, int, float]:
-        """Text, tokens and cost of a whole answer, which are counted."""
-        usage = completion.usage
-        spent = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
-        cost = cost_usd(self._model, *spent)
-        self._budget.spend(sum(spent), cost)
-        for kind, tokens in zip(("prompt", "completion"), spent, strict=True):
-            LLM_TOKENS.labels(kind).inc(tokens)
-        LLM_COST_USD.inc(cost)
-        if not completion.choices:
-            raise ValueError("no choice in the answer")
-        choice = completion.choices[0]
-        if choice.finish_reason != "stop" or not choice.message.content:
-            raise ValueError(f"the answer ended by {choice.finish_reason}")
-        return choice.message.content, sum(spent), cost
+    def _counted(self, prompt: Prompt, draft: Draft) -> Amount:
+        for kind, number in zip(("prompt", "completion"), self._usage(prompt, draft), strict=True):
+            LLM_TOKENS.labels(kind).inc(number)
+        spent = self._spent(prompt, draft)
+        LLM_COST_USD.inc(spent.usd)
+        return spent
 
+    def _spent(self, prompt: Prompt, draft: Draft) -> Amount:
+        usage = self._usage(prompt, draft)
+        return Amount(sum(usage), cost_usd(self.model, *usage))
 
-#: The first that fits names the trouble; a timeout is a kind of connection error too.
-_KINDS: tuple[tuple[type[BaseException], str], ...] = (
-    (openai.APITimeoutError, "timeout"),
-    (TimeoutError, "timeout"),
-    (openai.APIConnectionError, "connection"),
-    (openai.RateLimitError, "rate_limit"),
-    (openai.InternalServerError, "server"),
-    (openai.OpenAIError, "refused"),
-)
-
-
-def kind_of(error: BaseException) -> str:
-    """What the metrics call a trouble with the model; what is none of the server's is unusable."""
-    return next((kind for type_, kind in _KINDS if isinstance(error, type_)), "unusable")
+    def _usage(self, prompt: Prompt, draft: Draft) -> tuple[int, int]:
+        """As told; of an answer that was cut, as counted here."""
+        return draft.usage or (prompt.tokens, tokens.count(draft.text))

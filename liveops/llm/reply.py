@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from liveops.rca.claims import Claim, Reply
 
@@ -50,3 +52,33 @@ class ReplyModel(BaseModel):
             tuple(claim.plain() for claim in self.executive),
             tuple(claim.plain() for claim in self.actions),
         )
+
+
+def partial_reply(told: Any) -> Reply:
+    """The claims of a cut reply that are whole; raises ValueError where there are none."""
+    if not isinstance(told, dict) or "root_cause_service" not in told:
+        raise ValueError("the cut answer names no cause")
+    cause = _claims([told.get("root_cause")])
+    parts = [_claims(told.get(name)) for name in ("technical", "executive", "actions")]
+    service = told["root_cause_service"]
+    if not isinstance(service, str | None) or not (cause or any(parts)):
+        raise ValueError("no claim of the cut answer is whole")
+    return Reply(service, cause[0] if cause else None, *parts)
+
+
+def partial_claims(told: Any) -> list[Claim]:
+    """The same of an answer to a question."""
+    claims = _claims(told.get("claims") if isinstance(told, dict) else None)
+    if not claims:
+        raise ValueError("no claim of the cut answer is whole")
+    return list(claims)
+
+
+def _claims(told: Any) -> tuple[Claim, ...]:
+    found = []
+    for one in told[:_MAX_CLAIMS] if isinstance(told, list) else []:
+        try:
+            found.append(ClaimModel.model_validate(one).plain())
+        except ValidationError:
+            continue
+    return tuple(found)

@@ -27,7 +27,7 @@ ANALYSIS_SECONDS = Histogram(
 )
 LLM_SECONDS = Histogram(
     "liveops_llm_request_seconds",
-    "Time of one request to the language model, also of one that failed.",
+    "Time of one call of the language model, retries included, also of one that failed.",
     buckets=(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0),
     registry=REGISTRY,
 )
@@ -45,15 +45,15 @@ LLM_COST_USD = Counter(
 LLM_ERRORS = Counter(
     "liveops_llm_errors_total",
     "Questions to the language model without a usable answer, by kind: requests that met "
-    "`rate_limit`, `server`, `connection`, `timeout` or `refused`, answers that were "
-    "`unusable`, and questions not asked because the hour's `budget` was spent.",
+    "`rate_limit`, `server`, `connection`, `timeout` or `refused` after all retries, answers "
+    "that were `declined` or `unusable`, and questions not asked because a `budget` was spent.",
     ["kind"],
     registry=REGISTRY,
 )
 LLM_BUDGET_LEFT = Gauge(
     "liveops_llm_budget_left_ratio",
-    "What is left of the hour's limits of calls, tokens and usd, from 1 to 0; without a "
-    "language model there is none.",
+    "What is left of the day's limits of tokens and usd, for all copies, from 1 to 0; without "
+    "a language model there is none.",
     ["limit"],
     registry=REGISTRY,
 )
@@ -66,5 +66,5 @@ preset(ANALYSES, ("llm", "fallback"))
 preset(LLM_TOKENS, ("prompt", "completion"))
 preset(
     LLM_ERRORS,
-    ("rate_limit", "server", "connection", "timeout", "refused", "unusable", "budget"),
+    ("rate_limit", "server", "connection", "timeout", "refused", "declined", "unusable", "budget"),
 )

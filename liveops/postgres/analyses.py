@@ -91,6 +91,8 @@ def _found(analysis: Analysis) -> tuple[Any, ...]:
         msgspec.to_builtins(analysis.ranking),
         analysis.verdict,
         analysis.signature,
+        analysis.confidence_text,
+        analysis.severity or "",
     )
 
 
@@ -167,6 +169,9 @@ def _columns(analysis: Analysis) -> tuple[Any, ...]:
         analysis.signature,
         None if analysis.analyzed_at_s is None else to_datetime(analysis.analyzed_at_s),
         analysis.latency_ms,
+        analysis.source_reason,
+        analysis.confidence_text,
+        analysis.severity or "",
     )
 
 
@@ -179,6 +184,8 @@ def _analysis(row: Mapping[str, Any]) -> Analysis:
         root_cause=row["root_cause"],
         root_cause_service=row["root_cause_service"],
         confidence=row["confidence_share"],
+        confidence_text=row["confidence_text"],
+        severity=row["severity"] or None,
         impacted_services=list(row["impacted_services"]),
         suggested_actions=row["suggested_actions"],
         technical_summary=row["technical_summary"],
@@ -187,6 +194,7 @@ def _analysis(row: Mapping[str, Any]) -> Analysis:
         ranking=msgspec.convert(row["ranking"], list[RankedCause]),
         verdict=row["verdict"],
         source=row["source"],
+        source_reason=row["source_reason"],
         model=row["model"],
         cost_usd=row["cost"],
         tokens=row["tokens"],

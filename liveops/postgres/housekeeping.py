@@ -43,6 +43,7 @@ async def sweep(database: Database) -> None:
         await con.execute(queries["forget_refresh"])
         await con.execute(queries["forget_outbox"])
         await con.execute(queries["forget_deliveries"])
+        await con.execute(queries["forget_llm_calls"])
         await con.execute(queries["forget_told"])
         await con.execute(queries["forget_edges"], MAX_LEARNED_EDGES, LEARNED_DAYS)
         await con.execute(queries["forget_detector_memory"])

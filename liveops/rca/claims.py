@@ -40,7 +40,8 @@ class Reply:
     """What the model says, not yet believed."""
 
     root_cause_service: str | None
-    root_cause: Claim
+    #: None where the reply was cut before it.
+    root_cause: Claim | None
     technical: tuple[Claim, ...]
     executive: tuple[Claim, ...]
     actions: tuple[Claim, ...]
@@ -74,12 +75,13 @@ def verify(
             c for c in claims if holds(c, by_id, services, numbers=numbers, grounded=grounded)
         )
 
-    cause = kept((reply.root_cause,), grounded=True)
+    stated = () if reply.root_cause is None else (reply.root_cause,)
+    cause = kept(stated, grounded=True)
     technical, executive = kept(reply.technical, grounded=True), kept(reply.executive)
     # An action may name a target value of its own, but no service of its own.
     actions = kept(reply.actions, numbers=False)
     service = reply.root_cause_service if reply.root_cause_service in candidates else None
-    total = 2 + len(reply.technical) + len(reply.executive) + len(reply.actions)
+    total = 1 + len(stated) + len(reply.technical) + len(reply.executive) + len(reply.actions)
     good = len(cause) + len(technical) + len(executive) + len(actions)
     good += service is not None or reply.root_cause_service is None
     return Verified(

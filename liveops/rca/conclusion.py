@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from liveops.rca import fallback
 from liveops.rca.claims import Claim, Reply, Verified, verify
 from liveops.rca.investigation import Investigation
-from liveops.rca.verdict import confidence
+from liveops.rca.verdict import confidence, in_words, reasons
 from schema.analysis import Analysis
 from schema.incidents import Incident
 from schema.times import format_time
@@ -45,6 +45,8 @@ def pending(analysis_id: str, incident: Incident, found: Investigation) -> Analy
         ranking=found.ranking,
         verdict=found.verdict,
         signature=signature(incident, found),
+        confidence_text=in_words(found.confidence, reasons(found.candidates)),
+        severity=incident.severity,
     )
 
 
@@ -91,6 +93,9 @@ def by_model(
         analysis.confidence = min(analysis.confidence, 0.3)
     elif verified.root_cause_service is None:
         analysis.confidence = round(analysis.confidence * _STRANGER, 3)
+    analysis.confidence_text = in_words(
+        analysis.confidence, _agreement(found, analysis, verified.share)
+    )
     affected = set(analysis.impacted_services) | {
         *incident.affected_services,
         incident.service_name,
@@ -109,9 +114,12 @@ def by_precedent(
     """
     analysis = by_code(analysis_id, incident, found)
     analysis.source, analysis.model = "llm", there.model
+    when = format_time(there.analyzed_at_s or 0.0)
+    analysis.source_reason = (
+        f"incident {there.incident_id} looked the same; reused is what its analysis of {when} named"
+    )
     said = _without_citations(there.root_cause)
     if said:
-        when = format_time(there.analyzed_at_s or 0.0)
         analysis.technical_summary += (
             f' Incident {there.incident_id} looked the same; its analysis of {when} says: "{said}"'
         )
@@ -119,9 +127,22 @@ def by_precedent(
     if found.verdict == "cause_found" and named in [c.service_name for c in found.candidates]:
         analysis.root_cause_service = named
         analysis.confidence = confidence(found.candidates, named)
+        told = _agreement(found, analysis, 1.0)
+        analysis.confidence_text = in_words(analysis.confidence, told)
         affected = {*analysis.impacted_services, *incident.affected_services}
         analysis.impacted_services = sorted(affected - {named})
     return analysis
+
+
+def _agreement(found: Investigation, analysis: Analysis, share: float) -> list[str]:
+    """The reasons of the ranking, with what became of a model's words."""
+    first = found.candidates[0].service_name if found.candidates else None
+    told = reasons(found.candidates)
+    if analysis.root_cause_service not in (None, first):
+        told = ["the language model names another candidate than the ranking"]
+    if share < 1:
+        told.append(f"{share:.0%} of the language model's claims could be verified")
+    return told
 
 
 def _without_citations(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from liveops.incidents.sentences import figure
 from liveops.rca.kinds import unit
 from liveops.rca.ranking import Candidate
-from liveops.rca.verdict import LEAST_WEIGHT, in_words
+from liveops.rca.verdict import LEAST_WEIGHT, confidence, in_words, reasons
 
 _EXPLAINED = 3
 _METRICS = 3
@@ -33,7 +33,7 @@ def explain(ranked: Sequence[Candidate]) -> list[str]:
     lines = [
         "weights: half the logarithm of 1 + sigmas², times the share that is the service's own;",
         f"a cause needs at least {LEAST_WEIGHT} and a metric that clearly left its past",
-        f"confidence {in_words(ranked)}",
+        f"confidence {in_words(confidence(ranked), reasons(ranked))}",
     ]
     for place, one in enumerate(ranked[:_EXPLAINED], 1):
         lines += [f"{place}. {one.service_name}: weight {one.weight:.3f}, score {one.score:.3f}"]

@@ -13,6 +13,7 @@ from typing import Any
 
 from liveops.rca.claims import MAX_CLAIM_CHARS
 from liveops.rca.investigation import Investigation
+from liveops.rca.tokens import count
 from schema.incidents import Incident
 from schema.times import format_time
 
@@ -55,6 +56,11 @@ class Prompt:
     system: str
     user: str
     schema: dict[str, Any]
+
+    @property
+    def tokens(self) -> int:
+        """What it counts, the schema included."""
+        return count(self.system) + count(self.user) + count(json.dumps(self.schema))
 
 
 def mask(text: str, limit: int = _MAX_FREE_CHARS) -> str:

@@ -40,23 +40,29 @@ def confidence(
     return round(share, 3)
 
 
-def in_words(ranked: Sequence[Candidate]) -> str:
-    """The confidence in the first candidate with its reasons: "63 %: second one close"."""
+def reasons(ranked: Sequence[Candidate]) -> list[str]:
+    """Why the confidence in the first candidate is what it is: "second candidate close"."""
     if not ranked or ranked[0].weight <= 0:
-        return "0 %: no metric left its usual range"
+        return ["no metric left its usual range"]
     first, second = ranked[0], ranked[1].weight if len(ranked) > 1 else 0.0
-    reasons = []
+    told = []
     if not first.departed:
-        reasons.append("no metric clearly left its past")
+        told.append("no metric clearly left its past")
     elif first.weight < LEAST_WEIGHT:
-        reasons.append("little evidence")
+        told.append("little evidence")
     if second > (1 - _ALIKE) * first.weight:
-        reasons.append("the first two cannot be told apart")
+        told.append("the first two cannot be told apart")
     elif second > 0.5 * first.weight:
-        reasons.append("second candidate close")
+        told.append("second candidate close")
     elif second <= 0.2 * first.weight:
-        reasons.append("no other candidate near")
+        told.append("no other candidate near")
     kinds = [name for name, value in first.terms.items() if value >= 0.2 * first.weight]
     many = len(kinds) > 1
-    reasons.append(f"{len(kinds)} kinds of evidence agree" if many else "one kind of evidence")
-    return f"{100 * confidence(ranked):.0f} %: {', '.join(reasons)}"
+    told.append(f"{len(kinds)} kinds of evidence agree" if many else "one kind of evidence")
+    told.append("changed shortly before" if "change" in first.terms else "no deploy seen")
+    return told
+
+
+def in_words(share: float, told: Sequence[str]) -> str:
+    """A confidence with its reasons: "63 %: second candidate close, no deploy seen"."""
+    return f"{100 * share:.0f} %: {', '.join(told)}"

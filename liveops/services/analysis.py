@@ -6,8 +6,10 @@ from agents.analysis.analyse import AnalyseAgent
 from agents.analysis.investigate import Investigator
 from agents.analysis.jobs import AnalysisJobs
 from liveops.deps import make_deps
+from liveops.llm.budget import limits_of
 from liveops.llm.client import LlmClient
 from liveops.outbox import OutboxRelay
+from liveops.postgres.llm_calls import LlmCalls
 from liveops.redis.announce import Announcer
 from liveops.redis.fanout import Fanout
 from liveops.redis.keys import LIVE_ANALYSIS_CHANNEL
@@ -16,7 +18,7 @@ from liveops.runtime.background import BackgroundTask
 from liveops.services import port_of
 from liveops.settings import Settings, load_settings
 from schema.topics import INCIDENTS_DETECTED, INCIDENTS_UPDATED
-from web import analysis, ask, postmortem
+from web import analysis, ask, llm_budget, postmortem
 from web.actuator import Check
 from web.server import install
 
@@ -28,9 +30,10 @@ def build(settings: Settings) -> LiveOpsApp:
     app = create_app("analysis", settings, port=port)
     app.background.append(deps)
     investigator = Investigator(deps.database, deps.clock)
-    llm = LlmClient(settings, deps.clock) if settings.openai_api_key else None
+    calls = LlmCalls(deps.database, limits_of(settings))
+    llm = LlmClient(settings, deps.clock, calls) if settings.openai_api_key else None
     jobs = AnalysisJobs(deps.database, deps.cache, investigator, llm, deps.clock)
-    agent = AnalyseAgent(investigator, jobs, deps.cache, deps.clock)
+    agent = AnalyseAgent(investigator, jobs, deps.cache)
     for topic, run in ((INCIDENTS_DETECTED, agent.detected), (INCIDENTS_UPDATED, agent.updated)):
         source = app.topic(
             topic,
@@ -53,7 +56,7 @@ def build(settings: Settings) -> LiveOpsApp:
     if llm is not None:
         checks["llm"] = lambda: llm.healthy
     routes = [*analysis.routes(deps, investigator, jobs, fanout), *ask.routes(deps, llm)]
-    routes += postmortem.routes(deps)
+    routes += [*postmortem.routes(deps), *llm_budget.routes(calls, llm)]
     install(app, routes, deps, "analysis", checks, needed=("kafka", "postgres"))
     return app
 

@@ -115,6 +115,8 @@ async def reads_the_analysis(page: Page, analysis: dict[str, Any]) -> None:
         await expect(shown).to_have_text(read_aloud(analysis[f"{name}_summary"]))
     await expect(page.locator(".verdict .cause")).to_have_text(analysis["root_cause_service"])
     await expect(page.locator(".ranking > li")).to_have_count(min(10, len(analysis["ranking"])))
+    await expect(page.locator(".verdict")).to_contain_text(analysis["confidence_text"])
+    await expect(page.locator("#llm-budget")).to_contain_text("model budget left")
     await expect(page.locator(".evidence > li")).to_have_count(len(analysis["evidence"]))
 
 

@@ -8,11 +8,9 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from liveops.clock import SystemClock
-from liveops.llm.client import LlmClient
 from schema.analysis import Analysis
 from tests.client import Client, eventually
-from tests.integration.test_analysis import newest, perform_all, story, world
+from tests.integration.analysis_world import newest, perform_all, story, world
 from tests.llm_server import llm_server
 from tests.stack import TestServers
 from web.ask import answer
@@ -75,9 +73,7 @@ async def test_a_models_answer_is_what_holds_of_it(
 ) -> None:
     async with llm_server(author) as server, world(servers, server.url) as here:
         done = await _analysed_by_code(servers)
-        llm = LlmClient(here.settings, SystemClock())
-        told = await answer(llm, done, "What is wrong?")
-        await llm.stop()
+        told = await answer(here.llm, done, "asked", "What is wrong?")
     assert told["source"] == source
     assert "999999" not in told["answer"]
     assert "All is well" not in told["answer"]
@@ -87,11 +83,25 @@ async def test_a_models_answer_is_what_holds_of_it(
 
 
 async def test_without_the_model_the_evidence_answers(servers: TestServers) -> None:
-    async with llm_server(quoting, [500] * 3) as server, world(servers, server.url) as here:
+    async with llm_server(quoting, [500] * 9) as server, world(servers, server.url) as here:
         done = await _analysed_by_code(servers)
-        llm = LlmClient(here.settings, SystemClock())
-        assert (await answer(llm, done, "What is wrong?"))["source"] == "fallback"
-        await llm.stop()
+        told = await answer(here.llm, done, "asked", "What is wrong?")
+    assert told["source"] == "fallback"
+
+
+async def test_questions_are_paid_from_the_same_budget(servers: TestServers) -> None:
+    async with (
+        llm_server(quoting) as server,
+        world(servers, server.url, llm_tokens_per_incident=6000) as here,
+    ):
+        done = await _analysed_by_code(servers)
+        told = [await answer(here.llm, done, "asked", "What is wrong?") for _ in range(8)]
+        spent = (await here.calls.spent("", done.incident_id))["incident"].tokens
+    sources = [one["source"] for one in told]
+    assert sources == sorted(sources, reverse=True)
+    assert {*sources} == {"llm", "fallback"}
+    assert len(server.requests) == sources.count("llm")
+    assert spent == 1200 * len(server.requests) <= 6000
 
 
 async def _analysed_by_code(servers: TestServers) -> Analysis:

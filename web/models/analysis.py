@@ -48,6 +48,7 @@ class AnalysisBody(BaseModel):
     root_cause: str
     root_cause_service: str | None
     confidence: float
+    confidence_text: str = Field(description="the confidence with its reasons, in words")
     impacted_services: list[str]
     suggested_actions: list[str]
     technical_summary: str
@@ -56,6 +57,9 @@ class AnalysisBody(BaseModel):
     ranking: list[RankedBody]
     verdict: Literal["cause_found", "inconclusive"]
     source: Literal["llm", "fallback"]
+    source_reason: str = Field(
+        description="why there are no words of a model, or not all, or another incident's"
+    )
     model: str | None
     cost_usd: float
     tokens: int
@@ -77,3 +81,32 @@ class AnswerBody(BaseModel):
     answer: str
     evidence: list[str]
     source: Literal["llm", "fallback"]
+
+
+class AccountBody(BaseModel):
+    """What was spent and reserved under one limit; `left` of the scarcer one, from 1 to 0."""
+
+    tokens: int
+    usd: float
+    max_tokens: int
+    max_usd: float
+    left: float
+
+
+class ServiceCost(BaseModel):
+    """What the analyses of a service's incidents cost today."""
+
+    service_name: str
+    tokens: int
+    usd: float
+    calls: int
+
+
+class BudgetBody(BaseModel):
+    """The language model's account; `service` and `incident` where they were asked for."""
+
+    model: str | None = Field(description="null where no language model is configured")
+    day: AccountBody
+    service: AccountBody | None
+    incident: AccountBody | None
+    services: list[ServiceCost] = Field(description="those that cost most today, at most 10")

@@ -26,13 +26,14 @@ FROM ai_analyses WHERE incident_id = $1 ORDER BY requested_at DESC, id LIMIT 1
 -- name: insert_pending
 -- A new job, with the deterministic ranking already in it.
 INSERT INTO ai_analyses (id, incident_id, status, root_cause_service, confidence,
-                         impacted_services, evidence, ranking, verdict, signature, forced)
-VALUES ($1, $2, 'pending', $3, $4::float8::numeric, $5, $6, $7, $8, $9, $10)
+                         impacted_services, evidence, ranking, verdict, signature, confidence_text, severity, forced)
+VALUES ($1, $2, 'pending', $3, $4::float8::numeric, $5, $6, $7, $8, $9, $10, $11, $12)
 
 -- name: renew_pending
 -- What the code found anew of a job that is still to be done.
 UPDATE ai_analyses SET root_cause_service = $2, confidence = $3::float8::numeric,
-    impacted_services = $4, evidence = $5, ranking = $6, verdict = $7, signature = $8
+    impacted_services = $4, evidence = $5, ranking = $6, verdict = $7, signature = $8,
+    confidence_text = $9, severity = $10
 WHERE id = $1 AND status = 'pending'
 
 -- name: force
@@ -60,7 +61,8 @@ UPDATE ai_analyses SET status = $2, root_cause = $3, root_cause_service = $4,
     confidence = $5::float8::numeric, impacted_services = $6, suggested_actions = $7,
     technical_summary = $8, executive_summary = $9, evidence = $10, ranking = $11, verdict = $12,
     source = $13, model = $14, cost_usd = $15::float8::numeric, tokens = $16, signature = $17,
-    analyzed_at = $18, latency_ms = $19
+    analyzed_at = $18, latency_ms = $19, source_reason = $20,
+    confidence_text = $21, severity = $22
 WHERE id = $1 AND status = 'pending'
 RETURNING id
 

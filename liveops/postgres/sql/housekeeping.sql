@@ -26,6 +26,10 @@ WHERE (sent_at < now() - interval '1 day' OR refused_at < now() - interval '30 d
 -- What was told over 30 days ago.
 DELETE FROM deliveries WHERE state <> 'waiting' AND created_at < now() - interval '30 days'
 
+-- name: forget_llm_calls
+-- What the language model did over 90 days ago.
+DELETE FROM llm_calls WHERE at < now() - interval '90 days'
+
 -- name: forget_told
 -- Resolved incidents that nothing was told of for 30 days.
 DELETE FROM told_incidents WHERE status = 'resolved' AND at < now() - interval '30 days'

@@ -11,6 +11,7 @@ from agents.analysis.jobs import AnalysisJobs
 from liveops.clock import FakeClock
 from liveops.llm.client import LlmClient
 from liveops.settings import Settings
+from tests.unit.llm.accounts import Account
 
 
 @pytest.mark.parametrize("timeout_s", [20.0, 120.0])
@@ -30,7 +31,7 @@ async def test_a_job_is_claimed_for_longer_than_the_model_may_take(
     monkeypatch.setattr("liveops.postgres.analyses.claim", claim)
     monkeypatch.setattr("liveops.postgres.analyses.unasked", unasked)
     settings = Settings(openai_api_key="k", openai_timeout_s=timeout_s)
-    llm = LlmClient(settings, FakeClock())
+    llm = LlmClient(settings, FakeClock(), Account())
     none = cast(Any, None)
     jobs = AnalysisJobs(none, none, none, llm, FakeClock())
     working = asyncio.create_task(jobs.run())

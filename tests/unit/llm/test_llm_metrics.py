@@ -9,11 +9,11 @@ import pytest
 
 from liveops.clock import FakeClock
 from liveops.errors import Unavailable
-from liveops.llm.budget import SpendingLimits
-from liveops.llm.client import kind_of
+from liveops.llm.trouble import kind_of
 from liveops.metrics.analysis import REGISTRY
 from liveops.metrics.worker import REGISTRY as WORKER
 from tests.llm_server import llm_server
+from tests.unit.llm.accounts import ABOUT
 from tests.unit.llm.test_client import client, prompt
 
 
@@ -35,7 +35,7 @@ async def test_an_answer_is_timed_and_its_tokens_and_cost_are_counted() -> None:
     completions = rise("liveops_llm_tokens_total", kind="completion")
     cost = rise("liveops_llm_cost_usd_total")
     async with llm_server() as server:
-        await client(server.url, FakeClock()).ask(prompt())
+        await client(server.url, FakeClock()).ask(prompt(), ABOUT)
     assert (calls(), prompts(), completions()) == (1, 1000, 200)
     assert cost() == pytest.approx(0.0045)
 
@@ -43,39 +43,24 @@ async def test_an_answer_is_timed_and_its_tokens_and_cost_are_counted() -> None:
 @pytest.mark.parametrize(
     ("status", "kind"), [(429, "rate_limit"), (503, "server"), (401, "refused")]
 )
-async def test_each_failed_request_is_counted_by_its_kind(status: int, kind: str) -> None:
+async def test_each_question_without_an_answer_is_counted_once(status: int, kind: str) -> None:
     errors, calls = (
         rise("liveops_llm_errors_total", kind=kind),
         rise("liveops_llm_request_seconds_count"),
     )
     async with llm_server(statuses=[status] * 3) as server:
+        server.retry_after = "0.01"
         with pytest.raises(Unavailable):
-            await client(server.url, FakeClock()).ask(prompt())
-    assert errors() == calls() == len(server.requests)
+            await client(server.url, FakeClock()).ask(prompt(), ABOUT)
+    assert errors() == calls() == 1
 
 
 async def test_an_answer_that_cannot_be_used_is_counted() -> None:
     errors = rise("liveops_llm_errors_total", kind="unusable")
     async with llm_server(lambda schema, user: {"surprise": 1}) as server:
         with pytest.raises(Unavailable):
-            await client(server.url, FakeClock()).ask(prompt())
+            await client(server.url, FakeClock()).ask(prompt(), ABOUT)
     assert errors() == 1
-
-
-async def test_what_is_left_of_the_budget_and_what_it_stopped() -> None:
-    errors, clock = rise("liveops_llm_errors_total", kind="budget"), FakeClock()
-    async with llm_server() as server:
-        asked = client(server.url, clock, limits=SpendingLimits(calls=2, tokens=4800))
-        assert value("liveops_llm_budget_left_ratio", limit="calls") == 1
-        await asked.ask(prompt())
-        assert value("liveops_llm_budget_left_ratio", limit="calls") == 0.5
-        assert value("liveops_llm_budget_left_ratio", limit="tokens") == 0.75
-        await asked.ask(prompt())
-        with pytest.raises(Unavailable):
-            await asked.ask(prompt())
-        assert (errors(), value("liveops_llm_budget_left_ratio", limit="calls")) == (1, 0)
-        clock.advance(3601)
-        assert value("liveops_llm_budget_left_ratio", limit="calls") == 1
 
 
 async def test_the_circuit_shows_while_it_is_open() -> None:
@@ -88,18 +73,18 @@ async def test_the_circuit_shows_while_it_is_open() -> None:
         assert is_open() == 0
         for _ in range(3):
             with pytest.raises(Unavailable):
-                await asked.ask(prompt())
+                await asked.ask(prompt(), ABOUT)
         assert is_open() == 1
         clock.advance(61)
-        await asked.ask(prompt())
+        await asked.ask(prompt(), ABOUT)
     assert is_open() == 0
 
 
 async def test_a_server_that_is_away_is_counted_as_such() -> None:
     errors = rise("liveops_llm_errors_total", kind="connection")
     with pytest.raises(Unavailable):
-        await client("http://127.0.0.1:1/v1", FakeClock()).ask(prompt())
-    assert errors() == 3
+        await client("http://127.0.0.1:1/v1", FakeClock()).ask(prompt(), ABOUT)
+    assert errors() == 1
 
 
 def test_a_timeout_is_not_taken_for_a_broken_connection() -> None:

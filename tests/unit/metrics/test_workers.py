@@ -63,6 +63,6 @@ def test_children_that_are_known_beforehand_are_there_at_0() -> None:
     from liveops.metrics.analysis import LLM_ERRORS
     from liveops.metrics.windows import DEAD_LETTERS
 
-    for counter, label, count in ((DEAD_LETTERS, "reason", 9), (LLM_ERRORS, "kind", 7)):
+    for counter, label, count in ((DEAD_LETTERS, "reason", 9), (LLM_ERRORS, "kind", 8)):
         [family] = counter.collect()
         assert len({sample.labels[label] for sample in family.samples}) == count

@@ -1,6 +1,6 @@
 // The analysis of an incident: cause, both summaries, ranking, actions, evidence.
 
-import { isEngineer, post } from "./api.js";
+import { get, isEngineer, post } from "./api.js";
 import { askForm } from "./ask.js";
 import { citation, cited } from "./citations.js";
 import { failure, h, put } from "./dom.js";
@@ -23,6 +23,8 @@ export class AnalysisView {
   #onCompleted;
   /** Kept while the analysis around it is drawn anew. */
   #ask;
+  /** What is left of the language model's budget for this incident and for the day. */
+  #budget = h("span", { class: "muted small", id: "llm-budget" });
   #shown = "";
   #left = false;
   #isPending = false;
@@ -85,6 +87,17 @@ export class AnalysisView {
     put(this.node, this.#cause(found));
     put(this.proof, ranking(found), evidence(found));
     this.#onCompleted(found);
+    if (found.status !== "pending") this.#count();
+  }
+
+  /** Beside the analysis, not part of it: nothing is shown where it cannot be read. */
+  async #count() {
+    try {
+      const { model, day, incident } = await get("/api/analysis/budget", { incident_id: this.#incidentId });
+      put(this.#budget, model ? `model budget left: ${percent(incident.left)} for this incident, ${percent(day.left)} today` : "");
+    } catch {
+      put(this.#budget);
+    }
   }
 
   #cause(found) {
@@ -100,12 +113,13 @@ export class AnalysisView {
   #foot(found) {
     const words = [
       found.source === "llm" ? `written with ${found.model ?? "a language model"}` : "written from the evidence alone",
+      found.source_reason || null,
       found.analyzed_at ? moment(found.analyzed_at) : null,
       found.tokens ? `${found.tokens} tokens` : null,
       found.cost_usd ? `$${found.cost_usd.toFixed(4)}` : null,
     ];
     const done = found.status !== "pending";
-    return h("div", { class: "row wrap" }, h("span", { class: "muted small" }, done ? words.filter(Boolean).join(" · ") : null), done ? [postmortemButton(this.#incidentId), this.#again("Analyse again")] : null);
+    return h("div", { class: "row wrap" }, h("span", { class: "muted small" }, done ? words.filter(Boolean).join(" · ") : null), this.#budget, done ? [postmortemButton(this.#incidentId), this.#again("Analyse again")] : null);
   }
 
   #again(label) {
@@ -139,9 +153,9 @@ function verdict(found) {
   }
   if (found.status === "failed") return h("p", { class: "verdict" }, "The analysis failed; the ranking below stands.");
   const service = found.root_cause_service;
-  if (found.verdict !== "cause_found" || !service) return h("p", { class: "verdict" }, h("strong", null, "Inconclusive"), h("span", { class: "muted" }, `confidence ${percent(found.confidence)}`));
+  if (found.verdict !== "cause_found" || !service) return h("p", { class: "verdict" }, h("strong", null, "Inconclusive"), h("span", { class: "muted" }, found.confidence_text ? `confidence ${found.confidence_text}` : `confidence ${percent(found.confidence)}`));
   return h("p", { class: "verdict" }, h("span", { class: "muted" }, "Root cause"),
-    h("a", { class: "cause", href: serviceHref(service) }, service), bar(found.confidence, `confidence ${percent(found.confidence)}`));
+    h("a", { class: "cause", href: serviceHref(service) }, service), bar(found.confidence, found.confidence_text ? `confidence ${found.confidence_text}` : `confidence ${percent(found.confidence)}`));
 }
 
 function summary(title, id, text) {
