@@ -237,7 +237,7 @@ async def test_an_incident_has_changes_links_similar_ones_and_takes_a_verdict(
             if user == "engineer":
                 await verdicts.get_by_role("button", name="Not an incident").click()
                 await expect(verdicts).to_contain_text("also resolves the incident")
-                await verdicts.get_by_label("Comment").fill("a test")
+                await verdicts.get_by_label("Why").fill("a test")
                 await verdicts.get_by_role("button", name="Send").click()
                 timeline = page.locator(".timeline")
                 await expect(timeline).to_contain_text("Feedback: not an incident")
