@@ -9,8 +9,6 @@ of the same metric in the same minute are one storm, of which the topology does 
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from liveops.incidents.bounds import prune, rank
 from liveops.incidents.flapping import rest_s
 from liveops.incidents.matching import (
@@ -21,7 +19,6 @@ from liveops.incidents.matching import (
     blown,
     is_out,
     of_feed,
-    out_again,
     related,
 )
 from liveops.incidents.parting import are_apart, merge
@@ -31,7 +28,6 @@ from liveops.incidents.topology import Topology
 from liveops.incidents.wording import origin
 from schema.ids import derived_id
 from schema.incidents import WHOLE, Detection
-from schema.metrics import WINDOW_S
 
 #: How long, in event time, a service that depends on others waits for a deeper cause.
 HOLD_S = 1.5
@@ -45,18 +41,11 @@ REFRESH_S = 10.0
 
 def fold(groups: Groups, detection: Detection, source: Source, topology: Topology) -> list[Command]:
     """Apply one detection; changes `groups`. A repeat changes nothing."""
-    holding = [group for group in groups.values() if detection.id in group.members]
-    if holding:
-        known = max(holding, key=lambda group: group.first_offset)
+    known = next((group for group in groups.values() if detection.id in group.members), None)
+    if known is not None:
         before = known.members[detection.id]
-        detection = replace(detection, onset_s=max(before.onset_s, detection.onset_s))
         if before == detection:
             return []
-        if out_again(known, detection):
-            over = replace(before, state="resolved")
-            again = replace(detection, onset_s=detection.at_s - WINDOW_S[detection.window])
-            ended = _update(known, over, source, topology)
-            return ended + _place(groups, again, source, topology, apart=known)
         # How it stands now is told at a sane pace, what has become of it at once.
         often = before.state == detection.state and detection.at_s < known.told_s + REFRESH_S
         return _update(known, detection, source, topology, is_news=not often)
@@ -84,28 +73,22 @@ def _move(
 
 
 def _place(
-    groups: Groups,
-    detection: Detection,
-    source: Source,
-    topology: Topology,
-    *,
-    apart: Group | None = None,
+    groups: Groups, detection: Detection, source: Source, topology: Topology
 ) -> list[Command]:
-    """Let a new excursion join what it belongs to, but not `apart`, or begin a group."""
+    """Let a new excursion join what it belongs to, or begin a group."""
     about_feed = source.feed_silent and _is_absence(detection)
     if about_feed:
         feed = of_feed(groups, detection)
         found = Related([] if feed is None else [feed], 0)
     else:
-        others = {name: group for name, group in groups.items() if group is not apart}
-        found = related(others, detection, topology)
+        found = related(groups, detection, topology)
     if found.groups:
         into = found.groups[0]
         merged = [c for other in _mergeable(into, found.groups) for c in merge(groups, other, into)]
         into.storm = max(into.storm, found.storm)
         return merged + _update(into, detection, source, topology)
     hold = about_feed or topology.calls_any(detection.service_name)
-    group = _start(groups, detection, source, hold=hold)
+    group = _start(detection, source, hold=hold)
     group.feed = about_feed
     groups[group.incident_id] = group
     return [] if not group.opened else [begin(group, topology)]
@@ -171,10 +154,10 @@ def _is_absence(detection: Detection) -> bool:
     return detection.detector == "no_data" and detection.metric_type == WHOLE
 
 
-def _start(groups: Groups, detection: Detection, source: Source, *, hold: bool) -> Group:
+def _start(detection: Detection, source: Source, *, hold: bool) -> Group:
     hold_s = detection.at_s + HOLD_S if hold else None
     return Group(
-        incident_id=_new_id(groups, detection),
+        incident_id=derived_id("incident", detection.id),
         topic=source.topic,
         partition=source.partition,
         first_offset=source.offset,
@@ -186,13 +169,6 @@ def _start(groups: Groups, detection: Detection, source: Source, *, hold: bool) 
         hold_at_most_until_s=source.now_s + HOLD_AT_MOST_S,
         members={detection.id: detection},
     )
-
-
-def _new_id(groups: Groups, detection: Detection) -> str:
-    """Follows from the detection, and from when it began where its former group is known."""
-    if any(detection.id in group.members for group in groups.values()):
-        return derived_id("incident", detection.id, round(detection.onset_s))
-    return derived_id("incident", detection.id)
 
 
 def _update(

@@ -129,11 +129,6 @@ def is_out(detection: Detection) -> bool:
     return not lower <= detection.value <= upper or lower <= detection.furthest <= upper
 
 
-def out_again(group: Group, detection: Detection) -> bool:
-    """Whether an excursion leaves its bounds after the whole group has long been within."""
-    return is_out(detection) and _calm_s(group, detection.at_s) > GAP_S
-
-
 def _calm_s(group: Group, until_s: float) -> float:
     """For how long everything had been within its bounds; 0 where nobody has seen it there."""
     return until_s - group.loud_s if 0 < group.loud_s < group.changed_s else 0.0

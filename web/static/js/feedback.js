@@ -22,7 +22,7 @@ export function feedbackCard(incidentId, onSent) {
   const note = h("div");
   const send = h("button", { type: "submit", class: "primary" }, "Send");
   const more = h("form", { class: "stack", hidden: true, onsubmit: submit, novalidate: true }, means, causeField,
-    h("label", { for: comment.id, class: "stack" }, h("span", { class: "small" }, "Comment"), comment), note, h("div", null, send));
+    h("label", { for: comment.id, class: "stack" }, h("span", { class: "small" }, "Why"), comment), note, h("div", null, send));
 
   function choose(key) {
     verdict = verdict === key ? null : key;
