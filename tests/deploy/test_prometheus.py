@@ -231,7 +231,7 @@ async def test_lag_is_told_by_group_topic_and_partition(observed: Prometheus) ->
         "sum(liveops_analysis_seconds_count)",
         'sum(liveops_llm_tokens_total{kind="prompt"})',
         "sum(liveops_llm_cost_usd_total)",
-        '1 - min(liveops_llm_budget_left_ratio{limit="calls"})',
+        '1 - min(liveops_llm_budget_left_ratio{limit="tokens"})',
         'sum(liveops_archived_rows_total{table="metrics"})',
         'sum(liveops_archive_delay_seconds_count{table="metrics"})',
         'sum(liveops_archive_store_seconds_count{table="metrics"})',
