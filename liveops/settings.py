@@ -84,6 +84,7 @@ class Settings(BaseModel):
     openai_base_url: str | None = None
     openai_model: str = "gpt-4o"
     openai_timeout_s: float = Field(default=25.0, gt=0)
+    llm_masking: bool = True
     llm_tokens_per_day: int = Field(default=2_000_000, ge=0)
     llm_usd_per_day: float = Field(default=20.0, ge=0)
     llm_tokens_per_service: int = Field(default=500_000, ge=0)

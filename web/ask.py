@@ -67,7 +67,8 @@ async def answer(
     if llm is not None and analysis.evidence:
         try:
             about = About(analysis.incident_id, service, "question")
-            claims = (await llm.ask_question(questions.build(analysis, question), about)).read
+            prompt = questions.build(analysis, question, masking=llm.masking)
+            claims = (await llm.ask_question(prompt, about)).read
             reply = questions.checked(claims, analysis, _services(analysis))
         except Unavailable:
             reply = None

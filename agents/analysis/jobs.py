@@ -164,9 +164,8 @@ class AnalysisJobs:
         if not case.found.evidence:
             raise Unavailable("llm", "there is no evidence to write about")
         about = About(case.incident.id, case.incident.service_name)
-        return await self._llm.ask(
-            build(case.incident, case.found), about, self._time_left_s(job, self._llm.deadline_s)
-        )
+        prompt = build(case.incident, case.found, masking=self._llm.masking)
+        return await self._llm.ask(prompt, about, self._time_left_s(job, self._llm.deadline_s))
 
     def _time_left_s(self, job: Job, deadline_s: float) -> float:
         """What a first attempt still has for the model; raises Unavailable when too little."""

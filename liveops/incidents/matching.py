@@ -65,8 +65,10 @@ def _chosen(groups: Groups, detection: Detection, topology: Topology) -> Group |
 def _explained(groups: Groups, detection: Detection, topology: Topology) -> list[Group]:
     """Groups whose beginning this detection accounts for, oldest first: of callers of its
     service, and of load alone at services that its service calls."""
-    found = []
+    found: list[Group] = []
     below = topology.below(detection.service_name)
+    if not below and not topology.above(detection.service_name):
+        return found
     for group in groups.values():
         if _closed(group):
             continue
@@ -145,7 +147,10 @@ def _own(groups: Groups, detection: Detection, topology: Topology) -> Group | No
     A service that only suffers from another's fault may get a fault of its own: a new
     metric that begins long after the spread is another group.
     """
+    name = detection.service_name
     for group in groups.values():
+        if not any(item.service_name == name for item in group.members.values()):
+            continue
         active = group.during(detection.onset_s)
         if not active and detection.onset_s - group.changed_s > rest_s(group, GAP_S):
             continue

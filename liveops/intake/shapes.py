@@ -94,10 +94,13 @@ class Wires:
 def decode_all(records: Sequence[Any]) -> Wires:
     """The values of records; where one says its kind, all are read with that in mind."""
     values = [record.value for record in records]
+    is_sound = False
     with suppress(*_UNREADABLE):
-        if max(map(len, values)) <= MAX_RECORD_BYTES:
+        is_sound = max(map(len, values)) <= MAX_RECORD_BYTES
+        if is_sound:
             return Wires(list(map(decode_wire, values)), None, plain=True)
-    values = [value if len(value or b"") <= MAX_RECORD_BYTES else b"" for value in values]
+    if not is_sound:
+        values = [value if len(value or b"") <= MAX_RECORD_BYTES else b"" for value in values]
     wires: list[KindWire] = []
     is_any_unreadable = False
     rest = iter(values)

@@ -58,6 +58,8 @@ class LlmClient:
         self.model = settings.openai_model
         #: Longest time a call takes, retries included.
         self.deadline_s = settings.openai_timeout_s
+        #: Whether prompts hide secrets and personal data.
+        self.masking = settings.llm_masking
         self._client = openai.AsyncOpenAI(
             api_key=settings.openai_api_key,
             base_url=settings.openai_base_url,
@@ -83,16 +85,21 @@ class LlmClient:
         """One analysis within `within_s` (default: the deadline); raises Unavailable."""
         return await self._asked(
             prompt, about, within_s,
-            lambda text: ReplyModel.model_validate_json(text).plain(), partial_reply,
+            lambda text: ReplyModel.model_validate_json(text).plain().put_back(prompt.masks),
+            lambda told: partial_reply(told).put_back(prompt.masks),
         )  # fmt: skip
 
     async def ask_question(self, prompt: Prompt, about: About) -> Answer[list[Claim]]:
         """The claims that answer a question, likewise."""
 
-        def read(text: str) -> list[Claim]:
-            return [claim.plain() for claim in QuestionModel.model_validate_json(text).claims]
+        def put_back(claims: list[Claim]) -> list[Claim]:
+            return [claim.put_back(prompt.masks) for claim in claims]
 
-        return await self._asked(prompt, about, None, read, partial_claims)
+        return await self._asked(
+            prompt, about, None,
+            lambda text: put_back(QuestionModel.model_validate_json(text).plain()),
+            lambda told: put_back(partial_claims(told)),
+        )  # fmt: skip
 
     async def _asked(
         self, prompt: Prompt, about: About, within_s: float | None,

@@ -31,6 +31,10 @@ class QuestionModel(BaseModel):
 
     claims: list[ClaimModel] = Field(max_length=_MAX_CLAIMS)
 
+    def plain(self) -> list[Claim]:
+        """As the pure code takes it."""
+        return [claim.plain() for claim in self.claims]
+
 
 class ReplyModel(BaseModel):
     """The whole structured reply."""

@@ -1,8 +1,9 @@
 """Checks a model's reply against the evidence; what cannot be verified is removed.
 
 A claim holds when it cites evidence, every cited id exists, every service it names is
-one the cited evidence is about, every number it states stands there, and it does not say up
-where its evidence says down. What engineers read also names a service or a number.
+one the cited evidence is about, every number, address or other private thing it states
+stands there, and it does not say up where its evidence says down. What engineers read
+also names a service or a number.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from liveops.rca.evidence import services_of
+from liveops.rca.masking import Masks, private
 from schema.analysis import Evidence
 
 MAX_CLAIM_CHARS = 400
@@ -34,6 +36,10 @@ class Claim:
     text: str
     evidence: tuple[str, ...]
 
+    def put_back(self, masks: Masks) -> Claim:
+        """With the originals of placeholders."""
+        return Claim(masks.put_back(self.text), self.evidence)
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -45,6 +51,19 @@ class Reply:
     technical: tuple[Claim, ...]
     executive: tuple[Claim, ...]
     actions: tuple[Claim, ...]
+
+    def put_back(self, masks: Masks) -> Reply:
+        """With the originals of placeholders."""
+
+        def claims(masked: tuple[Claim, ...]) -> tuple[Claim, ...]:
+            return tuple(claim.put_back(masks) for claim in masked)
+
+        service, cause = self.root_cause_service, self.root_cause
+        return Reply(
+            None if service is None else masks.put_back(service),
+            None if cause is None else cause.put_back(masks),
+            *map(claims, (self.technical, self.executive, self.actions)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +122,9 @@ def holds(
     if not named_services(claim.text, services) <= allowed:
         return False
     told = " ".join(item.text for item in cited)
+    # Also placeholders that the model made up: no evidence has them.
+    if not private(claim.text) <= private(told):
+        return False
     if grounded and not (named_services(claim.text, allowed) or _NUMBER.search(claim.text)):
         return False
     return not _contradicts(claim.text, told) and (not numbers or _numbers_stand(claim.text, told))

@@ -12,10 +12,12 @@ from liveops.llm.budget import Amount
 from liveops.llm.client import MAX_CALLS, MAX_REPLY_TOKENS, LlmClient
 from liveops.llm.pricing import cost_usd, price_of
 from liveops.llm.trouble import WORDS, in_words
+from liveops.rca import questions
 from liveops.rca.claims import Reply
 from liveops.rca.investigation import investigate
 from liveops.rca.prompt import Prompt, build
 from liveops.settings import Settings
+from schema.analysis import Analysis, Evidence
 from tests.llm_server import Fault, llm_server
 from tests.unit.llm.accounts import ABOUT, Account
 from tests.unit.rca.stories import CHAIN, detection, during, history, incident
@@ -181,3 +183,30 @@ def test_an_unknown_model_costs_nothing_and_says_so() -> None:
     assert price_of("some-local-model") is None
     assert cost_usd("some-local-model", 10_000, 10_000) == 0.0
     assert price_of("gpt-4o-2024-08-06") == price_of("gpt-4o")
+
+
+@pytest.mark.parametrize("faults", [[], ["length"]])
+async def test_placeholders_come_back_as_what_they_stand_for(faults: list[int | Fault]) -> None:
+    fact = Evidence("E1", "10.0.0.7 latency_ms is 900", "metric", {"service_name": "10.0.0.7"})
+    analysis = Analysis(id="a", incident_id="i", status="completed", evidence=[fact])
+    claim = {"text": "<ip-1> is at 900, ask <email-1>", "evidence": ["E1"]}
+    async with llm_server(lambda *_: {"claims": [claim, claim]}, faults) as server:
+        asked = client(server.url, FakeClock())
+        got = await asked.ask_question(questions.build(analysis, "why?"), ABOUT)
+        assert "10.0.0.7" not in str(server.requests)
+    assert got.read[0].text == "10.0.0.7 is at 900, ask <email-1>"
+
+
+@pytest.mark.parametrize("faults", [[], ["length"]])
+async def test_a_service_hidden_from_the_model_is_named_to_the_reader(
+    faults: list[int | Fault],
+) -> None:
+    host = "10.20.30.40"
+    story = incident(detection(host), service_name=host, title="slow")
+    asked_about = build(story, investigate(story, history(), []))
+    async with llm_server(statuses=faults) as server:
+        got = await client(server.url, FakeClock()).ask(asked_about, ABOUT)
+        assert host not in str(server.requests)
+    assert got.read.root_cause_service == host
+    assert got.read.root_cause is not None
+    assert host in got.read.root_cause.text
