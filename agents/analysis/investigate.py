@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from liveops.clock import Clock
 from liveops.postgres import analyses
 from liveops.postgres.database import Database
-from liveops.postgres.incidents import fetch_incident
-from liveops.postgres.lifecycle import read_changes
+from liveops.postgres.incidents import fetch_incident, timeline
+from liveops.postgres.lifecycle import read_changes, read_similar
+from liveops.postgres.service_cards import read_cards
 from liveops.postgres.topology import read_topology
 from liveops.rca.callgraph import CallGraph
 from liveops.rca.changes import Change
 from liveops.rca.conclusion import pending
+from liveops.rca.context import Around, gather
 from liveops.rca.fallback import MAX_IMPACTED
 from liveops.rca.investigation import Investigation, investigate, starts_at_s
 from schema.analysis import Analysis
+from schema.feedback import ChangeEvent
 from schema.incidents import Incident, worst
 
 #: Minutes before the incident that serve as history.
@@ -26,6 +29,8 @@ HISTORY_S = 3600.0
 _INCIDENT_S = 1800.0
 _MAX_SERVICES = 100
 _MAX_CHANGES = 500
+#: Candidates whose runbooks and calls are told.
+_MAX_NEAR = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,8 @@ class Case:
     incident: Incident
     found: Investigation
     services: frozenset[str]
+    edges: list[tuple[str, str]]
+    changes: list[ChangeEvent]
 
 
 class Investigator:
@@ -55,16 +62,26 @@ class Investigator:
         near = set(services)
         edges = [edge for edge in edges if near.issuperset(edge)]
         # Sorting some ten thousand values would hold the loop for too long.
-        changes = await self._changes(services, start_s)
-        found = await asyncio.to_thread(investigate, incident, samples, edges, changes)
-        return Case(incident, found, frozenset(services))
-
-    async def _changes(self, services: list[str], start_s: float) -> list[Change]:
-        """Deploys and other changes of these services about the start of an incident."""
         told = await read_changes(
             self._database, services, start_s - HISTORY_S, start_s + _INCIDENT_S, _MAX_CHANGES
         )
-        return [Change(one.service_name, one.at_s, one.kind) for one in told]
+        changes = [Change(one.service_name, one.at_s, one.kind) for one in told]
+        found = await asyncio.to_thread(investigate, incident, samples, edges, changes)
+        return Case(incident, found, frozenset(services), edges, told)
+
+    async def in_context(self, case: Case) -> Case:
+        """With what is stored of its surroundings; the ranking does not wait for it."""
+        ranked = [one.service_name for one in case.found.candidates[:_MAX_NEAR]]
+        events = await timeline(self._database, case.incident.id)
+        around = Around(
+            await read_similar(self._database, case.incident.id),
+            await read_cards(self._database, ranked),
+            case.edges,
+            case.changes,
+            [str(one["data"]["text"]) for one in events if one["kind"] == "comment"],
+        )
+        context = gather(case.found.evidence, ranked, case.services, around)
+        return replace(case, found=replace(case.found, context=context))
 
     async def request(
         self, incident_id: str, *, force: bool = False, if_grown: bool = False

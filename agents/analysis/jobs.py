@@ -117,6 +117,7 @@ class AnalysisJobs:
     async def perform(self, job: Job) -> None:
         """Analyse and publish; raises NotFound, Unavailable."""
         case = await self._investigator.case(job.incident_id)
+        case = await self._investigator.in_context(case)
         analysis = await self._reused(job, case)
         if analysis is None:
             analysis = await self._asked(job, case)

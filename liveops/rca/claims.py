@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
+from liveops.rca.context import CONTEXT
 from liveops.rca.evidence import services_of
 from liveops.rca.masking import Masks, private
 from schema.analysis import Evidence
@@ -125,9 +126,15 @@ def holds(
     # Also placeholders that the model made up: no evidence has them.
     if not private(claim.text) <= private(told):
         return False
+    if all(item.kind in CONTEXT for item in cited) and _directed(claim.text):
+        return False
     if grounded and not (named_services(claim.text, allowed) or _NUMBER.search(claim.text)):
         return False
     return not _contradicts(claim.text, told) and (not numbers or _numbers_stand(claim.text, told))
+
+
+def _directed(text: str) -> bool:
+    return bool(_UP.search(text) or _DOWN.search(text))
 
 
 def _contradicts(text: str, cited: str) -> bool:

@@ -41,7 +41,7 @@ def pending(analysis_id: str, incident: Incident, found: Investigation) -> Analy
         root_cause_service=found.candidates[0].service_name if named else None,
         confidence=found.confidence,
         impacted_services=fallback.impacted(incident, found),
-        evidence=list(found.evidence),
+        evidence=found.facts,
         ranking=found.ranking,
         verdict=found.verdict,
         signature=signature(incident, found),
@@ -75,7 +75,7 @@ def by_model(
     """
     names = [candidate.service_name for candidate in found.candidates if candidate.weight > 0]
     services = {*known_services, *names, *incident.affected_services, incident.service_name}
-    verified = verify(reply, found.evidence, names, services)
+    verified = verify(reply, found.facts, names, services)
     analysis = by_code(analysis_id, incident, found)
     analysis.source = "llm"
     _put_words(analysis, verified)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from liveops.incidents.sentences import limit_of
 from liveops.rca import evidence as facts
 from liveops.rca.callgraph import CallGraph
 from liveops.rca.changes import Change, changed_lately
+from liveops.rca.context import Context
 from liveops.rca.deviation import MAX_STRENGTH, ONSET_STRENGTH, Deviation, deviations
 from liveops.rca.kinds import meaning
 from liveops.rca.ranking import UNKNOWN, Candidate, Symptom, rank
@@ -33,6 +34,12 @@ class Investigation:
     evidence: tuple[Evidence, ...]
     verdict: Verdict
     confidence: float
+    context: Context = field(default_factory=Context)
+
+    @property
+    def facts(self) -> list[Evidence]:
+        """All that claims may cite: the evidence, then its context."""
+        return [*self.evidence, *self.context.facts]
 
     @property
     def ranking(self) -> list[RankedCause]:

@@ -1,7 +1,8 @@
 """The one prompt: prepared context in a fence, and the schema the reply must have.
 
-Telemetry is hostile. Names are bound by patterns, evidence texts are ours; only title
-and description are free text, put last, marked as data. Secrets and personal data are
+Telemetry is hostile. Names are bound by patterns, evidence texts are ours; what people
+wrote (title, description, comments, what is quoted of changes, past incidents and owners)
+is put last, marked as data, and no claim can rest on it. Secrets and personal data are
 replaced in all of it, also where a service is named by its address.
 """
 
@@ -15,6 +16,7 @@ from liveops.rca.claims import MAX_CLAIM_CHARS
 from liveops.rca.investigation import Investigation
 from liveops.rca.masking import Masks
 from liveops.rca.tokens import count
+from schema.analysis import Evidence
 from schema.incidents import Incident
 from schema.times import format_time
 
@@ -31,6 +33,12 @@ SYSTEM = (
 )
 _MAX_RANKED = 10
 _MAX_FREE_CHARS = 600
+_MAX_QUOTED_CHARS = 300
+_MAX_ONSETS = 15
+#: For evidence, context and what people wrote beside it; the most telling comes first.
+MAX_FACT_TOKENS = 3000
+#: What an item costs beside its text: its id in the facts and in the schema, marks.
+_TOKENS_BESIDES = 12
 FENCE = "=" * 12
 
 
@@ -53,22 +61,28 @@ class Prompt:
 def build(incident: Incident, found: Investigation, *, masking: bool = True) -> Prompt:
     """The whole request about one incident; `masking` replaces secrets and personal data."""
     masks = Masks(enabled=masking)
+    kept, left = fitting(found.facts, MAX_FACT_TOKENS)
+    ids = {item.id for item in kept}
     facts = {
         "severity": incident.severity,
         "service": incident.service_name,
         "affected_services": incident.affected_services[:50],
         "detected_at": format_time(incident.detected_at_s),
         "ranking": [
-            {"service": r.service_name, "score": round(r.score, 3), "evidence": r.evidence}
+            {
+                "service": r.service_name,
+                "score": round(r.score, 3),
+                "evidence": [name for name in r.evidence if name in ids],
+            }
             for r in found.ranking[:_MAX_RANKED]
         ],
-        "evidence": {item.id: item.text for item in found.evidence},
-        "untrusted_free_text": {
-            "title": masks.free(incident.title, _MAX_FREE_CHARS),
-            "description": masks.free(incident.description, _MAX_FREE_CHARS),
-        },
+        "evidence": {item.id: item.text for item in kept},
+        "onsets": _onsets(kept),
+        "untrusted_free_text": _free_text(incident, found, ids, left, masks),
     }
-    return fenced(SYSTEM, masks.all(facts), masks.all(reply_schema(found)), masks)
+    return fenced(
+        SYSTEM, masks.all(facts), masks.all(reply_schema(found, [item.id for item in kept])), masks
+    )
 
 
 def fenced(system: str, facts: Any, schema: dict[str, Any], masks: Masks) -> Prompt:
@@ -78,9 +92,63 @@ def fenced(system: str, facts: Any, schema: dict[str, Any], masks: Masks) -> Pro
     return Prompt(system, user, schema, masks)
 
 
-def reply_schema(found: Investigation) -> dict[str, Any]:
+def fitting(items: list[Evidence], budget: int) -> tuple[list[Evidence], int]:
+    """The first facts that the budget of tokens has room for, and what is left of it."""
+    kept = []
+    for item in items:
+        worth = count(item.text) + _TOKENS_BESIDES
+        if worth > budget:
+            break
+        kept.append(item)
+        budget -= worth
+    return kept, budget
+
+
+def _onsets(kept: list[Evidence]) -> list[dict[str, str]]:
+    """What deviated when, first onset first."""
+    rows = [
+        {
+            "at": str(item.ref["onset"]),
+            "service": str(item.ref["service_name"]),
+            "metric": str(item.ref["metric_type"]),
+            "evidence": item.id,
+        }
+        for item in kept
+        if item.ref.get("onset") is not None
+    ]
+    return sorted(rows, key=lambda row: row["at"])[:_MAX_ONSETS]
+
+
+def _free_text(
+    incident: Incident, found: Investigation, ids: set[str], budget: int, masks: Masks
+) -> dict[str, Any]:
+    """What people wrote: title and description always, the rest as the budget has room."""
+    quoted: dict[str, str] = {}
+    comments: list[str] = []
+    told: dict[str, Any] = {
+        "title": masks.free(incident.title, _MAX_FREE_CHARS),
+        "description": masks.free(incident.description, _MAX_FREE_CHARS),
+        "comments": comments,
+        "quoted_by_evidence": quoted,
+    }
+    for text in found.context.comments:
+        tame = masks.free(text, _MAX_QUOTED_CHARS)
+        budget -= count(tame) + _TOKENS_BESIDES
+        if budget < 0:
+            return told
+        comments.append(tame)
+    for name, text in found.context.quoted.items():
+        if name in ids:
+            tame = masks.free(text, _MAX_QUOTED_CHARS)
+            budget -= count(tame) + _TOKENS_BESIDES
+            if budget < 0:
+                return told
+            quoted[name] = tame
+    return told
+
+
+def reply_schema(found: Investigation, ids: list[str]) -> dict[str, Any]:
     """Strict JSON schema: services and evidence ids are closed lists."""
-    ids = [item.id for item in found.evidence]
     claim = closed_object(
         {
             "text": {"type": "string", "description": f"at most {MAX_CLAIM_CHARS} characters"},

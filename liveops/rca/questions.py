@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from liveops.rca.claims import MAX_CLAIM_CHARS, Claim, holds
 from liveops.rca.evidence import services_of
 from liveops.rca.masking import Masks
-from liveops.rca.prompt import Prompt, closed_object, fenced
+from liveops.rca.prompt import MAX_FACT_TOKENS, Prompt, closed_object, fenced, fitting
 from schema.analysis import Analysis, Evidence
 
 MAX_QUESTION_CHARS = 1000
@@ -46,14 +46,15 @@ class Reply:
 def build(analysis: Analysis, question: str, *, masking: bool = True) -> Prompt:
     """The whole request about one question; `masking` replaces secrets and personal data."""
     masks = Masks(enabled=masking)
+    kept, _ = fitting(analysis.evidence, MAX_FACT_TOKENS)
     facts = {
         "verdict": analysis.verdict,
         "root_cause": analysis.root_cause,
         "ranking": [item.service_name for item in analysis.ranking[:10]],
-        "evidence": {item.id: item.text for item in analysis.evidence},
+        "evidence": {item.id: item.text for item in kept},
         "untrusted_question": masks.free(question, MAX_QUESTION_CHARS),
     }
-    ids = [item.id for item in analysis.evidence]
+    ids = [item.id for item in kept]
     claim = closed_object(
         {
             "text": {"type": "string", "description": f"at most {MAX_CLAIM_CHARS} characters"},

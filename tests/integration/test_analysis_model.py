@@ -10,8 +10,11 @@ import pytest
 from msgspec import structs
 
 from liveops.llm.budget import SPENT
-from liveops.postgres.incidents import create_incident
+from liveops.postgres.incidents import comment, create_incident
+from liveops.postgres.lifecycle import add_feedback
+from liveops.postgres.service_cards import change_card
 from schema.analysis import Analysis
+from schema.feedback import Feedback
 from schema.incidents import Incident
 from tests.integration.analysis_world import (
     World,
@@ -148,3 +151,31 @@ async def test_a_model_is_not_asked_twice_about_the_same_signature(servers: Test
     assert got.id in done.source_reason
     cited = set(re.findall(r"\[(E\d+)\]", done.technical_summary))
     assert cited <= {item.id for item in done.evidence}
+
+
+async def test_the_model_is_told_of_the_past_and_of_what_people_wrote(
+    servers: TestServers,
+) -> None:
+    async with llm_server() as server, world(servers, server.url) as here:
+        got = await story(here)
+        past = structs.replace(got, id=str(uuid4()), detected_at_s=got.detected_at_s - 3600)
+        back = next(name for name in got.affected_services if name.startswith("back"))
+        async with here.database.transaction() as con:
+            await create_incident(con, past, "engineer")
+            both = "UPDATE incidents SET fingerprint = id || '|latency_ms' WHERE id = ANY($1)"
+            await con.execute(both, [got.id, past.id])
+            await comment(con, got.id, "engineer", "ann@example.org looks at it", None)
+        said = Feedback(id=str(uuid4()), incident_id=past.id, analysis_id=None, verdict="right",
+                        true_cause=back, comment=None, created_by="engineer",
+                        created_at_s=past.detected_at_s)  # fmt: skip
+        await add_feedback(here.database, said)
+        await change_card(here.database, back, {"links": {"runbook": "https://x/y"}}, "engineer")
+        done = await analysed(here, got)
+    facts = {item.kind: item for item in done.evidence}
+    assert facts["precedent"].text.endswith(f"people say its cause was {back}")
+    assert facts["precedent"].ref["incident_id"] == past.id
+    assert facts["runbook"].text == f"{back} has a runbook"
+    seen = server.requests[0]["messages"][1]["content"]
+    assert facts["precedent"].text in seen
+    assert "<email-1> looks at it" in seen
+    assert "ann@example.org" not in seen

@@ -39,7 +39,9 @@ def test_free_text_cannot_leave_the_fence(text: str) -> None:
     assert "<|" not in user
     assert "```" not in user
     facts = json.loads(user[user.index("{") : user.rindex("}") + 1])
-    assert set(facts["untrusted_free_text"]) == {"title", "description"}
+    assert set(facts["untrusted_free_text"]) == {
+        "title", "description", "comments", "quoted_by_evidence",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("text", INJECTIONS)
