@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -17,6 +18,7 @@ import aiohttp
 import asyncpg
 import orjson
 
+from liveops.bench.asking import in_turn
 from liveops.bench.http_load import quantile
 from liveops.bench.stack import Say, private_stack, sweep
 from liveops.embedded.secret_file import kept_secret
@@ -32,7 +34,6 @@ BULK, BULK_ROUNDS = 500, 10
 _LIST, _SUMMARY, _STATS = "/api/incidents", "/api/incidents/summary", "/api/incidents/stats"
 _DAY_S = 86_400.0
 _TOKEN_S = 3 * 3600
-_SEED = 17
 #: Detections as an incident of ours holds them.
 _DETECTION = {
     "id": "0" * 36, "rule_id": "0" * 36, "detector": "ensemble", "service_name": "svc-1",
@@ -115,24 +116,14 @@ async def _fill(con: Any, incidents: int) -> float:
 
 
 async def _measure(session: aiohttp.ClientSession, rounds: int, say: Say) -> dict[str, list[float]]:
-    """Milliseconds of each answer, the questions in turn; the first round does not count."""
-    chance = random.Random(_SEED)  # noqa: S311 - which questions, always the same
-    asks = _asks()
-    found: dict[str, list[float]] = {name: [] for name in asks}
-    for number in range(rounds + 1):
-        for name, ask in asks.items():
-            took_ms = await _one(session, name, *ask(chance, time.time()))
-            if number:
-                found[name].append(took_ms)
-    for name, taken in found.items():
-        taken.sort()
-        say(f"{name}: p50 {quantile(taken, 0.5):.1f} ms, p95 {quantile(taken, 0.95):.1f} ms")
-    return found
+    """Milliseconds of each answer, sorted, by question."""
+    return await in_turn(_asks(), partial(_one, session), rounds, say)
 
 
 async def _one(
-    session: aiohttp.ClientSession, name: str, path: str, query: dict[str, str]
+    session: aiohttp.ClientSession, name: str, asked: tuple[str, dict[str, str]]
 ) -> float:
+    path, query = asked
     began_s = time.perf_counter()
     async with session.get(f"{path}?{urlencode(query)}") as response:
         body = await response.read()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -17,6 +18,7 @@ from urllib.parse import urlencode
 import aiohttp
 
 from liveops.bench import stored_windows
+from liveops.bench.asking import in_turn
 from liveops.bench.http_load import quantile
 from liveops.bench.stack import Say, private_stack, sweep
 from liveops.bench.stored_windows import DAY_S, METRICS, SERVICES
@@ -29,7 +31,6 @@ PATH = "/api/metrics/aggregated"
 #: What is to be reached: 95 % of usual questions, and a month's range.
 USUAL_GOAL_MS, MONTH_GOAL_MS = 50.0, 200.0
 _TOKEN_S = 6 * 3600
-_SEED = 16
 _HOUR_S = 3600.0
 Parameters = list[tuple[str, str]]
 Ask = Callable[[random.Random, float], Parameters]
@@ -126,18 +127,8 @@ def _nothing(_: random.Random, __: float) -> Parameters:
 async def _measure(
     session: aiohttp.ClientSession, asks: dict[str, Ask], rounds: int, say: Say
 ) -> dict[str, list[float]]:
-    """Milliseconds of each answer, the questions in turn; the first round does not count."""
-    chance = random.Random(_SEED)  # noqa: S311 - which questions, always the same
-    found: dict[str, list[float]] = {name: [] for name in asks}
-    for number in range(rounds + 1):
-        for name, ask in asks.items():
-            took_ms = await _one(session, name, ask(chance, time.time()))
-            if number:
-                found[name].append(took_ms)
-    for name, taken in found.items():
-        taken.sort()
-        say(f"{name}: p50 {quantile(taken, 0.5):.1f} ms, p95 {quantile(taken, 0.95):.1f} ms")
-    return found
+    """Milliseconds of each answer, sorted, by question."""
+    return await in_turn(asks, partial(_one, session), rounds, say)
 
 
 async def _one(session: aiohttp.ClientSession, name: str, parameters: Parameters) -> float:
