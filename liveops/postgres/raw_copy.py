@@ -36,8 +36,7 @@ _HEAD = np.dtype(
 )
 _JSONB_VERSION = b"\x01"
 #: PostgreSQL counts microseconds from 2000-01-01T00:00:00Z.
-_EPOCH_S = 946_684_800
-_MICROSECOND = 1e6
+_EPOCH_US = 946_684_800_000_000
 
 Bytes2D = npt.NDArray[np.uint8]
 
@@ -96,7 +95,5 @@ def pack(
 
 
 def _microseconds(times_s: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Since PostgreSQL's epoch, rounded as `datetime.fromtimestamp` does (half to even)."""
-    fraction, whole = np.modf(times_s)
-    seconds = whole.astype(np.int64) - _EPOCH_S
-    return np.asarray(seconds * 1_000_000 + np.rint(fraction * _MICROSECOND).astype(np.int64))
+    """Since PostgreSQL's epoch, rounded as `schema.times.to_datetime` does."""
+    return np.asarray(np.rint(times_s * 1e6).astype(np.int64) - _EPOCH_US)
