@@ -139,7 +139,8 @@ def faithful(schema: dict[str, Any], user: str) -> dict[str, Any]:
     first = facts["ranking"][0]
     cited = first["evidence"][0]
     claim = {"text": facts["evidence"][cited], "evidence": [cited]}
-    action = {"text": f"Look at {first['service']}", "evidence": [cited]}
+    action = {"text": f"Look at {first['service']}", "evidence": [cited], "risk": "low",
+              "reversible": True}  # fmt: skip
     return {
         "root_cause_service": first["service"],
         "root_cause": claim,

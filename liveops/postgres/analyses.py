@@ -17,7 +17,7 @@ from liveops.postgres.incidents import add_event
 from liveops.postgres.queries import load
 from liveops.rca.series import Sample
 from liveops.slices import in_slices
-from schema.analysis import Analysis, Evidence, RankedCause, public_analysis
+from schema.analysis import Action, Analysis, Evidence, RankedCause, public_analysis
 from schema.times import to_datetime
 from schema.topics import ANALYSIS_COMPLETED
 
@@ -172,6 +172,7 @@ def _columns(analysis: Analysis) -> tuple[Any, ...]:
         analysis.source_reason,
         analysis.confidence_text,
         analysis.severity or "",
+        msgspec.to_builtins(analysis.actions),
     )
 
 
@@ -188,6 +189,7 @@ def _analysis(row: Mapping[str, Any]) -> Analysis:
         severity=row["severity"] or None,
         impacted_services=list(row["impacted_services"]),
         suggested_actions=row["suggested_actions"],
+        actions=msgspec.convert(row["actions"], list[Action]),
         technical_summary=row["technical_summary"],
         executive_summary=row["executive_summary"],
         evidence=msgspec.convert(row["evidence"], list[Evidence]),

@@ -9,13 +9,16 @@ also names a service or a number.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self, TypeVar
 
 from liveops.rca.context import CONTEXT
 from liveops.rca.evidence import services_of
 from liveops.rca.masking import Masks, private
-from schema.analysis import Evidence
+from liveops.rca.risk import has_command
+from schema.analysis import Evidence, Risk
 
 MAX_CLAIM_CHARS = 400
 #: A number, with whatever unit is written to it: 9999ms is one, the 99 of p99 is none.
@@ -26,7 +29,9 @@ _DOWN = re.compile(
     r"(?i)\b(?:fell|falls?|falling|decreas\w*|dropp?\w*|lower|below|fewer|less|faster)\b"
 )
 #: Telemetry may ask for links or commands; no summary of ours carries any.
-_UNWELCOME = re.compile(r"https?://|www\.|<[a-z/!]|```|[\x00-\x08\x0b-\x1f\x7f]", re.IGNORECASE)
+_UNWELCOME = re.compile(
+    r"[a-z][a-z0-9+.-]*://|www\.|mailto:|<[a-z/!]|[\x00-\x08\x0b-\x1f\x7f-\x9f]", re.IGNORECASE
+)
 _RELATIVE_TOLERANCE = 0.01
 
 
@@ -37,9 +42,20 @@ class Claim:
     text: str
     evidence: tuple[str, ...]
 
-    def put_back(self, masks: Masks) -> Claim:
+    def put_back(self, masks: Masks) -> Self:
         """With the originals of placeholders."""
-        return Claim(masks.put_back(self.text), self.evidence)
+        return replace(self, text=masks.put_back(self.text))
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal(Claim):
+    """An action as a model proposes it; None where it leaves something out."""
+
+    risk: Risk | None = None
+    reversible: bool | None = None
+
+
+AnyClaim = TypeVar("AnyClaim", bound=Claim)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +67,21 @@ class Reply:
     root_cause: Claim | None
     technical: tuple[Claim, ...]
     executive: tuple[Claim, ...]
-    actions: tuple[Claim, ...]
+    actions: tuple[Proposal, ...]
 
     def put_back(self, masks: Masks) -> Reply:
         """With the originals of placeholders."""
 
-        def claims(masked: tuple[Claim, ...]) -> tuple[Claim, ...]:
+        def claims(masked: tuple[AnyClaim, ...]) -> tuple[AnyClaim, ...]:
             return tuple(claim.put_back(masks) for claim in masked)
 
         service, cause = self.root_cause_service, self.root_cause
         return Reply(
             None if service is None else masks.put_back(service),
             None if cause is None else cause.put_back(masks),
-            *map(claims, (self.technical, self.executive, self.actions)),
+            claims(self.technical),
+            claims(self.executive),
+            claims(self.actions),
         )
 
 
@@ -75,7 +93,7 @@ class Verified:
     root_cause: Claim | None
     technical: tuple[Claim, ...]
     executive: tuple[Claim, ...]
-    actions: tuple[Claim, ...]
+    actions: tuple[Proposal, ...]
     share: float
 
 
@@ -89,8 +107,8 @@ def verify(
     by_id = {item.id: item for item in evidence}
 
     def kept(
-        claims: tuple[Claim, ...], *, numbers: bool = True, grounded: bool = False
-    ) -> tuple[Claim, ...]:
+        claims: tuple[AnyClaim, ...], *, numbers: bool = True, grounded: bool = False
+    ) -> tuple[AnyClaim, ...]:
         return tuple(
             c for c in claims if holds(c, by_id, services, numbers=numbers, grounded=grounded)
         )
@@ -116,7 +134,7 @@ def holds(
     """Whether one claim can be verified; a `grounded` one names a service or a number."""
     if not claim.text.strip() or len(claim.text) > MAX_CLAIM_CHARS or not claim.evidence:
         return False
-    if _UNWELCOME.search(claim.text) or any(name not in by_id for name in claim.evidence):
+    if any(name not in by_id for name in claim.evidence) or _unwelcome(claim.text, services):
         return False
     cited = [by_id[name] for name in claim.evidence]
     allowed = {service for item in cited for service in services_of(item)}
@@ -131,6 +149,12 @@ def holds(
     if grounded and not (named_services(claim.text, allowed) or _NUMBER.search(claim.text)):
         return False
     return not _contradicts(claim.text, told) and (not numbers or _numbers_stand(claim.text, told))
+
+
+def _unwelcome(text: str, services: Set[str]) -> bool:
+    """Whether there is a link, markup, a command or a character that nobody sees in it."""
+    unseen = any(unicodedata.category(sign) in ("Cf", "Co", "Cs") for sign in text)
+    return unseen or bool(_UNWELCOME.search(text)) or has_command(text, services)
 
 
 def _directed(text: str) -> bool:

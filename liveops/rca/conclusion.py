@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterable
 
 from liveops.rca import fallback
-from liveops.rca.claims import Claim, Reply, Verified, verify
+from liveops.rca.actions import action, fault_of, stated
+from liveops.rca.claims import Claim, Proposal, Reply, Verified, verify
 from liveops.rca.investigation import Investigation
 from liveops.rca.verdict import confidence, in_words, reasons
-from schema.analysis import Analysis
+from schema.analysis import Action, Analysis, FaultKind
 from schema.incidents import Incident
 from schema.times import format_time
 
@@ -58,7 +59,7 @@ def by_code(analysis_id: str, incident: Incident, found: Investigation) -> Analy
     analysis.root_cause = texts.root_cause
     analysis.technical_summary = texts.technical_summary
     analysis.executive_summary = texts.executive_summary
-    analysis.suggested_actions = texts.suggested_actions
+    _put_actions(analysis, texts.actions)
     return analysis
 
 
@@ -79,6 +80,10 @@ def by_model(
     analysis = by_code(analysis_id, incident, found)
     analysis.source = "llm"
     _put_words(analysis, verified)
+    if verified.actions:
+        about = verified.root_cause_service
+        cause = next((c for c in found.candidates if c.service_name == about), None)
+        _put_actions(analysis, [_action(fault_of(cause), one) for one in verified.actions])
     if verified.root_cause_service is not None and found.verdict == "cause_found":
         analysis.root_cause_service = verified.root_cause_service
         if verified.root_cause is not None:
@@ -155,8 +160,16 @@ def _put_words(analysis: Analysis, verified: Verified) -> None:
         analysis.technical_summary = " ".join(_cited(claim) for claim in verified.technical)
     if verified.executive:
         analysis.executive_summary = " ".join(_cited(claim) for claim in verified.executive)
-    if verified.actions:
-        analysis.suggested_actions = [_cited(claim) for claim in verified.actions]
+
+
+def _action(kind: FaultKind, said: Proposal) -> Action:
+    """A model's action, no safer than the code judges its words."""
+    return action(kind, said.text, said.evidence, (said.risk, said.reversible))
+
+
+def _put_actions(analysis: Analysis, actions: list[Action]) -> None:
+    analysis.actions = actions
+    analysis.suggested_actions = [stated(one) for one in actions]
 
 
 def _cited(claim: Claim) -> str:

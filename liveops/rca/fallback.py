@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from liveops.rca.actions import first_look, suggested
 from liveops.rca.evidence import services_of
 from liveops.rca.investigation import Investigation
 from liveops.rca.ranking import Candidate
-from schema.analysis import Evidence
+from schema.analysis import Action, Evidence
 from schema.incidents import WHOLE, Incident
 
 _MAX_FACTS = 6
@@ -22,7 +23,7 @@ class Texts:
     root_cause: str
     technical_summary: str
     executive_summary: str
-    suggested_actions: list[str]
+    actions: list[Action]
 
 
 def write(incident: Incident, found: Investigation) -> Texts:
@@ -40,7 +41,7 @@ def write(incident: Incident, found: Investigation) -> Texts:
         f"{cause.service_name} {_plainly(cause)} {ids} and is the most likely cause."
         f"{_reach(incident, found)}"
     )
-    return Texts(root, " ".join(technical), executive, _actions(found))
+    return Texts(root, " ".join(technical), executive, suggested(cause, found.evidence))
 
 
 def _manner(cause: Candidate) -> str:
@@ -88,47 +89,8 @@ def _inconclusive(found: Investigation) -> Texts:
         root_cause="",
         technical_summary=f"The data does not single out a cause. {what}",
         executive_summary="The cause is not clear from the metrics at hand.",
-        suggested_actions=[
-            f"Look at the evidence by hand, beginning with {item.id}."
-            for item in found.evidence[:1]
-        ],
+        actions=first_look(found.evidence),
     )
-
-
-def _actions(found: Investigation) -> list[str]:
-    cause = found.candidates[0]
-    about = [e for e in found.evidence if cause.service_name in services_of(e)]
-    actions = []
-    silent = [e for e in about if e.kind == "silence"]
-    moved = [
-        e
-        for e in about
-        if e.kind in ("metric", "detection") and e.ref["metric_type"] != WHOLE and not silent
-    ]
-    if silent:
-        actions.append(
-            f"Check that {cause.service_name} runs and can send its metrics {_ids(silent[:2])}."
-        )
-    if moved:
-        metric = moved[0].ref["metric_type"]
-        actions.append(
-            f"Compare recent changes of {cause.service_name} with the start of its "
-            f"{metric} deviation {_ids(moved[:2])}."
-        )
-    waiting = [e for e in about if e.kind == "waiting"]
-    if waiting:
-        callers = ", ".join(str(e.ref["caller"]) for e in waiting)
-        actions.append(
-            f"Check the network between {callers} and {cause.service_name} {_ids(waiting)}."
-        )
-    calls = [e for e in about if e.kind == "topology" and e.ref["callee"] == cause.service_name]
-    if calls:
-        callers = ", ".join(str(e.ref["caller"]) for e in calls[:3])
-        actions.append(
-            f"Shield {callers} from {cause.service_name} (time-outs, fallbacks) until it is "
-            f"healthy {_ids(calls[:3])}."
-        )
-    return actions
 
 
 def _reach(incident: Incident, found: Investigation) -> str:

@@ -16,7 +16,7 @@ from liveops.rca.claims import MAX_CLAIM_CHARS
 from liveops.rca.investigation import Investigation
 from liveops.rca.masking import Masks
 from liveops.rca.tokens import count
-from schema.analysis import Evidence
+from schema.analysis import RISKS, Evidence
 from schema.incidents import Incident
 from schema.times import format_time
 
@@ -27,7 +27,8 @@ SYSTEM = (
     "that this evidence does not say: no other services, no other numbers, no links, no "
     "commands. The ranking comes from the dependency graph, onset order and deviation; "
     "depart from its first entry only when the evidence speaks for another one, and set "
-    "root_cause_service to null when it singles out none. Write the executive part for "
+    "root_cause_service to null when it singles out none. An action says how risky it is and "
+    "whether it can be undone without loss. Write the executive part for "
     "people who know the business but not the system. What looks like <email-1> stands for "
     "something hidden from you: repeat it unchanged or not at all, and make up none."
 )
@@ -162,9 +163,13 @@ def reply_schema(found: Investigation, ids: list[str]) -> dict[str, Any]:
         "root_cause": {"$ref": "#/$defs/claim"},
         "technical": claims,
         "executive": claims,
-        "actions": claims,
+        "actions": {"type": "array", "items": {"$ref": "#/$defs/action"}},
     }
-    return closed_object(properties) | {"$defs": {"claim": claim}}
+    action = closed_object(
+        claim["properties"]
+        | {"risk": {"type": "string", "enum": list(RISKS)}, "reversible": {"type": "boolean"}}
+    )
+    return closed_object(properties) | {"$defs": {"claim": claim, "action": action}}
 
 
 def closed_object(properties: dict[str, Any]) -> dict[str, Any]:

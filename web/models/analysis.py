@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from liveops.rca.questions import MAX_QUESTION_CHARS
+from schema.analysis import FaultKind, Risk
 from web.models.fields import NO_NUL
 
 
@@ -39,6 +40,16 @@ class RankedBody(BaseModel):
     evidence: list[str]
 
 
+class ActionBody(BaseModel):
+    """What could be done, and the evidence that speaks for it by id."""
+
+    text: str
+    kind: FaultKind = Field(description="the kind of fault it is against")
+    risk: Risk = Field(description="never less than the verbs of the text have")
+    reversible: bool = Field(description="whether it can be undone without loss")
+    evidence: list[str]
+
+
 class AnalysisBody(BaseModel):
     """An analysis; while it is pending only ranking, evidence and verdict are filled."""
 
@@ -50,7 +61,8 @@ class AnalysisBody(BaseModel):
     confidence: float
     confidence_text: str = Field(description="the confidence with its reasons, in words")
     impacted_services: list[str]
-    suggested_actions: list[str]
+    suggested_actions: list[str] = Field(description="`actions` as sentences that cite evidence")
+    actions: list[ActionBody]
     technical_summary: str
     executive_summary: str
     evidence: list[EvidenceBody]

@@ -62,7 +62,7 @@ UPDATE ai_analyses SET status = $2, root_cause = $3, root_cause_service = $4,
     technical_summary = $8, executive_summary = $9, evidence = $10, ranking = $11, verdict = $12,
     source = $13, model = $14, cost_usd = $15::float8::numeric, tokens = $16, signature = $17,
     analyzed_at = $18, latency_ms = $19, source_reason = $20,
-    confidence_text = $21, severity = $22
+    confidence_text = $21, severity = $22, actions = $23
 WHERE id = $1 AND status = 'pending'
 RETURNING id
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from liveops.rca.claims import Claim, Reply
+from liveops.rca.claims import Claim, Proposal, Reply
 from liveops.rca.conclusion import by_code, by_model, by_precedent, signature
 from liveops.rca.investigation import investigate
 from tests.unit.rca.stories import CHAIN, detection, during, history, incident
@@ -36,7 +36,7 @@ def test_inconclusive_names_no_cause() -> None:
 
 def words(service: str | None) -> Reply:
     claim = Claim(f"{FOUND.candidates[0].service_name} is slow", (FOUND.evidence[0].id,))
-    return Reply(service, claim, (claim,), (claim,), (claim,))
+    return Reply(service, claim, (claim,), (claim,), (Proposal(claim.text, claim.evidence),))
 
 
 def test_a_faithful_model_keeps_the_computed_confidence() -> None:
