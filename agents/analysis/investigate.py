@@ -17,7 +17,7 @@ from liveops.rca.callgraph import CallGraph
 from liveops.rca.changes import Change
 from liveops.rca.conclusion import pending
 from liveops.rca.context import Around, gather
-from liveops.rca.fallback import MAX_IMPACTED
+from liveops.rca.fallback import MAX_IMPACTED, affected
 from liveops.rca.investigation import Investigation, investigate, starts_at_s
 from schema.analysis import Analysis
 from schema.feedback import ChangeEvent
@@ -79,6 +79,8 @@ class Investigator:
             case.edges,
             case.changes,
             [str(one["data"]["text"]) for one in events if one["kind"] == "comment"],
+            case.incident,
+            affected(case.incident, case.found),
         )
         context = gather(case.found.evidence, ranked, case.services, around)
         return replace(case, found=replace(case.found, context=context))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Self, TypeVar
 
@@ -23,6 +23,8 @@ from schema.analysis import Evidence, Risk
 MAX_CLAIM_CHARS = 400
 #: A number, with whatever unit is written to it: 9999ms is one, the 99 of p99 is none.
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
+#: A date with or without its time, and a time of the day.
+_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z?)?|\b\d?\d:\d\d(?::\d\d)?\b")
 #: Words of a direction: a claim that rises does not rest on evidence that only falls.
 _UP = re.compile(r"(?i)\b(?:rose|rises?|rising|increas\w*|grew|grows?|higher|above|more|slower)\b")
 _DOWN = re.compile(
@@ -106,16 +108,12 @@ def verify(
     """
     by_id = {item.id: item for item in evidence}
 
-    def kept(
-        claims: tuple[AnyClaim, ...], *, numbers: bool = True, grounded: bool = False
-    ) -> tuple[AnyClaim, ...]:
-        return tuple(
-            c for c in claims if holds(c, by_id, services, numbers=numbers, grounded=grounded)
-        )
+    def kept(claims: tuple[AnyClaim, ...], **how: bool) -> tuple[AnyClaim, ...]:
+        return tuple(claim for claim in claims if holds(claim, by_id, services, **how))
 
     stated = () if reply.root_cause is None else (reply.root_cause,)
     cause = kept(stated, grounded=True)
-    technical, executive = kept(reply.technical, grounded=True), kept(reply.executive)
+    technical, executive = kept(reply.technical, grounded=True), kept(reply.executive, plain=True)
     # An action may name a target value of its own, but no service of its own.
     actions = kept(reply.actions, numbers=False)
     service = reply.root_cause_service if reply.root_cause_service in candidates else None
@@ -129,9 +127,12 @@ def verify(
 
 def holds(
     claim: Claim, by_id: Mapping[str, Evidence], services: Set[str], *,
-    numbers: bool = True, grounded: bool = False,
+    numbers: bool = True, grounded: bool = False, plain: bool = False,
 ) -> bool:  # fmt: skip
-    """Whether one claim can be verified; a `grounded` one names a service or a number."""
+    """Whether one claim can be verified; a `grounded` one names a service or a number.
+
+    A `plain` one is for readers who know no metrics: it names none.
+    """
     if not claim.text.strip() or len(claim.text) > MAX_CLAIM_CHARS or not claim.evidence:
         return False
     if any(name not in by_id for name in claim.evidence) or _unwelcome(claim.text, services):
@@ -146,6 +147,8 @@ def holds(
         return False
     if all(item.kind in CONTEXT for item in cited) and _directed(claim.text):
         return False
+    if plain and named_services(claim.text, _metrics(by_id.values())):
+        return False
     if grounded and not (named_services(claim.text, allowed) or _NUMBER.search(claim.text)):
         return False
     return not _contradicts(claim.text, told) and (not numbers or _numbers_stand(claim.text, told))
@@ -155,6 +158,12 @@ def _unwelcome(text: str, services: Set[str]) -> bool:
     """Whether there is a link, markup, a command or a character that nobody sees in it."""
     unseen = any(unicodedata.category(sign) in ("Cf", "Co", "Cs") for sign in text)
     return unseen or bool(_UNWELCOME.search(text)) or has_command(text, services)
+
+
+def _metrics(evidence: Iterable[Evidence]) -> set[str]:
+    """Names of metrics that are no words of prose."""
+    names = {str(item.ref["metric_type"]) for item in evidence if "metric_type" in item.ref}
+    return {name for name in names if not name.islower() or not name.isalpha()}
 
 
 def _directed(text: str) -> bool:
@@ -180,8 +189,13 @@ def named_services(text: str, services: Set[str]) -> set[str]:
 
 
 def _numbers_stand(text: str, cited: str) -> bool:
-    known = [float(number) for number in _NUMBER.findall(cited)]
+    """Times as they are cited, to the second or less; numbers roughly, and not those of times."""
+    times = _TIME.findall(cited)
+    for time in _TIME.findall(text):
+        if not any(there.startswith(time) or f"T{time}" in there for there in times):
+            return False
+    known = [float(number) for number in _NUMBER.findall(_TIME.sub(" ", cited))]
     return all(
         any(abs(float(number) - there) <= _RELATIVE_TOLERANCE * abs(there) for there in known)
-        for number in _NUMBER.findall(text)
+        for number in _NUMBER.findall(_TIME.sub(" ", text))
     )

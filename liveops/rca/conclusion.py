@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from liveops.rca import fallback
 from liveops.rca.actions import action, fault_of, stated
-from liveops.rca.claims import Claim, Proposal, Reply, Verified, verify
+from liveops.rca.claims import Claim, Proposal, Reply, verify
 from liveops.rca.investigation import Investigation
 from liveops.rca.verdict import confidence, in_words, reasons
 from schema.analysis import Action, Analysis, FaultKind
@@ -57,8 +57,8 @@ def by_code(analysis_id: str, incident: Incident, found: Investigation) -> Analy
     analysis = pending(analysis_id, incident, found)
     analysis.status = "completed"
     analysis.root_cause = texts.root_cause
-    analysis.technical_summary = texts.technical_summary
-    analysis.executive_summary = texts.executive_summary
+    analysis.technical_summary = texts.for_engineers()
+    analysis.executive_summary = texts.for_managers()
     _put_actions(analysis, texts.actions)
     return analysis
 
@@ -79,7 +79,9 @@ def by_model(
     verified = verify(reply, found.facts, names, services)
     analysis = by_code(analysis_id, incident, found)
     analysis.source = "llm"
-    _put_words(analysis, verified)
+    texts = fallback.write(incident, found)
+    analysis.technical_summary = texts.for_engineers(_said(verified.technical))
+    analysis.executive_summary = texts.for_managers(_said(verified.executive))
     if verified.actions:
         about = verified.root_cause_service
         cause = next((c for c in found.candidates if c.service_name == about), None)
@@ -155,11 +157,8 @@ def _without_citations(text: str) -> str:
     return re.sub(r"\s*(\[E\d+\])+", "", text).strip()
 
 
-def _put_words(analysis: Analysis, verified: Verified) -> None:
-    if verified.technical:
-        analysis.technical_summary = " ".join(_cited(claim) for claim in verified.technical)
-    if verified.executive:
-        analysis.executive_summary = " ".join(_cited(claim) for claim in verified.executive)
+def _said(claims: Iterable[Claim]) -> str:
+    return " ".join(f"{_cited(claim)}." for claim in claims)
 
 
 def _action(kind: FaultKind, said: Proposal) -> Action:
@@ -173,4 +172,4 @@ def _put_actions(analysis: Analysis, actions: list[Action]) -> None:
 
 
 def _cited(claim: Claim) -> str:
-    return f"{claim.text.strip()} " + "".join(f"[{name}]" for name in claim.evidence)
+    return f"{claim.text.strip().rstrip('.')} " + "".join(f"[{name}]" for name in claim.evidence)

@@ -13,13 +13,15 @@ from types import MappingProxyType
 from typing import Any
 
 from liveops.rca.callgraph import CallGraph
+from liveops.rca.executive import handled
 from schema.analysis import Evidence
 from schema.feedback import ChangeEvent
+from schema.incidents import Incident
 from schema.service_cards import ServiceCard
 from schema.times import format_time
 
 #: Kinds of facts that say nothing of how services are now.
-CONTEXT = frozenset(("precedent", "runbook", "call"))
+CONTEXT = frozenset(("extent", "handling", "precedent", "runbook", "call"))
 MAX_PRECEDENTS = 5
 _MAX_CALLS = 15
 #: Remarks on the incident itself, the newest.
@@ -50,6 +52,9 @@ class Around:
     changes: Sequence[ChangeEvent] = ()
     #: Remarks on the incident, oldest first.
     comments: Sequence[str] = ()
+    incident: Incident | None = None
+    #: How many services it affects, its cause among them.
+    affected: int = 0
 
 
 def gather(
@@ -57,6 +62,7 @@ def gather(
 ) -> Context:
     """The context, most telling first; `ranked` are the first candidates, best first."""
     facts = [
+        *_state(around.incident, around.affected),
         *_precedents(around.similar, known),
         *_runbooks(ranked, around.cards),
         *_calls(evidence, ranked, around.edges),
@@ -69,6 +75,15 @@ def gather(
         quoted,
         tuple(reversed(around.comments[-_MAX_COMMENTS:])),
     )
+
+
+def _state(incident: Incident | None, affected: int) -> Iterator[_Fact]:
+    """How far it reaches, and who has it."""
+    if incident is not None:
+        text = f"{affected} services are affected" if affected > 1 else "1 service is affected"
+        yield text, "extent", {"services": affected}, ""
+        ref = {"status": incident.status, "assigned": bool(incident.assignee)}
+        yield handled(incident), "handling", ref, incident.assignee or ""
 
 
 def _precedents(similar: Sequence[Mapping[str, Any]], known: frozenset[str]) -> Iterator[_Fact]:

@@ -86,7 +86,7 @@ def conclude(
 ) -> Investigation:
     """From deviations and what is known beside them to ranking, evidence and verdict."""
     ranked = rank(found, graph, symptom, services, changed)
-    evidence = facts.collect(ranked, graph, detections, changed)
+    evidence = facts.collect(ranked, graph, detections, changed, symptom.service_name)
     return Investigation(tuple(ranked), tuple(evidence), verdict(ranked), confidence(ranked))
 
 
@@ -145,6 +145,8 @@ def _from_detection(detection: Detection, known: Deviation | None) -> Deviation:
         silent=silent,
         limit=limit,
         kind=meaning(detection.metric_type).kind,
+        early=None if known is None else known.early,
+        late=None if known is None else known.late,
     )
 
 

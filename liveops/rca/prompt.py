@@ -29,8 +29,9 @@ SYSTEM = (
     "depart from its first entry only when the evidence speaks for another one, and set "
     "root_cause_service to null when it singles out none. An action says how risky it is and "
     "whether it can be undone without loss. Write the executive part for "
-    "people who know the business but not the system. What looks like <email-1> stands for "
-    "something hidden from you: repeat it unchanged or not at all, and make up none."
+    "people who know the business but not the system, without names of metrics. What looks "
+    "like <email-1> stands for something hidden from you: repeat it unchanged or not at all, "
+    "and make up none."
 )
 _MAX_RANKED = 10
 _MAX_FREE_CHARS = 600

@@ -42,7 +42,9 @@ def words(service: str | None) -> Reply:
 def test_a_faithful_model_keeps_the_computed_confidence() -> None:
     got = by_model("a", STORY, FOUND, words("back"), ())
     assert got.confidence == FOUND.confidence
-    assert got.technical_summary == f"back is slow [{FOUND.evidence[0].id}]"
+    said = f"back is slow [{FOUND.evidence[0].id}]."
+    assert got.technical_summary.startswith(f"{said} In order of time: ")
+    assert f" {said} " in got.executive_summary
 
 
 def test_a_model_may_find_the_data_inconclusive() -> None:

@@ -103,7 +103,7 @@ def test_who_shows_nothing_itself_is_told_on_by_its_neighbours() -> None:
     ]
     assert told[0].id in found.ranking[0].evidence
     texts = write(incident(), found)
-    assert texts.executive_summary.startswith("mid is reached more slowly than usual [E")
+    assert texts.cause.startswith("The most likely cause is mid, which is reached more slowly")
     assert [stated(one) for one in texts.actions] == [
         f"Check the network between front and mid [{told[0].id}]."
     ]

@@ -95,7 +95,8 @@ def test_a_service_named_by_its_address_is_hidden_and_found_again() -> None:
     assert hidden in prompt.schema["properties"]["root_cause_service"]["enum"]
     cited = facts["ranking"][0]["evidence"][:1]
     claim = Claim(facts["evidence"][cited[0]], tuple(cited))
-    said = Reply(hidden, claim, (claim,), (claim,), ()).put_back(prompt.masks)
+    plain = Claim(f"{hidden} is slow", tuple(cited))
+    said = Reply(hidden, claim, (claim,), (plain,), ()).put_back(prompt.masks)
     got = by_model("a", story, found, said, ())
     assert (got.root_cause_service, got.confidence) == (host, found.confidence)
     assert host in got.root_cause + got.technical_summary
