@@ -10,6 +10,7 @@ from schema.incidents import Severity
 from schema.times import format_time
 
 Verdict = Literal["cause_found", "inconclusive"]
+Source = Literal["llm", "fallback"]
 Risk = Literal["low", "medium", "high"]
 RISKS: tuple[Risk, ...] = get_args(Risk)
 #: What kind of fault an action is against.
@@ -55,6 +56,8 @@ class Analysis(Struct, kw_only=True):
     root_cause: str = ""
     root_cause_service: str | None = None
     confidence: float = 0.0
+    #: Before verdicts of people calibrated it.
+    confidence_raw: float = 0.0
     #: The confidence with its reasons: "63 %: second candidate close, no deploy seen".
     confidence_text: str = ""
     impacted_services: list[str] = []
@@ -66,7 +69,7 @@ class Analysis(Struct, kw_only=True):
     evidence: list[Evidence] = []
     ranking: list[RankedCause] = []
     verdict: Verdict = "inconclusive"
-    source: Literal["llm", "fallback"] = "fallback"
+    source: Source = "fallback"
     #: Why there are no words of a model, or not all, or those of another incident.
     source_reason: str = ""
     model: str | None = None

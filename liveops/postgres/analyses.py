@@ -93,6 +93,7 @@ def _found(analysis: Analysis) -> tuple[Any, ...]:
         analysis.signature,
         analysis.confidence_text,
         analysis.severity or "",
+        analysis.confidence_raw,
     )
 
 
@@ -173,6 +174,7 @@ def _columns(analysis: Analysis) -> tuple[Any, ...]:
         analysis.confidence_text,
         analysis.severity or "",
         msgspec.to_builtins(analysis.actions),
+        analysis.confidence_raw,
     )
 
 
@@ -185,6 +187,7 @@ def _analysis(row: Mapping[str, Any]) -> Analysis:
         root_cause=row["root_cause"],
         root_cause_service=row["root_cause_service"],
         confidence=row["confidence_share"],
+        confidence_raw=row["raw_share"],
         confidence_text=row["confidence_text"],
         severity=row["severity"] or None,
         impacted_services=list(row["impacted_services"]),

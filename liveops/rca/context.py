@@ -40,6 +40,12 @@ class Context:
     #: Remarks on the incident, newest first.
     comments: tuple[str, ...] = ()
 
+    @property
+    def confirmed(self) -> list[Evidence]:
+        """Earlier incidents that looked alike, and whose cause people confirmed, newest first."""
+        found = [one for one in self.facts if one.kind == "precedent" and one.ref["cause"]]
+        return sorted(found, key=lambda one: str(one.ref["at"]), reverse=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Around:
@@ -88,9 +94,9 @@ def _state(incident: Incident | None, affected: int) -> Iterator[_Fact]:
 
 def _precedents(similar: Sequence[Mapping[str, Any]], known: frozenset[str]) -> Iterator[_Fact]:
     """Those whose cause people confirmed come first."""
-    by_worth = sorted(similar, key=lambda one: one["true_cause"] not in known)
+    by_worth = sorted(similar, key=lambda one: one["confirmed_cause"] not in known)
     for one in by_worth[:MAX_PRECEDENTS]:
-        cause, named = one["true_cause"], one["root_cause_service"]
+        cause, named = one["confirmed_cause"], one["root_cause_service"]
         about = cause if cause in known else named if named in known else one["service_name"]
         text = f"an incident of {one['detected_at']} looked alike ({one['likeness']:.0%})"
         if cause in known:
@@ -99,7 +105,9 @@ def _precedents(similar: Sequence[Mapping[str, Any]], known: frozenset[str]) -> 
             text += f"; its analysis named {named}"
         if one["verdict"] == "not_an_incident":
             text += "; people say it was none"
-        ref = {"service_name": about, "incident_id": one["id"]}
+        ref = {"service_name": about, "incident_id": one["id"], "at": one["detected_at"],
+               "cause": cause if cause in known else None,
+               "confirmed_by": one["confirmed_by"]}  # fmt: skip
         said = (one["title"], one["true_cause"], one["last_comment"])
         yield text, "precedent", ref, " / ".join(part for part in said if part)
 

@@ -91,10 +91,14 @@ def handled(incident: Incident) -> str:
     return f"nobody had acknowledged the incident when this was written, and {has}"
 
 
+def readable(name: str | None) -> str:
+    """Somebody's name as it may be repeated; names are free text."""
+    return name if name and _NAME.fullmatch(name) else "somebody"
+
+
 def _handled(incident: Incident) -> str:
-    name = incident.assignee or ""
-    told = _upper(handled(incident))
-    return told.replace("it has an assignee", f"{name} has it") if _NAME.fullmatch(name) else told
+    name = readable(incident.assignee)
+    return _upper(handled(incident)).replace("it has an assignee", f"{name} has it")
 
 
 def _noticed(incident: Incident, seen: Sequence[Evidence]) -> Evidence | None:

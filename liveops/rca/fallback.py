@@ -27,7 +27,7 @@ class Texts:
     root_cause: str
     #: How the fault works, and the main facts.
     technical: str
-    #: What happened in which order.
+    #: What happened in which order, and what it was when it looked alike.
     order: str
     #: Since when, and what users feel.
     opening: str
@@ -49,7 +49,12 @@ class Texts:
 def write(incident: Incident, found: Investigation) -> Texts:
     """All texts and the actions; every fact in them ends with its evidence id."""
     frame = (
-        technical.order(found.evidence),
+        " ".join(
+            filter(
+                None,
+                (technical.order(found.evidence), technical.last_time(found.context.confirmed)),
+            )
+        ),
         executive.opening(incident, found.evidence),
     )
     closing = executive.closing(incident, found.facts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from liveops.rca.actions import fault_of
+from liveops.rca.executive import readable
 from liveops.rca.ranking import Candidate
 from schema.analysis import Evidence, FaultKind
 
@@ -48,6 +49,17 @@ def mechanism(cause: Candidate, evidence: Sequence[Evidence], ids: str) -> str:
         spread = _SPREADS.get(kind, _SHOWS).format(names=names)
         text += f", {spread} {''.join(f'[{item.id}]' for item in calls)}"
     return f"{text}."
+
+
+def last_time(confirmed: Sequence[Evidence]) -> str:
+    """What people said of the last incident that looked alike; empty where there is none."""
+    for item in confirmed[:1]:
+        who = readable(item.ref["confirmed_by"])
+        return (
+            f"The last time this looked alike, at {item.ref['at']}, it was {item.ref['cause']}, "
+            f"as confirmed by {who} [{item.id}]."
+        )
+    return ""
 
 
 def order(evidence: Sequence[Evidence]) -> str:

@@ -28,7 +28,8 @@ def past(**other: Any) -> dict[str, Any]:
     return {
         "id": "i-1", "title": "was slow", "service_name": "front", "likeness": 0.75,
         "detected_at": "2023-01-02T03:04:05Z", "verdict": "right", "true_cause": None,
-        "last_comment": None, "root_cause_service": None,
+        "last_comment": None, "root_cause_service": None, "confirmed_by": "ann",
+        "confirmed_cause": other.get("true_cause"),
     } | other  # fmt: skip
 
 
