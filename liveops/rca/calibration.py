@@ -18,7 +18,8 @@ NEEDED = 30
 #: How far slope and offset are believed to lie from 1 and 0 before anything is known.
 _BELIEVED = np.array([0.5, 1.0])
 _IDENTITY = np.array([1.0, 0.0])
-_STEPS = 50
+_STEPS = 100
+_CLOSE = 1e-9
 #: Nothing is certain.
 _LEAST = 0.01
 _BINS = 5
@@ -97,15 +98,23 @@ def fit(judged: Sequence[Judged]) -> Calibration:
 
 
 def _line(features: Floats, right: Floats) -> tuple[float, float]:
-    """The most likely slope and offset, by Newton's method."""
+    """The most likely slope and offset, by Newton's method with steps that only get better."""
     at, precision = _IDENTITY.copy(), np.diag(_BELIEVED**-2)
+
+    def badness(place: Floats) -> float:
+        odds, away = place @ features, place - _IDENTITY
+        misfit = np.logaddexp(0, odds) - right * odds
+        return float(misfit.sum() + away @ precision @ away / 2)
+
     for _ in range(_STEPS):
         share = _share(at @ features)
-        slope = features @ (share - right) + precision @ (at - _IDENTITY)
+        gradient = features @ (share - right) + precision @ (at - _IDENTITY)
         bend = (features * (share * (1 - share))) @ features.T + precision
-        step = np.linalg.solve(bend, slope)
+        step = np.linalg.solve(bend, gradient)
+        while badness(at - step) > badness(at) and float(np.abs(step).max()) > _CLOSE:
+            step = step / 2
         at = at - step
-        if float(np.abs(step).max()) < 1e-9:
+        if float(np.abs(step).max()) <= _CLOSE:
             break
     return float(at[0]), float(at[1])
 

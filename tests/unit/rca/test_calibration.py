@@ -48,6 +48,12 @@ def test_what_is_right_already_stays() -> None:
     assert [got.of(share) for share in SHARES] == pytest.approx(SHARES, abs=0.02)
 
 
+def test_who_is_right_the_less_the_surer_is_told_how_often_that_is() -> None:
+    got = fit(judged(200, 0.9, 20) + judged(200, 0.1, 180))
+    assert got.slope == 0
+    assert got.of(0.9) == got.of(0.1) == pytest.approx(0.5, abs=0.02)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_being_surer_never_makes_it_less_likely(seed: int) -> None:
     chance = Random(seed)
@@ -76,7 +82,8 @@ def test_the_curve_counts_by_what_was_said() -> None:
 
 
 HARD: dict[Source, Calibration] = {
-    "fallback": Calibration(40, 1.0, -1.0), "llm": Calibration(3, 1.0, -1.0),
+    "fallback": Calibration(40, 1.0, -1.0),
+    "llm": Calibration(3, 1.0, -1.0),
 }
 
 
