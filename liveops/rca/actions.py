@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from liveops.rca.evidence import services_of
 from liveops.rca.ranking import Candidate
-from liveops.rca.risk import raised
+from liveops.rca.risk import judged, raised
 from schema.analysis import Action, Evidence, FaultKind, Risk
 from schema.incidents import WHOLE
 
@@ -56,6 +56,7 @@ _SUGGESTED: dict[FaultKind, tuple[_Template, ...]] = {
 }
 _UNDO = "Roll {service} back to before its {of} of {at}"
 _ASK = "Ask whether the {of} of {service} of {at} is over"
+_FOLLOW = "Follow the runbook of {service}"
 _COMPARE = "Compare what was changed at {service} with when its trouble began"
 #: Kinds of fault that a change of the service itself can bring.
 _BROUGHT_BY_CHANGES = ("memory", "latency", "errors", "saturation", "other")
@@ -67,9 +68,9 @@ def fault_of(cause: Candidate | None) -> FaultKind:
     return _FAULTS.get(terms[0], "other") if terms else "other"
 
 
-def suggested(cause: Candidate, evidence: Sequence[Evidence]) -> list[Action]:
+def suggested(cause: Candidate, facts: Sequence[Evidence]) -> list[Action]:
     """Actions against the cause, those first that its evidence speaks for most."""
-    about = [item for item in evidence if cause.service_name in services_of(item)]
+    about = [item for item in facts if cause.service_name in services_of(item)]
     return list(_actions(cause, about))[:_MAX_ACTIONS]
 
 
@@ -109,6 +110,9 @@ def _actions(cause: Candidate, about: Sequence[Evidence]) -> Iterator[Action]:
         text = _UNDO if item.ref["of"] in ("deploy", "change") else _ASK
         told = text.format(service=service, of=item.ref["of"], at=item.ref["at"])
         yield action("change", told, [item.id])
+    for item in about:
+        if item.kind == "runbook":
+            yield _follow(kind, service, item)
     for text, rests_on in _SUGGESTED[kind]:
         cited = _cited(rests_on, cause, about)
         if cited:
@@ -118,6 +122,13 @@ def _actions(cause: Candidate, about: Sequence[Evidence]) -> Iterator[Action]:
     moved = _cited("own", cause, about)
     if moved and not changes and kind in _BROUGHT_BY_CHANGES:
         yield action("change", _COMPARE.format(service=service), [item.id for item in moved])
+
+
+def _follow(kind: FaultKind, service: str, item: Evidence) -> Action:
+    """The runbook: as risky as what stands in it; of one behind a link nobody knows."""
+    text = str(item.ref.get("text") or "")
+    least, undoable = judged(text) if text else ("medium", False)
+    return action(kind, _FOLLOW.format(service=service), [item.id], (least, undoable))
 
 
 def _cited(rests_on: str, cause: Candidate, about: Sequence[Evidence]) -> list[Evidence]:

@@ -2,8 +2,8 @@
 
 A claim holds when it cites evidence, every cited id exists, every service it names is
 one the cited evidence is about, every number, address or other private thing it states
-stands there, and it does not say up where its evidence says down. What engineers read
-also names a service or a number.
+stands there, and it says neither up where its evidence says down, nor that all is well.
+It names a service or a number, so that there is something to check.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import Self, TypeVar
 from liveops.rca.context import CONTEXT
 from liveops.rca.evidence import services_of
 from liveops.rca.masking import Masks, private
-from liveops.rca.risk import has_command
+from liveops.rca.risk import has_command, is_action
+from liveops.rca.runbooks import texts_of, without_known
 from schema.analysis import Evidence, Risk
 
 MAX_CLAIM_CHARS = 400
@@ -33,6 +34,12 @@ _DOWN = re.compile(
 #: Telemetry may ask for links or commands; no summary of ours carries any.
 _UNWELCOME = re.compile(
     r"[a-z][a-z0-9+.-]*://|www\.|mailto:|<[a-z/!]|[\x00-\x08\x0b-\x1f\x7f-\x9f]", re.IGNORECASE
+)
+#: Words that all is well: an incident's evidence must say so itself.
+_CALM = re.compile(
+    r"(?<!not )(?<!never )(?<!longer )(?<!n't )\b(?:all is well|all good|healthy|normal|fine"
+    r"|recovered|resolved|harmless|false alarm|nothing to|no (?:action|problem|issue|incident)"
+    r"|ignore|clos(?:e|ing) th\w+)\b"
 )
 _RELATIVE_TOLERANCE = 0.01
 
@@ -112,10 +119,10 @@ def verify(
         return tuple(claim for claim in claims if holds(claim, by_id, services, **how))
 
     stated = () if reply.root_cause is None else (reply.root_cause,)
-    cause = kept(stated, grounded=True)
-    technical, executive = kept(reply.technical, grounded=True), kept(reply.executive, plain=True)
+    cause = kept(stated)
+    technical, executive = kept(reply.technical), kept(reply.executive, plain=True)
     # An action may name a target value of its own, but no service of its own.
-    actions = kept(reply.actions, numbers=False)
+    actions = tuple(one for one in kept(reply.actions, numbers=False) if is_action(one.text))
     service = reply.root_cause_service if reply.root_cause_service in candidates else None
     total = 1 + len(stated) + len(reply.technical) + len(reply.executive) + len(reply.actions)
     good = len(cause) + len(technical) + len(executive) + len(actions)
@@ -127,29 +134,36 @@ def verify(
 
 def holds(
     claim: Claim, by_id: Mapping[str, Evidence], services: Set[str], *,
-    numbers: bool = True, grounded: bool = False, plain: bool = False,
+    numbers: bool = True, plain: bool = False,
 ) -> bool:  # fmt: skip
-    """Whether one claim can be verified; a `grounded` one names a service or a number.
+    """Whether one claim can be verified: among others it names a service or a number.
 
-    A `plain` one is for readers who know no metrics: it names none.
+    Where `numbers` are not compared with the evidence they are no ground either. A `plain`
+    one is for readers who know no metrics: it names none.
     """
     if not claim.text.strip() or len(claim.text) > MAX_CLAIM_CHARS or not claim.evidence:
         return False
-    if any(name not in by_id for name in claim.evidence) or _unwelcome(claim.text, services):
+    if any(name not in by_id for name in claim.evidence):
         return False
     cited = [by_id[name] for name in claim.evidence]
+    runbook = texts_of(cited)
+    rest = without_known(claim.text, runbook)
+    if _unwelcome(rest, services):
+        return False
     allowed = {service for item in cited for service in services_of(item)}
-    if not named_services(claim.text, services) <= allowed:
+    if not named_services(rest, services) <= allowed:
         return False
     told = " ".join(item.text for item in cited)
     # Also placeholders that the model made up: no evidence has them.
-    if not private(claim.text) <= private(told):
+    if not private(claim.text) <= private(f"{told} {runbook}"):
         return False
     if all(item.kind in CONTEXT for item in cited) and _directed(claim.text):
         return False
     if plain and named_services(claim.text, _metrics(by_id.values())):
         return False
-    if grounded and not (named_services(claim.text, allowed) or _NUMBER.search(claim.text)):
+    if not (named_services(claim.text, allowed) or (numbers and _NUMBER.search(claim.text))):
+        return False
+    if any(word not in told.lower() for word in _CALM.findall(claim.text.lower())):
         return False
     return not _contradicts(claim.text, told) and (not numbers or _numbers_stand(claim.text, told))
 

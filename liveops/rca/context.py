@@ -115,8 +115,10 @@ def _precedents(similar: Sequence[Mapping[str, Any]], known: frozenset[str]) -> 
 def _runbooks(ranked: Sequence[str], cards: Mapping[str, ServiceCard]) -> Iterator[_Fact]:
     for service in ranked:
         card = cards.get(service)
-        if card is not None and "runbook" in card.links:
-            yield f"{service} has a runbook", "runbook", {"service_name": service}, card.owner
+        if card is not None and ("runbook" in card.links or card.runbook_text):
+            ref = {"service_name": service, "text": card.runbook_text}
+            said = " / ".join(part for part in (card.owner, card.runbook_text) if part)
+            yield f"{service} has a runbook", "runbook", ref, said
 
 
 def _calls(

@@ -75,7 +75,7 @@ def write(incident: Incident, found: Investigation) -> Texts:
     ]
     return Texts(
         f"{cause.service_name}: {_manner(cause)} {ids}", " ".join(told), *frame,
-        executive.cause(cause, ids), closing, suggested(cause, found.evidence),
+        executive.cause(cause, ids), closing, suggested(cause, found.facts),
     )  # fmt: skip
 
 

@@ -31,6 +31,8 @@ _HIGH = _verbs(
     "uninstall, overwrite, restore, migrate, force, fail over, shut down, turn off, switch off, "
     "power off, power down, take down, take offline, take out, bring down"
 )
+#: Commands that do.
+_DESTROYS = re.compile(r"(?<![\w./-])(?:rm|shred|mkfs[.\w]*|dd)\s")
 #: What changes how the system works.
 _MEDIUM = _verbs(
     "restart, re-start, reboot, roll back, roll out, roll forward, rollback, revert, deploy, "
@@ -52,6 +54,10 @@ _LOOKS = re.compile(
     r"|investigate|find|read|collect|take|tell|notify|trace|profile|see|search|identify|correlate"
     r"|contact|escalate|observe|analy[sz]e)\b"
 )
+#: What else an action may begin with.
+_OTHERS = re.compile(
+    r"(?i)^(?:follow|use|wait|roll|route|redirect|warm|prepare|keep|make|give|put|bring|return)\b"
+)
 #: Programs that are called with something; names of few are words of prose.
 _PROGRAMS = (
     r"sudo|kubectl|systemctl|journalctl|curl|wget|psql|redis-cli|pkill|killall|iptables|chmod|chown"
@@ -70,16 +76,23 @@ _COMMAND = re.compile(
 )
 
 
+def is_action(text: str) -> bool:
+    """Whether a text begins with something to be done: a mere statement is no action."""
+    plain = unicodedata.normalize("NFKC", text).strip()
+    begins = (_LOOKS, _OTHERS, _BARE, _MEDIUM, _HIGH)
+    return any(it.match(plain) for it in begins)
+
+
 def judged(text: str) -> tuple[Risk, bool]:
     """The least risk that an action of these words has, and whether it can be undone."""
     plain = unicodedata.normalize("NFKC", text)
-    if _HIGH.search(plain):
+    if _HIGH.search(plain) or _DESTROYS.search(plain):
         risk: Risk = "high"
-    elif _MEDIUM.search(plain) or _BARE.search(plain) or not _LOOKS.match(plain):
+    elif any(it.search(plain) for it in (_MEDIUM, _BARE, _COMMAND)) or not _LOOKS.match(plain):
         risk = "medium"
     else:
         risk = "low"
-    return risk, not _FINAL.search(plain)
+    return risk, not (_FINAL.search(plain) or _DESTROYS.search(plain))
 
 
 def raised(text: str, risk: Risk | None, reversible: bool | None) -> tuple[Risk, bool]:

@@ -9,7 +9,7 @@ from liveops.rca.changes import Change
 from liveops.rca.claims import Claim, Proposal, Reply
 from liveops.rca.conclusion import by_code, by_model
 from liveops.rca.investigation import Investigation, investigate
-from liveops.rca.risk import has_command, judged, raised
+from liveops.rca.risk import has_command, is_action, judged, raised
 from liveops.rca.series import Sample
 from schema.analysis import RISKS, Risk
 from schema.incidents import Incident
@@ -142,6 +142,16 @@ def test_what_a_model_says_is_raised_never_lowered(
     assert raised("Look at back", "high", False) == ("high", False)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("Roll back back", True), ("restart back", True), ("Look at back", True),
+     ("Ｓｃａｌｅ back", True), ("Run the drill of back", True), ("back is at 3 ms", False),
+     ("All is well with back", False), ("The restart of back failed", False)],
+)  # fmt: skip
+def test_only_what_is_to_be_done_is_an_action(text: str, expected: bool) -> None:
+    assert is_action(text) is expected
+
+
 def test_our_own_texts_are_judged_like_a_models() -> None:
     for found, _ in CASES.values():
         for one in suggested(found.candidates[0], found.evidence):
@@ -149,6 +159,7 @@ def test_our_own_texts_are_judged_like_a_models() -> None:
             assert RISKS.index(one.risk) >= RISKS.index(least)
             assert undoable or not one.reversible
             assert not has_command(one.text)
+            assert is_action(one.text)
 
 
 def proposed(*actions: Proposal) -> tuple[Incident, Investigation, Reply]:

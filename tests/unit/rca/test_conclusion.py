@@ -36,7 +36,7 @@ def test_inconclusive_names_no_cause() -> None:
 
 def words(service: str | None) -> Reply:
     claim = Claim(f"{FOUND.candidates[0].service_name} is slow", (FOUND.evidence[0].id,))
-    return Reply(service, claim, (claim,), (claim,), (Proposal(claim.text, claim.evidence),))
+    return Reply(service, claim, (claim,), (claim,), (Proposal("Look at back", claim.evidence),))
 
 
 def test_a_faithful_model_keeps_the_computed_confidence() -> None:

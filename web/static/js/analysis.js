@@ -193,9 +193,15 @@ function ranking(found) {
   return card("Candidates", "ranking", null, h("ol", { class: "ranking" }, rows));
 }
 
+/** What a runbook says, folded. */
+function runbook(item) {
+  if (item.kind !== "runbook" || !item.ref.text) return null;
+  return h("details", null, h("summary", null, "What it says"), h("p", { class: "prose" }, item.ref.text));
+}
+
 function evidence(found) {
   if (!found.evidence.length) return null;
   const rows = found.evidence.map((item) => h("li", { id: `evidence-${item.id}`, tabindex: "-1" },
-    h("span", { class: "cite plain" }, item.id), h("span", null, inZone(item.text)), h("span", { class: "muted small" }, item.kind)));
+    h("span", { class: "cite plain" }, item.id), h("span", null, inZone(item.text), runbook(item)), h("span", { class: "muted small" }, item.kind)));
   return card("Evidence", "evidence", null, h("ol", { class: "evidence" }, rows));
 }
