@@ -93,6 +93,7 @@ class AnalysisJobs:
         """Ask for analyses of incidents whose event got lost on the way."""
         while True:
             try:
+                await self._investigator.verdicts.calibrations()
                 for incident_id in await analyses.unasked(self._database):
                     await self._investigator.request(incident_id)
             except LiveOpsError as error:

@@ -62,6 +62,20 @@ LLM_CACHE_HITS = Counter(
     "Analyses that took the model's earlier words about the same signature instead of a call.",
     registry=REGISTRY,
 )
+VERDICTS = Gauge(
+    "liveops_analysis_verdicts",
+    "Verdicts of people on analyses that named a cause, the newest thousand of each source: "
+    "`right` or `wrong`.",
+    ["source", "verdict"],
+    registry=REGISTRY,
+)
+CALIBRATION_ERROR = Gauge(
+    "liveops_analysis_calibration_error_ratio",
+    "Mean distance between how sure judged analyses said they were and how often they were right, "
+    "by source.",
+    ["source"],
+    registry=REGISTRY,
+)
 preset(ANALYSES, ("llm", "fallback"))
 preset(LLM_TOKENS, ("prompt", "completion"))
 preset(

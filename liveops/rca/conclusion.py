@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterable
 
 from liveops.rca import fallback
-from liveops.rca.claims import Claim, Reply, Verified, verify
+from liveops.rca.actions import action, fault_of, stated
+from liveops.rca.calibration import NONE
+from liveops.rca.claims import Claim, Proposal, Reply, verify
 from liveops.rca.investigation import Investigation
 from liveops.rca.verdict import confidence, in_words, reasons
-from schema.analysis import Analysis
+from schema.analysis import Action, Analysis, FaultKind
 from schema.incidents import Incident
 from schema.times import format_time
 
@@ -34,20 +36,30 @@ def signature(incident: Incident, found: Investigation) -> str:
 def pending(analysis_id: str, incident: Incident, found: Investigation) -> Analysis:
     """What can be said at once: ranking, evidence, verdict."""
     named = found.verdict == "cause_found"
-    return Analysis(
+    analysis = Analysis(
         id=analysis_id,
         incident_id=incident.id,
         status="pending",
         root_cause_service=found.candidates[0].service_name if named else None,
-        confidence=found.confidence,
         impacted_services=fallback.impacted(incident, found),
         evidence=found.facts,
         ranking=found.ranking,
         verdict=found.verdict,
         signature=signature(incident, found),
-        confidence_text=in_words(found.confidence, reasons(found.candidates)),
         severity=incident.severity,
     )
+    _be_sure(analysis, found, found.confidence, reasons(found.candidates))
+    return analysis
+
+
+def _be_sure(analysis: Analysis, found: Investigation, raw: float, told: list[str]) -> None:
+    """Say how sure it is: as verdicts on earlier ones have it, where there are enough."""
+    known = found.calibrations.get(analysis.source, NONE)
+    named = analysis.verdict == "cause_found"
+    analysis.confidence_raw = raw
+    analysis.confidence = known.of(raw) if named else raw
+    words = [known.in_words()] if named else []
+    analysis.confidence_text = in_words(analysis.confidence, [*told, *words])
 
 
 def by_code(analysis_id: str, incident: Incident, found: Investigation) -> Analysis:
@@ -56,9 +68,9 @@ def by_code(analysis_id: str, incident: Incident, found: Investigation) -> Analy
     analysis = pending(analysis_id, incident, found)
     analysis.status = "completed"
     analysis.root_cause = texts.root_cause
-    analysis.technical_summary = texts.technical_summary
-    analysis.executive_summary = texts.executive_summary
-    analysis.suggested_actions = texts.suggested_actions
+    analysis.technical_summary = texts.for_engineers()
+    analysis.executive_summary = texts.for_managers()
+    _put_actions(analysis, texts.actions)
     return analysis
 
 
@@ -78,24 +90,28 @@ def by_model(
     verified = verify(reply, found.facts, names, services)
     analysis = by_code(analysis_id, incident, found)
     analysis.source = "llm"
-    _put_words(analysis, verified)
+    texts = fallback.write(incident, found)
+    analysis.technical_summary = texts.for_engineers(_said(verified.technical))
+    analysis.executive_summary = texts.for_managers(_said(verified.executive))
+    if verified.actions:
+        about = verified.root_cause_service
+        cause = next((c for c in found.candidates if c.service_name == about), None)
+        _put_actions(analysis, [_action(fault_of(cause), one) for one in verified.actions])
     if verified.root_cause_service is not None and found.verdict == "cause_found":
         analysis.root_cause_service = verified.root_cause_service
         if verified.root_cause is not None:
             analysis.root_cause = _cited(verified.root_cause)
-    analysis.confidence = confidence(found.candidates, analysis.root_cause_service, verified.share)
+    raw = confidence(found.candidates, analysis.root_cause_service, verified.share)
     if reply.root_cause_service is None:
         analysis.verdict, analysis.root_cause_service, analysis.root_cause = (
             "inconclusive",
             None,
             "",
         )
-        analysis.confidence = min(analysis.confidence, 0.3)
+        raw = min(raw, 0.3)
     elif verified.root_cause_service is None:
-        analysis.confidence = round(analysis.confidence * _STRANGER, 3)
-    analysis.confidence_text = in_words(
-        analysis.confidence, _agreement(found, analysis, verified.share)
-    )
+        raw = round(raw * _STRANGER, 3)
+    _be_sure(analysis, found, raw, _agreement(found, analysis, verified.share))
     affected = set(analysis.impacted_services) | {
         *incident.affected_services,
         incident.service_name,
@@ -123,14 +139,13 @@ def by_precedent(
         analysis.technical_summary += (
             f' Incident {there.incident_id} looked the same; its analysis of {when} says: "{said}"'
         )
-    named = there.root_cause_service
+    named, raw = there.root_cause_service, found.confidence
     if found.verdict == "cause_found" and named in [c.service_name for c in found.candidates]:
         analysis.root_cause_service = named
-        analysis.confidence = confidence(found.candidates, named)
-        told = _agreement(found, analysis, 1.0)
-        analysis.confidence_text = in_words(analysis.confidence, told)
+        raw = confidence(found.candidates, named)
         affected = {*analysis.impacted_services, *incident.affected_services}
         analysis.impacted_services = sorted(affected - {named})
+    _be_sure(analysis, found, raw, _agreement(found, analysis, 1.0))
     return analysis
 
 
@@ -150,14 +165,19 @@ def _without_citations(text: str) -> str:
     return re.sub(r"\s*(\[E\d+\])+", "", text).strip()
 
 
-def _put_words(analysis: Analysis, verified: Verified) -> None:
-    if verified.technical:
-        analysis.technical_summary = " ".join(_cited(claim) for claim in verified.technical)
-    if verified.executive:
-        analysis.executive_summary = " ".join(_cited(claim) for claim in verified.executive)
-    if verified.actions:
-        analysis.suggested_actions = [_cited(claim) for claim in verified.actions]
+def _said(claims: Iterable[Claim]) -> str:
+    return " ".join(f"{_cited(claim)}." for claim in claims)
+
+
+def _action(kind: FaultKind, said: Proposal) -> Action:
+    """A model's action, no safer than the code judges its words."""
+    return action(kind, said.text, said.evidence, (said.risk, said.reversible))
+
+
+def _put_actions(analysis: Analysis, actions: list[Action]) -> None:
+    analysis.actions = actions
+    analysis.suggested_actions = [stated(one) for one in actions]
 
 
 def _cited(claim: Claim) -> str:
-    return f"{claim.text.strip()} " + "".join(f"[{name}]" for name in claim.evidence)
+    return f"{claim.text.strip().rstrip('.')} " + "".join(f"[{name}]" for name in claim.evidence)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from liveops.rca.claims import Claim, Reply
+from liveops.rca.claims import Claim, Proposal, Reply
 from liveops.rca.conclusion import by_code, by_model, by_precedent, signature
 from liveops.rca.investigation import investigate
 from tests.unit.rca.stories import CHAIN, detection, during, history, incident
@@ -36,13 +36,15 @@ def test_inconclusive_names_no_cause() -> None:
 
 def words(service: str | None) -> Reply:
     claim = Claim(f"{FOUND.candidates[0].service_name} is slow", (FOUND.evidence[0].id,))
-    return Reply(service, claim, (claim,), (claim,), (claim,))
+    return Reply(service, claim, (claim,), (claim,), (Proposal("Look at back", claim.evidence),))
 
 
 def test_a_faithful_model_keeps_the_computed_confidence() -> None:
     got = by_model("a", STORY, FOUND, words("back"), ())
     assert got.confidence == FOUND.confidence
-    assert got.technical_summary == f"back is slow [{FOUND.evidence[0].id}]"
+    said = f"back is slow [{FOUND.evidence[0].id}]."
+    assert got.technical_summary.startswith(f"{said} In order of time: ")
+    assert f" {said} " in got.executive_summary
 
 
 def test_a_model_may_find_the_data_inconclusive() -> None:
