@@ -40,9 +40,15 @@ async def enqueue(con: Any, topic: str, key: str, value: bytes | None) -> None:
 
 async def enqueue_many(con: Any, topic: str, events: Sequence[tuple[str, bytes]]) -> None:
     """Add events (key, value) of one topic to the running transaction."""
+    await enqueue_all(con, [(topic, key, value) for key, value in events])
+
+
+async def enqueue_all(con: Any, events: Sequence[tuple[str, str, bytes]]) -> None:
+    """Add events (topic, key, value) to the running transaction, in this order."""
     queries = load("outbox")
-    rows = [(topic, key, value.decode()) for key, value in events]
-    await con.executemany(queries["enqueue"], rows)
+    await con.executemany(
+        queries["enqueue"], [(*where, value.decode()) for *where, value in events]
+    )
     await con.execute(queries["wake"])
 
 

@@ -18,14 +18,14 @@ from liveops.clock import Clock
 from liveops.errors import OffsetMoved, Unavailable
 from liveops.incidents.clock import LeastWatermark
 from liveops.incidents.feed import FeedWatch
-from liveops.incidents.fold import fold, heed, next_due_s, release
-from liveops.incidents.state import Command, Source
+from liveops.incidents.state import Read
 from liveops.incidents.topology import Topology
 from liveops.kafka.config_view import ConfigView
 from liveops.metrics.detection import EVENT_TO_DETECTED_SECONDS
 from liveops.metrics.group import preset
 from liveops.metrics.worker import BAD_INTERNAL_RECORDS
 from liveops.postgres import correlation as store
+from liveops.postgres.correlated import carry_out
 from liveops.postgres.database import Database
 from liveops.runtime.retry import retrying
 from schema.incidents import Detection, read_detection
@@ -62,6 +62,7 @@ class CorrelateAgent:
         self._owns = owns
         self._partitions = partitions
         self._topology = Topology(())
+        self._calls: set[tuple[str, str]] = set()
         self._declared: list[Edge] | None = None
         self._read_s = float("-inf")
         preset(BAD_INTERNAL_RECORDS, (DETECTIONS, store.GROUPS))
@@ -112,48 +113,39 @@ class CorrelateAgent:
     async def _store(self, events: Sequence[EventT[Any]], *, skip: bool = False) -> None:
         """Fold the events not folded yet, and what is due, in one transaction."""
         now_s = self._clock.now_s()
-        detections = [] if skip else self._read_all(events, now_s)
+        reads = [] if skip else self._read_all(events, now_s)
         clock_s = self._reached.reached_s(now_s)
-        if events and not skip and not detections and not self._is_due():
+        if events and not skip and not reads and not self._is_due():
             return  # marks alone change nothing that is stored
-        for took_s in await self._transact(events, detections, clock_s, now_s):
+        for took_s in await self._transact(events, reads, clock_s, now_s):
             EVENT_TO_DETECTED_SECONDS.observe(took_s)
 
     async def _transact(
         self,
         events: Sequence[EventT[Any]],
-        detections: list[tuple[int, Detection, bool]],
+        reads: list[Read],
         clock_s: float,
         now_s: float,
     ) -> list[float]:
         """Returns the latencies of the incidents that it opened, in seconds."""
-        latencies_s: list[float] = []
         async with self._database.transaction() as con:
-            known, revision = await store.lock_offset(con, DETECTIONS, self._partition)
+            place = await store.lock_offset(con, DETECTIONS, self._partition)
             # Remembered again when the transaction has ended well, and not before.
             kept, self._kept = self._kept, None
-            if kept is None or kept.revision != revision:
-                kept = await store.load_groups(con, revision)
-            groups = kept.groups
-            heed(groups, await store.lock_resolved(con, groups))
+            if kept is None or kept.revision != place.revision:
+                kept = await store.load_correlator(con, place)
+            correlator = kept.correlator
+            resolved = await store.lock_resolved(con, correlator)
             topology = await self._known_topology(con)
-            commands: list[Command] = []
-            for offset, detection, silent in detections:
-                if offset >= known:
-                    source = Source(DETECTIONS, self._partition, offset, clock_s, now_s, silent)
-                    commands += fold(groups, detection, source, topology)
-            commands += release(groups, topology, clock_s, now_s)
-            for command in commands:
-                took_s = await store.apply(con, command, now_s)
-                if took_s is not None:
-                    latencies_s.append(took_s)
-            await store.save_groups(con, kept)
-            new = events[-1].message.offset + 1 if events else known
-            kept.revision = await store.advance_offset(
-                con, DETECTIONS, self._partition, known, max(known, new)
-            )
+            correlator.heed(resolved, topology)
+            fresh = [read for read in reads if read.offset >= place.offset]
+            commands = correlator.take(fresh, topology, clock_s, now_s)
+            latencies_s = await carry_out(con, commands, now_s)
+            new = events[-1].message.offset + 1 if events else place.offset
+            new = max(new, place.offset)
+            await store.save_correlator(con, kept, DETECTIONS, self._partition, place, new)
         self._kept = kept
-        self._due_s = next_due_s(groups)
+        self._due_s = correlator.due_s
         return latencies_s
 
     async def _known_topology(self, con: Any) -> Topology:
@@ -161,21 +153,19 @@ class CorrelateAgent:
         now_s = self._clock.monotonic_s()
         if self._declared is not self._config.topology or now_s >= self._read_s + _EDGES_S:
             self._declared, self._read_s = self._config.topology, now_s
-            self._topology = Topology([*self._declared, *await store.learned_edges(con)])
+            edges = [*self._declared, *await store.learned_edges(con)]
+            calls = {(edge.caller, edge.callee) for edge in edges}
+            if calls != self._calls:
+                self._calls, self._topology = calls, Topology(edges)
         return self._topology
 
     def _is_due(self) -> bool:
         now_s = self._clock.now_s()
         return self._reached.reached_s(now_s) >= self._due_s[0] or now_s >= self._due_s[1]
 
-    def _read_all(
-        self, events: Sequence[EventT[Any]], now_s: float
-    ) -> list[tuple[int, Detection, bool]]:
-        """Detections with their offsets, and whether the feed was silent then.
-
-        Marks move the clock, unreadable records are counted.
-        """
-        found: list[tuple[int, Detection, bool]] = []
+    def _read_all(self, events: Sequence[EventT[Any]], now_s: float) -> list[Read]:
+        """The detections; marks move the clock, unreadable records are counted."""
+        found: list[Read] = []
         for event in events:
             message = event.message
             try:
@@ -185,7 +175,9 @@ class CorrelateAgent:
                 log.warning("unreadable detection", offset=message.offset, error=str(error))
                 continue
             if isinstance(record, Detection):
-                found.append((message.offset, record, self._feed.is_silent(now_s)))
+                silent = self._feed.is_silent(now_s)
+                place = (DETECTIONS, self._partition, message.offset)
+                found.append(Read(record, *place, record.at_s, now_s, silent))
             else:
                 self._reached.mark(record.partition, record.watermark_s, now_s)
                 self._feed.mark(record, now_s)

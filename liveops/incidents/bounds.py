@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from liveops.incidents.state import Group
 from schema.incidents import Detection, worst
@@ -24,17 +25,18 @@ def rank(detection: Detection) -> tuple[float, float, str]:
     return detection.onset_s, -detection.score, detection.id
 
 
-def prune(group: Group) -> None:
+def prune(group: Group) -> Group:
     """Drop detections above the bounds: those over first, of each service the earliest last."""
-    members = group.members
-    size = len(msgspec.json.encode(list(members.values())))
-    if len(members) <= MAX_MEMBERS and size <= MAX_MEMBER_BYTES:
-        return
+    if len(group.members) <= MAX_MEMBERS and group.size <= MAX_MEMBER_BYTES:
+        return group
+    members, size = dict(group.members), group.size
+    dropped: list[Detection] = []
     for detection in _expendable(group):
         if len(members) <= MAX_MEMBERS and size <= MAX_MEMBER_BYTES:
             break
-        size -= _size(detection)
-        _drop(group, detection)
+        size -= size_of(members.pop(detection.id))
+        dropped.append(detection)
+    return _without(replace(group, members=members, size=size), dropped)
 
 
 def _expendable(group: Group) -> list[Detection]:
@@ -54,15 +56,21 @@ def _expendable(group: Group) -> list[Detection]:
     return later + ranked[1:_FIRST][::-1]
 
 
-def _size(detection: Detection) -> int:
+def size_of(detection: Detection) -> int:
+    """Bytes of a detection as JSON."""
     return len(msgspec.json.encode(detection))
 
 
-def _drop(group: Group, detection: Detection) -> None:
-    del group.members[detection.id]
-    group.dropped += 1
-    group.gravest = worst([detection.severity, group.gravest or detection.severity])
-    if detection.service_name not in group.services and len(group.services) < MAX_SERVICES:
-        group.services.append(detection.service_name)
-    if detection.state != "resolved" and len(group.under_way) < _MAX_UNDER_WAY:
-        group.under_way.add(detection.id)
+def _without(group: Group, dropped: list[Detection]) -> Group:
+    if not dropped:
+        return group
+    services = [*group.services, *(one.service_name for one in dropped)]
+    firing = [one.id for one in dropped if one.state != "resolved"]
+    room = max(0, _MAX_UNDER_WAY - len(group.under_way))
+    return replace(
+        group,
+        dropped=group.dropped + len(dropped),
+        gravest=worst([one.severity for one in dropped] + [group.gravest or "low"]),
+        services=tuple(dict.fromkeys(services))[:MAX_SERVICES],
+        under_way=group.under_way.union(firing[:room]),
+    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from liveops.incidents.state import Group
+from liveops.incidents.state import Group, once
 from schema.incidents import Detection
 
 #: So many stretches that begin within so long are flapping.
@@ -34,6 +34,7 @@ def stretches(detections: Iterable[Detection]) -> list[tuple[float, float]]:
     return found
 
 
+@once
 def flaps(group: Group) -> bool:
     """Whether its incident is one that comes and goes."""
     found = stretches(group.members.values())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from liveops.incidents.flapping import rest_s
-from liveops.incidents.state import Group, Groups
+from liveops.incidents.state import Group, Groups, during
 from liveops.incidents.topology import Topology
 from liveops.incidents.wording import is_load, origin
 from liveops.rca.kinds import meaning
@@ -22,6 +22,7 @@ GAP_S = 300.0
 STORM = 5
 #: A caller that begins to fail later than this after its dependency has its own trouble.
 _SPREAD_S = 120.0
+_WIDEST_S = max(WINDOW_S.values())
 
 
 class Related(NamedTuple):
@@ -39,14 +40,16 @@ def related(groups: Groups, detection: Detection, topology: Topology) -> Related
     if topology.calls_any(detection.service_name):
         return Related(found, 0)  # what it depends on may yet account for it
     storm = blown(groups, detection, joined)
-    return Related(found + [group for group in storm.groups if group not in found], storm.storm)
+    known = {group.id for group in found}
+    more = [group for group in storm.groups if group.id not in known]
+    return Related(found + more, storm.storm)
 
 
 def blown(groups: Groups, detection: Detection, joined: Group | None) -> Related:
     """The storm that a detection is part of, with those that joined it; none if there is none."""
     alike = _alike(groups, detection)
     begun = sum(group.storm for group in alike if _is_alone(group))
-    if joined is None or (joined not in alike and _is_alone(joined)):
+    if joined is None or (_is_alone(joined) and all(joined is not one for one in alike)):
         begun += 1 if joined is None else joined.storm
     return Related(alike, begun) if begun >= STORM else Related([], 0)
 
@@ -57,8 +60,7 @@ def _chosen(groups: Groups, detection: Detection, topology: Topology) -> Group |
     cause = _nearest_cause(groups, detection, topology)
     if own is None or cause is None or own is cause:
         return own or cause
-    during = own.during(detection.onset_s)
-    onsets = [i for i in during if i.service_name == detection.service_name]
+    onsets = during(own.by_service.get(detection.service_name, []), detection.onset_s)
     return own if any(_at_once(item, detection) for item in onsets) else cause
 
 
@@ -70,13 +72,11 @@ def _explained(groups: Groups, detection: Detection, topology: Topology) -> list
     if not below and not topology.above(detection.service_name):
         return found
     for group in groups.values():
-        if _closed(group):
-            continue
-        begun = [i for i in group.during(detection.onset_s) if _at_once(i, detection)]
-        if not begun:
+        if _closed(group) or not _may_be_at_once(group, detection):
             continue
         first = origin(group, topology)
-        if not any(item.service_name == first for item in begun):
+        begun = during(group.by_service[first], detection.onset_s)
+        if not any(_at_once(item, detection) for item in begun):
             continue
         is_caller = not is_load(detection) and detection.service_name in topology.below(first)
         if is_caller or (first in below and all(map(is_load, group.members.values()))):
@@ -92,9 +92,10 @@ def _alike(groups: Groups, detection: Detection) -> list[Group]:
         group
         for group in groups.values()
         if not _closed(group)
+        and _may_be_at_once(group, detection)
         and any(
             item.metric_type == detection.metric_type and _at_once(item, detection)
-            for item in group.during(detection.onset_s)
+            for item in during(group.members.values(), detection.onset_s)
         )
     ]
     return _oldest_first(found)
@@ -102,20 +103,22 @@ def _alike(groups: Groups, detection: Detection) -> list[Group]:
 
 def _is_alone(group: Group) -> bool:
     """Whether no call graph accounts for it: a storm, or a service that waited in vain."""
-    if not group.opened:
-        return False
-    return group.storm > 1 or len({i.service_name for i in group.members.values()}) == 1
+    return group.opened and (group.storm > 1 or len(group.by_service) == 1)
 
 
 def _oldest_first(groups: list[Group]) -> list[Group]:
-    """Groups with the one to keep first: an incident that exists, then the oldest."""
-    return sorted(groups, key=lambda g: (not g.opened, g.first_offset))
+    """Groups with the one to keep first: one that waits no longer, then the oldest."""
+    return sorted(groups, key=lambda g: (not g.opened, g.number))
 
 
 def of_feed(groups: Groups, detection: Detection) -> Group | None:
     """The group about the feed that was under way when the detection began."""
-    found = [g for g in groups.values() if g.feed and not g.dismissed]
-    return next((group for group in found if group.during(detection.onset_s)), None)
+    found = [
+        group
+        for group in groups.values()
+        if group.feed and not group.dismissed and during(group.members.values(), detection.onset_s)
+    ]
+    return min(found, key=lambda group: group.number, default=None)
 
 
 def is_out(detection: Detection) -> bool:
@@ -142,33 +145,38 @@ def _closed(group: Group) -> bool:
 
 
 def _own(groups: Groups, detection: Detection, topology: Topology) -> Group | None:
-    """The group that holds the service already; a quiet one only for the same metric, soon.
+    """The first group that holds the service already and takes the detection in."""
+    found = [
+        group
+        for group in groups.values()
+        if detection.service_name in group.by_service
+        and not _closed(group)
+        and _takes_in(group, detection, topology)
+    ]
+    return min(found, key=lambda group: group.number, default=None)
+
+
+def _takes_in(group: Group, detection: Detection, topology: Topology) -> bool:
+    """Whether a group that holds its service does; a quiet one only the same metric, soon.
 
     A service that only suffers from another's fault may get a fault of its own: a new
     metric that begins long after the spread is another group.
     """
-    name = detection.service_name
-    for group in groups.values():
-        if not any(item.service_name == name for item in group.members.values()):
-            continue
-        active = group.during(detection.onset_s)
-        if not active and detection.onset_s - group.changed_s > rest_s(group, GAP_S):
-            continue
-        members = active or group.members.values()
-        mine = [i for i in members if i.service_name == detection.service_name]
-        if not mine or _closed(group):
-            continue
-        calm_s = _calm_s(group, detection.onset_s) if active else 0.0
-        if calm_s > GAP_S:
-            continue
-        if any(item.metric_type == detection.metric_type for item in mine):
-            return group
-        if calm_s > _SPREAD_S:
-            continue
-        origin_too = active and origin(group, topology) == detection.service_name
-        if origin_too or (active and any(_follows(item, detection) for item in mine)):
-            return group
-    return None
+    is_active = bool(during(group.members.values(), detection.onset_s))
+    if not is_active and detection.onset_s - group.changed_s > rest_s(group, GAP_S):
+        return False
+    mine = group.by_service[detection.service_name]
+    if is_active:
+        mine = during(mine, detection.onset_s)
+    calm_s = _calm_s(group, detection.onset_s) if is_active else 0.0
+    if not mine or calm_s > GAP_S:
+        return False
+    if any(item.metric_type == detection.metric_type for item in mine):
+        return True
+    if calm_s > _SPREAD_S or not is_active:
+        return False
+    is_origin = origin(group, topology) == detection.service_name
+    return is_origin or any(_follows(item, detection) for item in mine)
 
 
 def above(groups: Groups, detection: Detection, topology: Topology) -> Group | None:
@@ -187,39 +195,14 @@ def _nearest(groups: Groups, detection: Detection, near: dict[str, int]) -> Grou
     if not near:
         return None
     found = [
-        (near[item.service_name], *_kinship(item, detection), -item.onset_s, item.id, group)
+        (near[name], *_kinship(item, detection), -item.onset_s, item.id, group)
         for group in groups.values()
-        for item in group.during(detection.onset_s)
-        if not _closed(group) and item.service_name in near and _follows(item, detection)
+        if not _closed(group)
+        for name in near.keys() & group.by_service.keys()
+        for item in during(group.by_service[name], detection.onset_s)
+        if _follows(item, detection)
     ]
     return min(found, key=lambda one: one[:-1])[-1] if found else None
-
-
-def better_placed(
-    groups: Groups, detection: Detection, topology: Topology, within_s: float
-) -> list[tuple[Group, Detection]]:
-    """Effects that went to another group just before, with that group, and for which this
-    detection is the likelier cause; which of two causes is read first does not count.
-    """
-    own = next((group for group in groups.values() if detection.id in group.members), None)
-    found: list[tuple[Group, Detection]] = []
-    if own is None:
-        return found
-    for effect_group in groups.values():
-        if effect_group is own or _closed(effect_group):
-            continue
-        for effect in effect_group.members.values():
-            if abs(effect.at_s - detection.at_s) > within_s:
-                continue
-            near = topology.below(effect.service_name)
-            if detection.service_name not in near or not _follows(detection, effect):
-                continue
-            alone = sum(
-                i.service_name == effect.service_name for i in effect_group.members.values()
-            )
-            if alone == 1 and _nearest(groups, effect, near) is own:
-                found.append((effect_group, effect))
-    return found
 
 
 def _kinship(cause: Detection, effect: Detection) -> tuple[bool, bool]:
@@ -236,6 +219,12 @@ def _at_once(known: Detection, new: Detection) -> bool:
     """Whether both began in the same or in neighbouring windows; onsets are window starts."""
     apart_s = max(WINDOW_S[known.window], WINDOW_S[new.window])
     return abs(known.onset_s - new.onset_s) <= apart_s
+
+
+def _may_be_at_once(group: Group, detection: Detection) -> bool:
+    """Whether the group has onsets near enough that one of them may be."""
+    first_s, last_s = group.onsets_s
+    return first_s - _WIDEST_S <= detection.onset_s <= last_s + _WIDEST_S
 
 
 def _follows(cause: Detection, effect: Detection) -> bool:

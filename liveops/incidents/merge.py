@@ -24,9 +24,9 @@ _OURS = (
 
 def opened(command: Command, now_s: float) -> Incident:
     """The incident that a command opens at `now_s`, wall clock."""
-    seen_s = min(detection.broker_time_s for detection in command.group.members.values())
+    seen_s = min(detection.broker_time_s for detection in command.values["detections"])
     return Incident(
-        id=command.group.incident_id,
+        id=command.incident_id,
         status="open",
         # In whole microseconds: what is told at once is the time that is stored.
         detected_at_s=to_datetime(now_s).timestamp(),

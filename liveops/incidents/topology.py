@@ -22,6 +22,7 @@ class Topology:
                 self._callees[edge.caller].add(edge.callee)
                 self._callers[edge.callee].add(edge.caller)
         self._below: dict[str, dict[str, int]] = {}
+        self._above: dict[str, dict[str, int]] = {}
 
     def calls_any(self, service: str) -> bool:
         """Whether the service depends on another one."""
@@ -39,7 +40,9 @@ class Topology:
 
     def above(self, service: str) -> dict[str, int]:
         """Services that depend on it within reach, with the number of calls from them."""
-        return _rings(service, self._callers)
+        if service not in self._above:
+            self._above[service] = _rings(service, self._callers)
+        return self._above[service]
 
 
 def _rings(service: str, near: dict[str, set[str]]) -> dict[str, int]:

@@ -28,7 +28,12 @@ def origin(group: Group, topology: Topology) -> str:
 
     Load comes down from the callers: it accounts for nothing but load.
     """
-    members = list(group.members.values())
+    if topology not in group.origins:
+        group.origins[topology] = _origin(list(group.members.values()), topology)
+    return group.origins[topology]
+
+
+def _origin(members: list[Detection], topology: Topology) -> str:
     telling = [detection for detection in members if not is_load(detection)]
     services = {detection.service_name for detection in telling or members}
     if telling:

@@ -43,11 +43,15 @@ async def create_incident(con: Any, incident: Incident, actor: str) -> bool:
     row = await con.fetchval(load("incidents")["insert"], *columns_of(incident))
     if row is None:
         return False
-    data = {"title": incident.title, "severity": incident.severity, "source": incident.source}
-    await add_event(con, incident.id, "created", actor, data)
+    await add_event(con, incident.id, "created", actor, birth_of(incident))
     await enqueue(con, INCIDENTS_DETECTED, incident.id, incident_event(incident))
     INCIDENTS.labels(incident.source).inc()
     return True
+
+
+def birth_of(incident: Incident) -> dict[str, Any]:
+    """What the timeline tells of a new incident."""
+    return {"title": incident.title, "severity": incident.severity, "source": incident.source}
 
 
 async def change_incident(
@@ -69,16 +73,14 @@ async def change_incident(
         raise NotFound("no incident with this id")
     old = incident_of(row)
     _expect(old, expected_version)
-    new, told = _changed(old, change(old), actor, now_s)
+    new, told = changed(old, change(old), actor, now_s)
     if new == old:
         return old
     await con.execute(load("incidents")["update"], *changed_columns(new))
     if told:
         await add_event(con, incident_id, "updated", actor, told)
         if actor == CORRELATOR:
-            await con.execute(
-                load("incidents")["trim_events"], incident_id, CORRELATOR, MAX_AUTOMATIC_EVENTS
-            )
+            await trim_events(con, [incident_id])
     await enqueue(con, INCIDENTS_UPDATED, incident_id, incident_event(new))
     return new
 
@@ -89,7 +91,7 @@ def _expect(incident: Incident, version: int | None) -> None:
         raise StaleVersion(f"the incident is at version {incident.version}")
 
 
-def _changed(
+def changed(
     old: Incident, wanted: dict[str, Any], actor: str, now_s: float
 ) -> tuple[Incident, dict[str, Any]]:
     """The incident with these values, and what its timeline tells; raises IllegalChange.
@@ -137,12 +139,12 @@ async def change_incidents(
             continue
         try:
             _expect(old, (versions or {}).get(incident_id))
-            changed, told = _changed(old, values, actor, now_s)
+            after, told = changed(old, values, actor, now_s)
         except (IllegalChange, StaleVersion) as error:
             failed[incident_id] = error
             continue
-        if changed != old:
-            new.append(changed)
+        if after != old:
+            new.append(after)
         if told:
             events.append((incident_id, "updated", actor, told))
     await con.executemany(load("incidents")["update"], [changed_columns(one) for one in new])
@@ -167,6 +169,12 @@ def _status_times(old: Incident, status: str | None, now_s: float) -> dict[str, 
     if status == "resolved":
         return {"resolved_at_s": now_s, "stale": False}
     return {"resolved_at_s": None, "acknowledged_at_s": None}
+
+
+async def trim_events(con: Any, incident_ids: Sequence[str]) -> None:
+    """Let the oldest automatic updates on timelines make room."""
+    query = load("incidents")["trim_events"]
+    await con.execute(query, incident_ids, CORRELATOR, MAX_AUTOMATIC_EVENTS)
 
 
 async def add_event(

@@ -6,18 +6,19 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
-from liveops.incidents import parting
-from liveops.incidents.parting import Parted
-from liveops.incidents.state import Groups
+from liveops.incidents import by_hand
+from liveops.incidents.by_hand import Parted
+from liveops.incidents.correlator import Correlator
 from liveops.incidents.topology import Topology
 from liveops.postgres import correlation
+from liveops.postgres.correlated import carry_out
 from liveops.postgres.database import Database
 from liveops.postgres.incidents import add_event, fetch_incident
 from liveops.postgres.topology import read_topology
 from schema.incidents import Incident
 from schema.topics import DETECTIONS
 
-Part = Callable[[Groups, Topology], Parted]
+Part = Callable[[Correlator, Topology], Parted]
 
 
 async def split_incident(
@@ -34,8 +35,8 @@ async def split_incident(
     """
     new_id = str(uuid4())
 
-    def part(groups: Groups, topology: Topology) -> Parted:
-        return parting.split(groups, incident_id, services, new_id, topology)
+    def part(correlator: Correlator, topology: Topology) -> Parted:
+        return by_hand.split(correlator, incident_id, services, new_id, topology, now_s)
 
     told = {"services": sorted(services)}
     return await _carry_out(database, partition, incident_id, part, ("split", told, actor, now_s))
@@ -49,8 +50,8 @@ async def undo_parting(
     Raises NotFound, IllegalChange, Unavailable.
     """
 
-    def part(groups: Groups, topology: Topology) -> Parted:
-        return parting.undo(groups, incident_id, topology)
+    def part(correlator: Correlator, topology: Topology) -> Parted:
+        return by_hand.undo(correlator, incident_id, topology)
 
     return await _carry_out(database, partition, incident_id, part, ("undo", {}, actor, now_s))
 
@@ -62,20 +63,19 @@ async def _carry_out(
     part: Part,
     said: tuple[str, dict[str, Any], str, float],
 ) -> Incident:
-    """In one transaction, in which the correlator waits; it reads the groups anew then."""
+    """In one transaction, in which the correlator waits; it reads its state anew then."""
     kind, told, actor, now_s = said
     await fetch_incident(database, incident_id)
     topology = Topology(await read_topology(database))
     async with database.transaction() as con:
-        known, revision = await correlation.lock_offset(con, DETECTIONS, partition)
-        kept = await correlation.load_groups(con, revision)
-        await correlation.lock_resolved(con, kept.groups)
-        parted = part(kept.groups, topology)
-        for command in parted.commands:
-            await correlation.apply(con, command, now_s)
+        place = await correlation.lock_offset(con, DETECTIONS, partition)
+        kept = await correlation.load_correlator(con, place)
+        resolved = await correlation.lock_resolved(con, kept.correlator)
+        kept.correlator.heed(resolved, topology)
+        parted = part(kept.correlator, topology)
+        await carry_out(con, parted.commands, now_s)
         both = (parted.incident_id, parted.other_id)
         for one, other in (both, both[::-1]):
             await add_event(con, one, kind, actor, told | {"other": other})
-        await correlation.save_groups(con, kept)
-        await correlation.advance_offset(con, DETECTIONS, partition, known, known)
+        await correlation.save_correlator(con, kept, DETECTIONS, partition, place, new=place.offset)
     return await fetch_incident(database, parted.incident_id)

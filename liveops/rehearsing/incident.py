@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from liveops.detection.rehearsal import Rehearsal
 from liveops.errors import InvalidInput
 from liveops.forecasting.model import fit
-from liveops.incidents.fold import fold, release
-from liveops.incidents.state import Groups, Source
+from liveops.incidents.order import Order
+from liveops.incidents.state import Group, Read
 from liveops.incidents.topology import Topology
 from liveops.postgres.database import Database
 from liveops.postgres.incidents import fetch_incident
@@ -73,7 +74,7 @@ async def replay(database: Database, incident_id: str, rules: Sequence[Rule]) ->
     last_s = max(one.at_s for one in told)
     again = [
         _findings(group.members.values())
-        for group in groups.values()
+        for group in groups
         if any(one.onset_s <= last_s for one in group.members.values())
     ]
     return Replayed(incident, _findings(told), again, days, len(windows))
@@ -100,13 +101,10 @@ async def _read(
     raise AssertionError("the last try returns or raises")
 
 
-def _correlated(detections: Iterable[Detection], topology: Topology) -> Groups:
-    groups: Groups = {}
-    for offset, detection in enumerate(sorted(detections, key=lambda one: (one.at_s, one.id))):
-        at_s = detection.at_s
-        release(groups, topology, at_s, at_s)
-        fold(groups, detection, Source(DETECTIONS, 0, offset, at_s, at_s), topology)
-    return groups
+def _correlated(detections: Iterable[Detection], topology: Topology) -> list[Group]:
+    order = Order({}, (Read(one, DETECTIONS, 0, 0, one.at_s, one.at_s) for one in detections))
+    view = order.view(topology, math.inf)
+    return view.ended + list(view.groups.values())
 
 
 def _findings(detections: Iterable[Detection]) -> frozenset[Finding]:

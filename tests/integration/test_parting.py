@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -14,8 +15,9 @@ pytestmark = pytest.mark.integration
 COUNT = 6
 
 
-async def storm(engineer: Client) -> tuple[dict[str, Any], list[str]]:
-    """One incident of many services with the same alert, and those services."""
+async def storm(engineer: Client, alone: int = 0) -> tuple[dict[str, Any], list[str]]:
+    """One incident of many services with the same alert, and those services; of the first of
+    them each was an incident for itself before."""
     mark, begun = uuid4().hex[:8], datetime.now(UTC).isoformat()
     services = [f"s{number}-{mark}" for number in range(COUNT)]
     alerts = [
@@ -29,16 +31,21 @@ async def storm(engineer: Client) -> tuple[dict[str, Any], list[str]]:
         }
         for name in services
     ]
-    message = {"version": "4", "status": "firing", "receiver": "liveops", "alerts": alerts}
-    answer = await engineer.call("POST", "/api/alerts/alertmanager", json=message)
-    assert answer.status == 202, answer
+    for some in (alerts[:alone], alerts[alone:]) if alone else (alerts,):
+        message = {"version": "4", "status": "firing", "receiver": "liveops", "alerts": some}
+        answer = await engineer.call("POST", "/api/alerts/alertmanager", json=message)
+        assert answer.status == 202, answer
+        for number in range(alone):
+            await eventually(partial(of, engineer, services[number]), "an incident each")
+    found = await eventually(partial(of, engineer, services[0], *services), "one incident of all")
+    return found, services
 
-    async def look() -> dict[str, Any] | None:
-        page = await engineer.get(f"/api/incidents?service={services[0]}&status=open")
-        found = page["items"][0] if page["items"] else {"affected_services": []}
-        return found if found["affected_services"] == services else None
 
-    return await eventually(look, "one incident of all services"), services
+async def of(engineer: Client, *services: str) -> dict[str, Any] | None:
+    """The open incident of the first of these services, once it has all of them."""
+    page = await engineer.get(f"/api/incidents?service={services[0]}&status=open")
+    found = page["items"][0] if page["items"] else {"affected_services": []}
+    return found if {*services} <= {*found["affected_services"]} else None
 
 
 async def kinds(engineer: Client, incident_id: str) -> list[tuple[str, str | None]]:
@@ -72,7 +79,7 @@ async def test_a_split_and_its_undoing_are_on_both_timelines(engineer: Client) -
 
 
 async def test_a_merge_is_undone(engineer: Client) -> None:
-    whole, services = await storm(engineer)
+    whole, services = await storm(engineer, alone=3)
     merged = [
         item
         for name in services

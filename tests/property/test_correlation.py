@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from liveops.incidents.flapping import flaps, stretches
-from liveops.incidents.fold import HOLD_S, fold, release
-from liveops.incidents.state import Command, Group, Groups, Source
+from liveops.incidents.fold import HOLD_S
 from liveops.incidents.topology import Topology
 from schema.incidents import Detection
 from schema.rules import Edge
 from tests.aggregates import BEGIN_S, detection
+from tests.correlating import Correlating
 
 #: Two separate chains: a0 → a1 → a2 and b0 → b1 → b2.
 CHAINS = Topology(
@@ -22,36 +21,36 @@ CHAINS = Topology(
 FAILING = [detection(f"{name}{n}") for name in "ab" for n in range(3)]
 
 
-def correlate(found: list[Detection], *, stored: bool = False) -> tuple[Groups, list[Command]]:
-    groups: Groups = {}
-    commands: list[Command] = []
-    for offset, item in enumerate(found):
-        source = Source("t", 0, offset, float(BEGIN_S), float(BEGIN_S))
-        commands += fold(groups, item, source, CHAINS)
+def correlate(found: list[Detection], *, stored: bool = False) -> Correlating:
+    run = Correlating(CHAINS)
+    for item in found:
+        run.fold(item, float(BEGIN_S))
         if stored:
-            groups = msgspec.convert(msgspec.to_builtins(groups), dict[str, Group])
-    commands += release(groups, CHAINS, BEGIN_S + 5 + HOLD_S, BEGIN_S)
-    return groups, commands
+            run.restart()
+    run.release(BEGIN_S + 5 + HOLD_S)
+    return run
+
+
+def told(run: Correlating) -> list[tuple[str, str | None, str]]:
+    """What became of the incidents, in order."""
+    return [(c.kind, c.status, c.incident_id) for c in run.commands]
 
 
 @given(order=st.permutations(FAILING))
 @settings(deadline=None)
 def test_each_chain_is_one_incident_whatever_the_order(order: list[Detection]) -> None:
-    groups, commands = correlate(order)
-    services = sorted(sorted(i.service_name for i in g.members.values()) for g in groups.values())
+    run = correlate(order)
+    services = sorted(sorted(group.by_service) for group in run.groups.values())
     assert services == [["a0", "a1", "a2"], ["b0", "b1", "b2"]]
-    last = {c.group.incident_id: c.values["service_name"] for c in commands if c.values}
-    assert {last[name] for name in groups} == {"a2", "b2"}
+    last = {c.incident_id: c.values["service_name"] for c in run.commands if c.values}
+    assert {last[name] for name in run.current} == {"a2", "b2"}
 
 
 @given(order=st.permutations(FAILING), repeats=st.lists(st.integers(0, 5), max_size=6))
 @settings(deadline=None)
 def test_repeats_and_restarts_change_nothing(order: list[Detection], repeats: list[int]) -> None:
-    _, once = correlate(order)
-    _, again = correlate([*order, *(order[n] for n in repeats)], stored=True)
-    assert [(c.kind, c.status, c.group.incident_id) for c in again] == [
-        (c.kind, c.status, c.group.incident_id) for c in once
-    ]
+    again = correlate([*order, *(order[n] for n in repeats)], stored=True)
+    assert told(again) == told(correlate(order))
 
 
 @given(order=st.permutations(FAILING), ends=st.permutations(FAILING))
@@ -60,10 +59,9 @@ def test_every_incident_is_resolved_once_all_is_healthy(
     order: list[Detection], ends: list[Detection]
 ) -> None:
     over = [replace(item, state="resolved", at_s=item.at_s + 300) for item in ends]
-    _, commands = correlate([*order, *over])
     balance: dict[str, int] = {}
-    for command in commands:
-        name = command.group.incident_id
+    for command in correlate([*order, *over]).commands:
+        name = command.incident_id
         balance[name] = balance.get(name, 0) + (command.kind == "open")
         balance[name] += {"resolved": -1, "open": 1, None: 0}[command.status]
     assert set(balance.values()) == {0}
@@ -85,12 +83,10 @@ def test_what_flaps_is_the_same_whatever_was_repeated_or_restarted(
         # A crash reads records again right after they were read.
         place = data.draw(st.integers(0, len(repeated) - 1))
         repeated.insert(place + 1, repeated[place])
-    _, once = correlate(found)
-    groups, again = correlate(repeated, stored=True)
-    told = [(c.kind, c.status, c.group.incident_id) for c in once]
-    assert [(c.kind, c.status, c.group.incident_id) for c in again] == told
-    assert sum(c.status == "resolved" for c in once) <= 2
-    (group,) = groups.values()
+    once, again = correlate(found), correlate(repeated, stored=True)
+    assert told(again) == told(once)
+    assert sum(c.status == "resolved" for c in once.commands) <= 2
+    (group,) = again.groups.values()
     assert flaps(group) is (len(gaps) >= 3)
 
 

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from liveops.incidents.fold import fold, release
-from liveops.incidents.state import Groups, Source
 from liveops.incidents.topology import Topology
 from schema.incidents import Detection
 from schema.rules import Edge
+from tests.correlating import Correlating
 from tests.quality.systems import Effects, System, detected, effects, system
 
 START_S = 1_700_000_100 // 900 * 900.0
@@ -54,7 +53,8 @@ def episode(made: System, begun_s: float, random: Random, *, two: bool) -> Episo
         both = {item.id for item in found.told if item.service_name in shared}
         found.faults = [ids - both for ids in found.faults]
     aside = [name for name in made.services if name not in touched]
-    for _ in range(random.choice((0, 1, 1, 2, 3))):
+    decoys = random.choice((0, 1, 1, 2, 3))
+    for _ in range(decoys if aside else 0):
         at_s = begun_s + random.uniform(-120, 300)
         lone: Effects = {
             (random.choice(aside), random.choice(_DECOYS)): (random.uniform(1, 10), 0.0)
@@ -84,28 +84,14 @@ def storm(random: Random, begun_s: float, services: int) -> Episode:
 
 def final(told: Sequence[Detection], edges: Sequence[Edge], random: Random) -> dict[str, str]:
     """The incident that each detection is in at last, delivered as by several partitions."""
-    topology, groups = Topology(edges), Groups()
+    run = Correlating(Topology(edges))
     place: dict[str, str] = {}
-    merged: dict[str, str] = {}
     delivered = sorted((one.at_s + random.uniform(0, _JITTER_S), n) for n, one in enumerate(told))
-    for offset, (at_s, n) in enumerate(delivered):
-        one, clock_s = told[n], at_s - _JITTER_S
-        release(groups, topology, clock_s, at_s)
-        before = dict(groups)
-        fold(groups, one, Source("t", 0, offset, clock_s, at_s), topology)
-        for name in before.keys() - groups.keys():
-            ids = before[name].members.keys()
-            merged[name] = next(g for g, group in groups.items() if ids & group.members.keys())
-        for name, group in groups.items():
-            if one.id in group.members or one.id in group.under_way:
-                place[one.id] = name
-    return {one: _survivor(name, merged) for one, name in place.items()}
-
-
-def _survivor(name: str, merged: dict[str, str]) -> str:
-    while name in merged:
-        name = merged[name]
-    return name
+    for at_s, n in delivered:
+        run.fold(told[n], at_s - _JITTER_S, at_s)
+        for name, group in run.groups.items():
+            place |= dict.fromkeys([*group.members, *group.under_way], name)
+    return place
 
 
 @dataclass

@@ -16,13 +16,13 @@ from pathlib import Path
 from liveops.detection.defaults import DEFAULT_RULES
 from liveops.detection.rehearsal import Rehearsal
 from liveops.forecasting.model import fit
-from liveops.incidents.fold import fold, release
-from liveops.incidents.state import Command, Groups, Source
+from liveops.incidents.state import Command
 from liveops.incidents.topology import Topology
 from schema.incidents import Detection
 from schema.metrics import Aggregate
 from schema.rules import Edge
 from schema.times import parse_time_s
+from tests.correlating import Correlating
 from tests.data import nezha
 from tests.quality.labelled import SHARED
 
@@ -82,12 +82,12 @@ def detections(folder: Path = DAY) -> list[Detection]:
 
 def incidents(told: Sequence[Detection], edges: Sequence[Edge]) -> list[Opened]:
     """What the correlator opens."""
-    groups, topology = Groups(), Topology(edges)
+    run = Correlating(Topology(edges))
     found: dict[str, Opened] = {}
 
     def carry_out(commands: list[Command], at_s: float) -> None:
         for one in commands:
-            name = one.group.incident_id
+            name = one.incident_id
             if one.kind == "open":
                 found[name] = Opened(
                     name, at_s, one.values["affected_services"], one.values["title"]
@@ -97,10 +97,8 @@ def incidents(told: Sequence[Detection], edges: Sequence[Edge]) -> list[Opened]:
             elif one.values and name in found and "affected_services" in one.values:
                 found[name].services = one.values["affected_services"]
 
-    for offset, one in enumerate(told):
-        carry_out(release(groups, topology, one.at_s, one.at_s), one.at_s)
-        source = Source("t", 0, offset, one.at_s, one.at_s)
-        carry_out(fold(groups, one, source, topology), one.at_s)
+    for one in told:
+        carry_out(run.fold(one, one.at_s), one.at_s)
     return sorted(found.values(), key=lambda one: one.at_s)
 
 

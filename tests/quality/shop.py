@@ -18,12 +18,12 @@ from liveops.detection.learned import Learned
 from liveops.detection.rule_bank import Seen
 from liveops.detection.rulebook import RuleBook
 from liveops.detection.state import ServiceDetectors, new_service
-from liveops.incidents.fold import fold, release
-from liveops.incidents.state import Command, Groups, Source
+from liveops.incidents.state import Command
 from liveops.incidents.topology import Topology
 from schema.incidents import Detection
 from schema.metrics import Aggregate
 from schema.rules import Edge
+from tests.correlating import Correlating
 
 START_S = 1_764_072_000.0
 #: How far the watermark is behind the newest value.
@@ -74,16 +74,15 @@ class Shop:
     with_faults: bool = True
     states: dict[str, ServiceDetectors] = field(default_factory=dict)
     learned: Learned = field(default_factory=Learned)
-    groups: Groups = field(default_factory=dict)
+    correlating: Correlating = field(default_factory=Correlating)
     incidents: dict[str, Told] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     _open: dict[tuple[str, str, int], Minute] = field(default_factory=dict)
-    _offset: int = 0
 
     def __post_init__(self) -> None:
         self.book = RuleBook(DEFAULT_RULES, ())
         self.learned.obey(self.book)
-        self.topology = Topology([Edge(caller=a, callee=b) for a, b in edges()])
+        self.correlating.topology = Topology([Edge(caller=a, callee=b) for a, b in edges()])
 
     def run(self, minutes: int) -> None:
         """Send history, then live for so long, a reading a second."""
@@ -155,22 +154,20 @@ class Shop:
         return -1.0 if series is None else series.closed_s.get("1m", -1)
 
     def _tell(self, detections: list[Detection], at_s: float) -> None:
-        for detection in detections:
-            self._offset += 1
-            source = Source("liveops.detections", 0, self._offset, at_s, at_s)
-            self._note(fold(self.groups, detection, source, self.topology), at_s)
+        if detections:
+            self._note(self.correlating.fold_all(detections, at_s), at_s)
 
     def _settle(self, at_s: float) -> None:
-        self._note(release(self.groups, self.topology, at_s, at_s), at_s)
+        self._note(self.correlating.release(at_s, at_s), at_s)
 
     def _note(self, commands: list[Command], at_s: float) -> None:
         for command in commands:
-            group = command.group
+            name = command.incident_id
             if command.kind == "open":
                 title = str(command.values.get("title"))
                 service = str(command.values.get("service_name", ""))
-                self.incidents[group.incident_id] = Told(at_s, service, title, set())
-            told = self.incidents.get(group.incident_id)
+                self.incidents[name] = Told(at_s, service, title, set())
+            told = self.incidents.get(name)
             if told is not None:
                 told.services |= set(command.values.get("affected_services", ()))
                 told.title = str(command.values.get("title", told.title))

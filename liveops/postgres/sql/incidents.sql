@@ -62,8 +62,10 @@ INSERT INTO incident_events (incident_id, kind, actor, data) VALUES ($1, $2, $3,
 -- name: trim_events
 -- Of updates by one actor only the newest stay.
 DELETE FROM incident_events WHERE id IN (
-    SELECT id FROM incident_events WHERE incident_id = $1 AND kind = 'updated' AND actor = $2
-    ORDER BY id DESC OFFSET $3)
+    SELECT old.id FROM unnest($1::uuid[]) AS changed (incident_id) CROSS JOIN LATERAL (
+        SELECT id FROM incident_events
+        WHERE incident_id = changed.incident_id AND kind = 'updated' AND actor = $2
+        ORDER BY id DESC OFFSET $3) AS old)
 
 -- name: timeline
 -- What happened to an incident, oldest first.

@@ -7,32 +7,23 @@ from msgspec.structs import replace
 
 from liveops.incidents.bounds import MAX_MEMBERS
 from liveops.incidents.event import MAX_EVENT_BYTES, incident_event
-from liveops.incidents.fold import fold, release
-from liveops.incidents.state import Command, Group, Groups, Source
+from liveops.incidents.state import Group
+from liveops.incidents.telling import Told
 from liveops.incidents.topology import Topology
 from schema.incidents import Detection, Incident, public_incident
 from schema.rules import Edge
 from tests.aggregates import BEGIN_S, detection
+from tests.correlating import Correlating
 
-NOTHING_CALLS = Topology(())
 WEEKS_S = 2 * 7 * 86_400
 HOSTILE = "\x01" * 256
 
 
-class Run:
+class Run(Correlating):
     """A correlator that is told detections as they happen."""
 
-    def __init__(self, topology: Topology = NOTHING_CALLS) -> None:
-        self.groups: Groups = {}
-        self.commands: list[Command] = []
-        self.topology = topology
-        self._offset = 0
-
     def take(self, item: Detection) -> None:
-        source = Source("liveops.detections", 0, self._offset, item.at_s, item.at_s)
-        self.commands += fold(self.groups, item, source, self.topology)
-        self.commands += release(self.groups, self.topology, item.at_s, item.at_s)
-        self._offset += 1
+        self.fold(item, item.at_s)
 
     @property
     def group(self) -> Group:
@@ -69,8 +60,7 @@ def test_a_series_that_flaps_for_weeks_is_one_incident_of_bounded_size() -> None
 def test_an_outage_of_a_thousand_series_is_over_with_the_last_of_them() -> None:
     run = Run()
     items = [detection("svc", BEGIN_S, metric_type=f"m{n}") for n in range(1000)]
-    for item in items:
-        run.take(item)
+    run.fold_all(items, BEGIN_S)
     assert len(run.group.members) <= MAX_MEMBERS
     for item in items[:-1]:
         run.take(resolved(item))
@@ -96,9 +86,10 @@ def test_stored_groups_from_before_the_bounds_are_cut_with_the_next_detection() 
     items = [detection("svc", BEGIN_S + n, metric_type=f"m{n}") for n in range(1000)]
     run = Run()
     old = {"incident_id": "i", "topic": "t", "partition": 0, "first_offset": 0, "last_offset": 9,
-           "changed_s": float(BEGIN_S), "hold_until_s": None, "told": {"title": "as it was"},
+           "changed_s": float(BEGIN_S), "hold_until_s": None,
            "members": {item.id: msgspec.to_builtins(item) for item in items}}  # fmt: skip
-    run.groups["i"] = msgspec.convert(old, Group)
+    run.correlator.order.put({"i": msgspec.convert(old, Group)})
+    run.correlator.book["i"] = Told("i", "i", "", 0.0, {"title": "as it was"})
     run.take(detection("svc", BEGIN_S + 2000))
     assert run.commands[-1].before == {"title": "as it was"}
     assert (len(run.group.members), run.group.dropped) == (MAX_MEMBERS, 901)

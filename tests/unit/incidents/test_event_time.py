@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from liveops.incidents.clock import PATIENCE_S, LeastWatermark
-from liveops.incidents.fold import HOLD_AT_MOST_S, fold, release
+from liveops.incidents.correlator import HOLD_AT_MOST_S
 from liveops.incidents.matching import GAP_S
-from liveops.incidents.state import Command, Groups, Source
 from liveops.incidents.topology import Topology
 from schema.incidents import Detection
 from schema.rules import Edge
 from tests.aggregates import BEGIN_S, detection
+from tests.correlating import Correlating
 
 #: front calls back; lone calls nothing. Each lives on a partition of its own.
 CALLS = Topology([Edge(caller="front", callee="back")])
@@ -39,22 +39,20 @@ def logs() -> list[list[Step]]:
 
 def correlate(steps: list[Step], *, per_s: float) -> list[set[str]]:
     """The incidents as sets of "service@minute", when so many steps come a second."""
-    groups: Groups = {}
-    commands: list[Command] = []
+    run = Correlating(CALLS)
     now_s = BEGIN_S + 1e6
     clock = LeastWatermark(3, now_s)
-    for offset, step in enumerate(steps):
+    for step in steps:
         now_s += 1 / per_s
-        reached_s = clock.reached_s(now_s)
         if isinstance(step, tuple):
             clock.mark(*step, now_s)
+            run.release(clock.reached_s(now_s), now_s)
         else:
-            commands += fold(groups, step, Source("t", 0, offset, reached_s, now_s), CALLS)
-        commands += release(groups, CALLS, clock.reached_s(now_s), now_s)
-    commands += release(groups, CALLS, float(BEGIN_S + 10_000), now_s + 100)
-    assert groups == {}
-    last = {c.group.incident_id: c.values for c in commands if c.values}
-    merged = {c.group.incident_id for c in commands if c.note}
+            run.fold(step, clock.reached_s(now_s), now_s)
+    run.release(float(BEGIN_S + 10_000), now_s + 100)
+    assert run.groups == {}
+    last = {c.incident_id: c.values for c in run.commands if "detections" in c.values}
+    merged = {c.incident_id for c in run.commands if c.note}
     return sorted(
         (
             {f"{d.service_name}@{(d.onset_s - BEGIN_S) / 60:.0f}" for d in values["detections"]}
@@ -92,31 +90,39 @@ def test_and_so_they_are_after_a_backlog_however_the_partitions_race(
 
 def test_a_quiet_group_takes_in_what_began_within_the_gap_only() -> None:
     for after_s, count in ((GAP_S - 10, 1), (GAP_S + 10, 2)):
-        groups: Groups = {}
+        run = Correlating(CALLS)
         first = outage("lone", BEGIN_S)
         again = detection("lone", first[1].at_s + after_s)
         for item in (*first, again):
-            fold(groups, item, Source("t", 0, 0, 0.0, 0.0), CALLS)
-        assert len(groups) == count
+            run.fold(item, 0.0)
+        assert len(run.opened) == count
 
 
 def test_a_service_whose_clock_is_behind_reopens_its_incident_all_the_same() -> None:
-    groups: Groups = {}
-    for item in outage("lone", BEGIN_S):
-        clock_s = item.at_s + 3600
-        fold(groups, item, Source("t", 0, 0, clock_s, clock_s), CALLS)
-    release(groups, CALLS, clock_s + GAP_S - 10, clock_s)
-    assert len(groups) == 1
-    release(groups, CALLS, clock_s + GAP_S + 10, clock_s)
-    assert groups == {}
+    run = Correlating(CALLS)
+    for minute in (0, 8):
+        for item in outage("lone", BEGIN_S + 60.0 * minute):
+            run.fold(item, item.at_s + 3600)
+    statuses = [c.status for c in run.commands]
+    assert (run.opened, statuses[-2:]) == (["lone"], ["open", "resolved"])
 
 
 def test_a_caller_is_told_of_in_time_also_when_a_partition_is_slow() -> None:
-    groups: Groups = {}
-    fold(groups, detection("front"), Source("t", 0, 0, 0.0, 1000.0), CALLS)
-    assert release(groups, CALLS, 0.0, 1000.0 + HOLD_AT_MOST_S - 0.1) == []
-    (command,) = release(groups, CALLS, 0.0, 1000.0 + HOLD_AT_MOST_S)
+    run = Correlating(CALLS)
+    run.fold(detection("front"), 0.0, 1000.0)
+    assert run.release(0.0, 1000.0 + HOLD_AT_MOST_S - 0.1) == []
+    (command,) = run.release(0.0, 1000.0 + HOLD_AT_MOST_S)
     assert command.kind == "open"
+
+
+def test_a_cause_that_comes_after_that_takes_the_caller_in_all_the_same() -> None:
+    run = Correlating(CALLS)
+    run.fold(detection("front"), 0.0, 1000.0)
+    run.release(0.0, 1000.0 + HOLD_AT_MOST_S)
+    run.fold(detection("back"), 0.0, 1010.0)
+    run.release(float(BEGIN_S + 60), 1011.0)
+    assert list(run.told.values()) == [sorted(detection(name).id for name in ("front", "back"))]
+    assert run.opened == ["front"]
 
 
 def test_the_clock_is_the_least_watermark_and_never_goes_back() -> None:

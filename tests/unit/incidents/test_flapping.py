@@ -5,7 +5,6 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from liveops.incidents.flapping import QUIET_S, STRETCHES, WITHIN_S, flaps, stretches
-from liveops.incidents.fold import heed
 from liveops.incidents.state import Command
 from schema.incidents import Detection
 from tests.aggregates import BEGIN_S, detection
@@ -50,7 +49,7 @@ def test_the_third_return_is_the_last_that_is_told_until_it_is_quiet() -> None:
     assert told(run) == [*calm, "resolved"]
     assert not run.groups
     run.take(turn(30)[0]).wait(5)
-    assert len({command.group.incident_id for command in run.commands}) == 2
+    assert len({command.incident_id for command in run.commands}) == 2
 
 
 def test_what_flaps_takes_in_what_comes_within_its_quiet_time() -> None:
@@ -71,14 +70,12 @@ def test_two_returns_or_slow_ones_are_told_each() -> None:
     (group,) = run.groups.values()
     assert not flaps(group)
     slow = [one for n in range(STRETCHES) for one in turn(n, every_s=WITHIN_S)]
-    group.members = {one.id: one for one in slow}
-    assert not flaps(group)
+    assert not flaps(replace(group, members={one.id: one for one in slow}))
 
 
 def test_what_a_person_resolves_while_it_flaps_stays_resolved() -> None:
     run = Run().take(*turn(0)).wait(5).take(*turn(1), *turn(2))
     before = told(run)
-    (name,) = run.groups
-    heed(run.groups, {name})
+    run.heed(*run.current)
     run.wait(QUIET_S + 1)
     assert told(run) == before

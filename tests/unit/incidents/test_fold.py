@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
-from liveops.incidents.fold import (
-    HOLD_AT_MOST_S,
-    HOLD_S,
-    REFRESH_S,
-    STALE_S,
-    fold,
-    heed,
-    next_due_s,
-    release,
-)
+from liveops.incidents.correlator import HOLD_AT_MOST_S
+from liveops.incidents.fold import HOLD_S, STALE_S
 from liveops.incidents.matching import GAP_S
-from liveops.incidents.state import Command, Group, Groups, Source
+from liveops.incidents.telling import REFRESH_S
 from liveops.incidents.topology import Topology
 from schema.incidents import Detection
 from schema.rules import Edge
 from tests.aggregates import BEGIN_S, detection
+from tests.correlating import Correlating
 
 #: shop calls cart and pay; both call nothing but db under cart.
 CALLS = Topology(
@@ -31,34 +23,23 @@ CALLS = Topology(
 NOW_S = float(BEGIN_S)
 
 
-class Run:
-    """A correlator with a clock and an offset; `commands` are all it gave."""
+class Run(Correlating):
+    """A correlator with a clock that follows the detections."""
 
     def __init__(self) -> None:
-        self.groups: Groups = {}
-        self.commands: list[Command] = []
-        self.offset = 0
+        super().__init__(CALLS)
         self.now_s = NOW_S
-        self.feed_silent = False
 
     def take(self, *found: Detection) -> Run:
         for item in found:
             self.now_s = max(self.now_s, item.at_s)
-            source = Source(
-                "liveops.detections", 3, self.offset, self.now_s, self.now_s, self.feed_silent
-            )
-            self.commands += fold(self.groups, item, source, CALLS)
-            self.offset += 1
+            self.fold(item, self.now_s)
         return self
 
     def wait(self, seconds: float) -> Run:
         self.now_s += seconds
-        self.commands += release(self.groups, CALLS, self.now_s, 0.0)
+        self.release(self.now_s)
         return self
-
-    @property
-    def opened(self) -> list[str]:
-        return [c.values["service_name"] for c in self.commands if c.kind == "open"]
 
 
 def resolved(item: Detection) -> Detection:
@@ -78,7 +59,7 @@ def test_a_leaf_opens_at_once_and_explains_itself() -> None:
 def test_a_caller_waits_for_a_deeper_cause() -> None:
     run = Run().take(detection("shop"))
     assert run.opened == []
-    assert next_due_s(run.groups) == (NOW_S + 5 + HOLD_S, NOW_S + 5 + HOLD_AT_MOST_S)
+    assert run.correlator.due_s == (NOW_S + 5 + HOLD_S, NOW_S + 5 + HOLD_AT_MOST_S)
     assert run.wait(HOLD_S).opened == ["shop"]
 
 
@@ -148,7 +129,7 @@ def test_silence_makes_it_stale_and_never_resolves() -> None:
 def test_what_a_person_resolved_stays_resolved_for_the_same_excursion() -> None:
     first = detection("x")
     run = Run().take(first)
-    heed(run.groups, set(run.groups))
+    run.heed(*run.current)
     count = len(run.commands)
     run.take(replace(first, score=99.0), resolved(first))
     assert len(run.commands) == count
@@ -158,10 +139,10 @@ def test_what_a_person_resolved_stays_resolved_for_the_same_excursion() -> None:
 
 def test_a_repeated_detection_changes_nothing() -> None:
     run = Run().take(detection("x"))
-    before = msgspec.json.encode(run.groups)
+    before = dict(run.groups)
     run.take(detection("x"))
     assert len(run.commands) == 1
-    assert msgspec.json.encode(run.groups) == before
+    assert run.groups == before
 
 
 def test_severity_is_the_worst() -> None:
@@ -173,8 +154,10 @@ def test_severity_is_the_worst() -> None:
 
 def test_stored_groups_are_the_same_groups() -> None:
     run = Run().take(detection("db"), detection("shop"))
-    stored = msgspec.to_builtins(run.groups)
-    assert msgspec.convert(stored, dict[str, Group]) == run.groups
+    before = dict(run.groups)
+    run.restart()
+    run.release(run.now_s)
+    assert run.groups == before
 
 
 def test_a_suffering_service_may_get_a_fault_of_its_own_later() -> None:
@@ -236,22 +219,22 @@ def test_a_group_without_data_for_a_day_ends_and_its_incident_stays_open() -> No
         assert run.groups == {}
         assert (run.commands[-1].values, run.commands[-1].status) == ({"stale": True}, None)
         run.take(detection("x", BEGIN_S + 30 * 86_400))
-        assert len({c.group.incident_id for c in run.commands}) == 2
+        assert len({c.incident_id for c in run.commands}) == 2
 
 
 def test_a_fault_that_goes_on_for_days_stays_one_group() -> None:
     run = Run().take(detection("x")).wait(3 * STALE_S)
     assert len(run.groups) == 1
-    assert next_due_s(run.groups)[0] == float("inf")
+    assert run.correlator.due_s[0] == float("inf")
 
 
 def test_what_is_reopened_after_a_dismissal_changes_again() -> None:
     first = detection("x")
     run = Run().take(first)
-    heed(run.groups, set(run.groups))
+    run.heed(*run.current)
     run.take(replace(first, value=700.0, at_s=first.at_s + 60))
     assert len(run.commands) == 1
-    heed(run.groups, set())
+    run.heed()
     run.take(replace(first, value=800.0, at_s=first.at_s + 120), resolved(first))
     assert [c.status for c in run.commands[1:]] == [None, "resolved"]
 

@@ -5,30 +5,28 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from liveops.incidents.fold import fold
 from liveops.incidents.merge import changes, opened
-from liveops.incidents.state import Command, Source
-from liveops.incidents.topology import Topology
+from liveops.incidents.state import Command
 from schema.incidents import Incident
 from schema.times import format_time, to_datetime
 from tests.aggregates import detection
+from tests.correlating import Correlating
 
 
 def command() -> Command:
-    (found,) = fold({}, detection("svc"), Source("t", 0, 0, 0.0, 0.0), Topology(()))
+    (found,) = Correlating().fold(detection("svc"), 0.0)
     return found
 
 
 def change(old: Incident, values: dict[str, Any], **more: Any) -> dict[str, Any]:
-    group = command().group
-    return changes(old, Command("change", group, values, {"title": "ours"}, **more))
+    return changes(old, Command("change", old.id, values, {"title": "ours"}, **more))
 
 
 def test_an_incident_counts_its_latency_from_the_revealing_record() -> None:
     told = command()
-    (item,) = told.group.members.values()
+    (item,) = told.values["detections"]
     incident = opened(told, item.broker_time_s + 2.5)
-    assert (incident.id, incident.event_to_detected_ms) == (told.group.incident_id, 2500.0)
+    assert (incident.id, incident.event_to_detected_ms) == (told.incident_id, 2500.0)
     assert opened(told, item.broker_time_s - 1).event_to_detected_ms == 0.0
 
 

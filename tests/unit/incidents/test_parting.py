@@ -2,89 +2,112 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 from msgspec.structs import replace
 
 from liveops.errors import IllegalChange
-from liveops.incidents.fold import fold, release
-from liveops.incidents.parting import split, undo
-from liveops.incidents.state import Group, Groups, Source
+from liveops.incidents.by_hand import Parted, split, undo
+from liveops.incidents.telling import group_of
 from liveops.incidents.topology import Topology
 from schema.rules import Edge
 from tests.aggregates import BEGIN_S, detection
+from tests.correlating import Correlating
 
 CALLS = Topology([Edge(caller="shop", callee="cart"), Edge(caller="cart", callee="db")])
-SOURCE = Source("t", 0, 7, float(BEGIN_S), float(BEGIN_S))
+NOW_S = float(BEGIN_S)
 
 
-def one_incident() -> tuple[Groups, str]:
-    groups: Groups = {}
-    for name in ("db", "cart", "shop"):
-        fold(groups, detection(name), SOURCE, CALLS)
-    release(groups, CALLS, BEGIN_S + 60.0, BEGIN_S + 60.0)
-    (name,) = groups
-    return groups, name
+def one_incident() -> tuple[Correlating, str]:
+    run = Correlating(CALLS)
+    run.fold_all([detection(name) for name in ("db", "cart", "shop")], NOW_S)
+    run.release(NOW_S + 60)
+    (name,) = run.current
+    run.commands.clear()
+    return run, name
 
 
-def services(groups: Groups, name: str) -> list[str]:
-    return sorted({item.service_name for item in groups[name].members.values()})
+def part(run: Correlating, name: str, *services: str) -> Parted:
+    parted = split(run.correlator, name, services, "new", run.topology, NOW_S)
+    run.commands += parted.commands
+    return parted
+
+
+def put_back(run: Correlating, name: str) -> Parted:
+    parted = undo(run.correlator, name, run.topology)
+    run.commands += parted.commands
+    return parted
+
+
+def services(run: Correlating, name: str) -> list[str]:
+    group = group_of(run.correlator.book[name], run.groups)
+    assert group is not None
+    return sorted(group.by_service)
 
 
 def test_what_is_split_off_is_an_incident_and_stays_apart() -> None:
-    groups, name = one_incident()
-    parted = split(groups, name, ["shop"], "new", CALLS)
-    assert [(c.kind, c.group.incident_id) for c in parted.commands] == [
-        ("open", "new"), ("change", name),
-    ]  # fmt: skip
+    run, name = one_incident()
+    parted = part(run, name, "shop")
+    assert [(c.kind, c.incident_id) for c in parted.commands] == [("open", "new"), ("change", name)]
     assert parted.commands[0].values["affected_services"] == ["shop"]
     assert parted.commands[1].values["affected_services"] == ["cart", "db"]
-    groups = msgspec.convert(msgspec.to_builtins(groups), dict[str, Group])
+    run.restart()
     # A dependency of shop and shop itself have news: what would have made them one.
-    fold(groups, detection("cart", metric_type="error_rate"), SOURCE, CALLS)
-    fold(groups, detection("shop", metric_type="error_rate"), SOURCE, CALLS)
-    assert (services(groups, "new"), services(groups, name)) == (["shop"], ["cart", "db"])
+    for service in ("cart", "shop"):
+        run.fold(detection(service, metric_type="error_rate"), NOW_S + 60)
+    assert (services(run, "new"), services(run, name)) == (["shop"], ["cart", "db"])
     over = replace(detection("shop"), state="resolved", at_s=BEGIN_S + 300.0)
-    assert fold(groups, over, SOURCE, CALLS)[0].group.incident_id == "new"
+    assert [c.incident_id for c in run.fold(over, NOW_S + 300)] == ["new"]
+
+
+def test_who_began_it_may_be_split_off() -> None:
+    run, name = one_incident()
+    first = run.correlator.book[name].anchor
+    service = next(one for one in ("db", "cart", "shop") if detection(one).id == first)
+    part(run, name, service)
+    run.restart()
+    run.fold(replace(detection(service), value=900.0, at_s=NOW_S + 90), NOW_S + 90)
+    assert services(run, "new") == [service]
+    assert service not in services(run, name)
+    assert len(run.current) == 2
 
 
 def test_a_split_is_undone() -> None:
-    groups, name = one_incident()
-    split(groups, name, ["shop"], "new", CALLS)
-    parted = undo(groups, "new", CALLS)
+    run, name = one_incident()
+    part(run, name, "shop")
+    parted = put_back(run, "new")
     assert (parted.incident_id, parted.other_id) == ("new", name)
-    assert groups.keys() == {name}
-    assert services(groups, name) == ["cart", "db", "shop"]
-    gone = next(c for c in parted.commands if c.group.incident_id == "new")
+    assert run.current == {name}
+    assert services(run, name) == ["cart", "db", "shop"]
+    gone = next(c for c in parted.commands if c.incident_id == "new")
     assert (gone.status, gone.note) == ("resolved", f"Merged into incident {name}.")
 
 
 def test_a_merge_is_undone_and_not_made_again() -> None:
-    groups: Groups = {}
-    fold(groups, detection("cart"), SOURCE, CALLS)
-    release(groups, CALLS, BEGIN_S + 60.0, BEGIN_S + 60.0)
-    (cart,) = groups
-    fold(groups, detection("lone", metric_type="m"), SOURCE, CALLS)
-    lone = next(name for name in groups if name != cart)
     both = Topology([Edge(caller="cart", callee="db"), Edge(caller="lone", callee="db")])
-    commands = fold(groups, detection("db"), SOURCE, both)
-    assert [c.group.incident_id for c in commands if c.note] == [lone]
-    parted = undo(groups, lone, both)
+    run = Correlating(both)
+    run.fold(detection("cart"), NOW_S + 60, NOW_S)
+    (cart,) = run.current
+    run.fold(detection("lone", metric_type="m"), NOW_S + 60, NOW_S + 1)
+    (lone,) = run.current - {cart}
+    commands = run.fold(detection("db"), NOW_S + 60, NOW_S + 2)
+    assert [c.incident_id for c in commands if c.note] == [lone]
+    run.restart()
+    parted = put_back(run, lone)
     assert (parted.incident_id, parted.other_id) == (lone, cart)
-    assert services(groups, lone) == ["lone"]
-    again = next(c for c in parted.commands if c.group.incident_id == lone)
+    assert services(run, lone) == ["lone"]
+    again = next(c for c in parted.commands if c.incident_id == lone)
     assert again.status == "open"
-    fold(groups, detection("db", metric_type="error_rate"), SOURCE, both)
-    assert groups.keys() == {cart, lone}
+    run.fold(detection("db", metric_type="error_rate"), NOW_S + 60)
+    assert run.current == {cart, lone}
 
 
 def test_what_cannot_be_parted_is_refused() -> None:
-    groups, name = one_incident()
+    run, name = one_incident()
     for chosen in (["gone"], ["cart", "db", "shop"], []):
         with pytest.raises(IllegalChange):
-            split(groups, name, chosen, "new", CALLS)
+            part(run, name, *chosen)
     with pytest.raises(IllegalChange):
-        split(groups, "gone", ["shop"], "new", CALLS)
+        part(run, "gone", "shop")
     with pytest.raises(IllegalChange):
-        undo(groups, name, CALLS)
-    assert services(groups, name) == ["cart", "db", "shop"]
+        put_back(run, name)
+    assert services(run, name) == ["cart", "db", "shop"]
