@@ -32,9 +32,6 @@ async def test_a_deleted_service_is_not_listed_until_it_reports_again(
     assert (await engineer.call("DELETE", path)).status == 404
     await eventually(reported, "the service")
     assert (await manager.call("DELETE", path)).status == 403
-    both = {"owner": "Payments", "links": {"traces": "https://traces.test/x"}}
-    fourth = await engineer.call("PATCH", path, json=both)
-    assert (fourth.body["runbook_text"], fourth.body["version"]) == ("Ask first.\n`restart it`", 4)
     assert (await engineer.call("DELETE", path)).status == 204
     assert await listed() == []
     await eventually(reported, "the service again")
