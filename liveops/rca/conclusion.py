@@ -10,9 +10,8 @@ from dataclasses import replace
 from liveops.rca import fallback
 from liveops.rca.actions import action, fault_of, stated
 from liveops.rca.calibration import NONE
-from liveops.rca.claims import Claim, Proposal, Reply, verify
+from liveops.rca.claims import Claim, Proposal, Reply, Verified, verify
 from liveops.rca.investigation import Investigation
-from liveops.rca.ranking import Candidate
 from liveops.rca.verdict import INCONCLUSIVE_CEILING, close, confidence, in_words, reasons
 from schema.analysis import Action, Analysis, FaultKind
 from schema.incidents import Incident
@@ -96,15 +95,7 @@ def by_model(
         found = replace(found, verdict="inconclusive")
     analysis = by_code(analysis_id, incident, found)
     analysis.source = "llm"
-    texts = fallback.write(incident, found)
-    analysis.technical_summary = texts.for_engineers(_said(verified.technical))
-    analysis.executive_summary = texts.for_managers(_said(verified.executive))
-    named, claim = verified.root_cause_service, verified.root_cause
-    if found.verdict == "cause_found" and named is not None and claim is not None:
-        analysis.root_cause_service, analysis.root_cause = named, _cited(claim)
-    if verified.actions:
-        cause = _candidate(found, analysis.root_cause_service)
-        _put_actions(analysis, [_action(fault_of(cause), one) for one in verified.actions])
+    _put_words(analysis, incident, found, verified)
     raw = confidence(found.candidates, analysis.root_cause_service, verified.share)
     if found.verdict == "inconclusive":
         raw = min(raw, INCONCLUSIVE_CEILING)
@@ -119,8 +110,26 @@ def by_model(
     return analysis
 
 
-def _candidate(found: Investigation, service: str | None) -> Candidate | None:
-    return next((one for one in found.candidates if one.service_name == service), None)
+def _put_words(
+    analysis: Analysis, incident: Incident, found: Investigation, verified: Verified
+) -> None:
+    """What is left of a model's words, in the frame of the code's."""
+    named, claim = verified.root_cause_service, verified.root_cause
+    if found.verdict == "cause_found" and named is not None and claim is not None:
+        found = _led_by(found, named)
+        analysis.root_cause_service, analysis.root_cause = named, _cited(claim)
+    texts = fallback.write(incident, found)
+    analysis.technical_summary = texts.for_engineers(_said(verified.technical))
+    analysis.executive_summary = texts.for_managers(_said(verified.executive))
+    cause = next(iter(found.candidates), None)
+    proposed = [_action(fault_of(cause), one) for one in verified.actions]
+    _put_actions(analysis, proposed or texts.actions)
+
+
+def _led_by(found: Investigation, service: str) -> Investigation:
+    """The same with this candidate first, so that what the code writes is about it."""
+    ordered = sorted(found.candidates, key=lambda one: one.service_name != service)
+    return replace(found, candidates=tuple(ordered))
 
 
 def by_precedent(
@@ -137,17 +146,21 @@ def by_precedent(
     analysis.source_reason = (
         f"incident {there.incident_id} looked the same; reused is what its analysis of {when} named"
     )
+    named, raw = there.root_cause_service, found.confidence
+    if found.verdict == "cause_found" and named is not None and named in close(found.candidates):
+        texts = fallback.write(incident, _led_by(found, named))
+        analysis.root_cause_service, analysis.root_cause = named, texts.root_cause
+        analysis.technical_summary = texts.for_engineers()
+        analysis.executive_summary = texts.for_managers()
+        _put_actions(analysis, texts.actions)
+        raw = confidence(found.candidates, named)
+        affected = {*analysis.impacted_services, *incident.affected_services}
+        analysis.impacted_services = sorted(affected - {named})
     said = _without_citations(there.root_cause)
     if said:
         analysis.technical_summary += (
             f' Incident {there.incident_id} looked the same; its analysis of {when} says: "{said}"'
         )
-    named, raw = there.root_cause_service, found.confidence
-    if found.verdict == "cause_found" and named in close(found.candidates):
-        analysis.root_cause_service = named
-        raw = confidence(found.candidates, named)
-        affected = {*analysis.impacted_services, *incident.affected_services}
-        analysis.impacted_services = sorted(affected - {named})
     _be_sure(analysis, found, raw, _agreement(found, analysis, 1.0))
     return analysis
 

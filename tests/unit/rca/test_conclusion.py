@@ -76,6 +76,13 @@ def test_a_model_may_choose_among_close_candidates_at_the_cost_of_confidence() -
     assert "mid" not in got.impacted_services
     assert got.confidence < TWO.confidence
     assert "names another candidate" in got.confidence_text
+    # What the code writes is about the chosen one as well.
+    claim = Claim("mid is slow", (next(e.id for e in TWO.evidence if "mid" in services_of(e)),))
+    alone = by_model("a", STORY, TWO, Reply("mid", claim, (), (), ()), ())
+    assert "The most likely cause is mid" in alone.executive_summary
+    assert "The most likely origin is mid" in alone.technical_summary
+    assert all("side" not in one.text for one in alone.actions)
+    assert alone.actions
 
 
 @pytest.mark.parametrize(
@@ -114,6 +121,8 @@ def test_a_precedent_lends_its_conclusion_and_no_facts() -> None:
     assert got.ranking == TWO.ranking
     assert f"Incident {other.id} looked the same" in got.technical_summary
     assert got.technical_summary.endswith('says: "mid lost its cache"')
+    assert got.technical_summary.startswith("The most likely origin is mid")
+    assert got.root_cause.startswith("mid: ")
     assert "mid" not in got.impacted_services
     assert set(CITED.findall(got.technical_summary)) <= {item.id for item in TWO.evidence}
 
