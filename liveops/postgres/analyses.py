@@ -118,6 +118,13 @@ async def claim(database: Database, lease_s: float) -> Job | None:
     )
 
 
+async def hold(database: Database, job: Job, lease_s: float) -> bool:
+    """Renew the lease of a claimed job; False when it is done or somebody else has it."""
+    async with database.connection() as con:
+        query = load("analyses")["hold"]
+        return await con.fetchval(query, UUID(job.id), job.attempts, lease_s) is not None
+
+
 async def reusable(con: Connection, signature: str, incident_id: str) -> Analysis | None:
     """A model's analysis of another incident that looked the same, if recent."""
     if not signature:

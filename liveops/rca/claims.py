@@ -124,6 +124,11 @@ def verify(
     # An action may name a target value of its own, but no service of its own.
     actions = tuple(one for one in kept(reply.actions, numbers=False) if is_action(one.text))
     service = reply.root_cause_service if reply.root_cause_service in candidates else None
+    # What is said of the cause must rest on evidence about it.
+    cause = tuple(
+        claim for claim in cause
+        if service is None or any(service in services_of(by_id[name]) for name in claim.evidence)
+    )  # fmt: skip
     total = 1 + len(stated) + len(reply.technical) + len(reply.executive) + len(reply.actions)
     good = len(cause) + len(technical) + len(executive) + len(actions)
     good += service is not None or reply.root_cause_service is None

@@ -130,14 +130,15 @@ class _Figures:
 
 def _ends(known: SeriesTable) -> tuple[Floats, Floats]:
     """Medians of each incident's first and last values; NaN where they are too few."""
-    counts = known.during_count
-    size = np.minimum(_ENDS, counts // 2)[:, None]
-    place = np.arange(known.during.shape[1])[None, :]
-    enough = (counts >= _TOLD_FROM)[:, None]
-    first = np.where(enough & (place < size), known.during, np.nan)
-    late = enough & (place >= counts[:, None] - size)
-    last = np.where(late, known.during, np.nan)
-    return quantiles(first, (0.5,))[0], quantiles(last, (0.5,))[0]
+    counts, width = known.during_count, known.during.shape[1]
+    place = np.arange(_ENDS)[None, :]
+    size = np.where(counts >= _TOLD_FROM, np.minimum(_ENDS, counts // 2), 0)[:, None]
+    ends = []
+    for start in (0, counts[:, None] - size):
+        column = np.clip(start + place, 0, max(width - 1, 0))
+        values = np.take_along_axis(known.during, column, axis=1) if width else column + np.nan
+        ends.append(quantiles(np.where(place < size, values, np.nan), (0.5,))[0])
+    return ends[0], ends[1]
 
 
 def _known(value: float) -> float | None:

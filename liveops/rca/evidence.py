@@ -17,7 +17,7 @@ from liveops.rca.changes import Change
 from liveops.rca.deviation import Deviation, Trend
 from liveops.rca.hearsay import hearsay
 from liveops.rca.kinds import Kind as Measured
-from liveops.rca.kinds import unit
+from liveops.rca.kinds import meaning, unit
 from liveops.rca.ranking import Candidate
 from schema.analysis import Evidence
 from schema.incidents import WHOLE, Detection
@@ -71,6 +71,18 @@ def services_of(item: Evidence) -> set[str]:
     """Services that an evidence is about."""
     ref = item.ref
     return {str(ref[name]) for name in ("service_name", "caller", "callee", "later") if name in ref}
+
+
+def harmful(item: Evidence) -> bool:
+    """Whether it is a metric that moved in a direction that may hurt, as far as is known."""
+    if item.kind == "silence":
+        return True
+    if item.kind not in ("metric", "detection"):
+        return False
+    worse, seen = meaning(item.ref["metric_type"]).worse, item.ref.get("observed")
+    base = item.ref.get("expected")
+    base = item.ref.get("limit") if base is None else base
+    return not worse or seen is None or base is None or (seen - base) * worse > 0
 
 
 def cited(evidence: Sequence[Evidence], service: str) -> list[str]:
@@ -161,7 +173,7 @@ TRENDS: dict[Trend, str] = {
 
 def _trend(one: Candidate) -> Iterator[_Fact]:
     for item in one.notable[:1]:
-        if item.trend is not None:
+        if item.trend is not None and item.worse:
             text = TRENDS[item.trend].format(
                 service=item.service_name, metric=item.metric_type,
                 early=_figure(item.early, item.metric_type),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from liveops.rca.evidence import harmful
 from liveops.rca.kinds import Kind, meaning
 from liveops.rca.ranking import Candidate
 from schema.analysis import Evidence
@@ -50,7 +51,7 @@ _CAUSES = {
 
 def opening(incident: Incident, evidence: Sequence[Evidence]) -> str:
     """Since when, and what users feel."""
-    seen = [item for item in evidence if item.kind in ("metric", "silence", "detection")]
+    seen = [item for item in evidence if harmful(item)]
     told = _noticed(incident, seen)
     if told is None:
         return f"Noticed at {format_time(incident.detected_at_s // 1)}."
@@ -102,12 +103,17 @@ def _handled(incident: Incident) -> str:
 
 
 def _noticed(incident: Incident, seen: Sequence[Evidence]) -> Evidence | None:
-    """What users feel: at the service where it was noticed, else at another affected one."""
+    """What users feel: where it was noticed, else at an affected service, else elsewhere."""
     places = [incident.service_name, *incident.affected_services]
-    own = [item for item in seen if item.ref["service_name"] in places]
-    own.sort(key=lambda e: (places.index(e.ref["service_name"]), _place(e), e.kind == "detection"))
-    felt = [item for item in own if _kind(item) in _FELT or item.kind == "silence"]
-    return next(iter([*felt, *own]), None)
+
+    def nearness(item: Evidence) -> tuple[int, int, bool]:
+        name = item.ref["service_name"]
+        near = places.index(name) if name in places else len(places)
+        return near, _place(item), item.kind == "detection"
+
+    ordered = sorted(seen, key=nearness)
+    felt = [item for item in ordered if _kind(item) in _FELT or item.kind == "silence"]
+    return next(iter([*felt, *ordered]), None)
 
 
 def _kind(item: Evidence) -> Kind:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from liveops.rca.actions import fault_of
+from liveops.rca.evidence import harmful
 from liveops.rca.executive import readable
+from liveops.rca.kinds import Kind, meaning
 from liveops.rca.ranking import Candidate
 from schema.analysis import Evidence, FaultKind
 
@@ -23,32 +25,50 @@ _ORIGINS: dict[FaultKind, str] = {
     "other": "{service} left its past",
 }
 _EARLY = "{service} asks less of what it calls, though it gets its own load"
-#: What comes of it at the services beside it, by the same.
-_SPREADS: dict[FaultKind, str] = {
-    "latency": "with {names} waiting for it",
-    "errors": "with {names} failing in turn",
-    "load": "which passes it on to {names}",
+#: What comes of it at the services beside it, and which of their metrics say so.
+_SPREADS: dict[FaultKind, tuple[str, tuple[Kind, ...]]] = {
+    "latency": ("with {names} waiting for it", ("latency", "client_latency")),
+    "errors": ("with {names} failing in turn", ("errors",)),
+    "load": ("which passes it on to {names}", ("load",)),
 }
-_SHOWS = "seen at {names} too"
+_SHOWS = "felt at {names} too"
 
 
 def mechanism(cause: Candidate, evidence: Sequence[Evidence], ids: str) -> str:
     """How the fault works and reaches others, by the kind of evidence that weighs most."""
     kind = fault_of(cause)
     early = next(iter(cause.terms), "") == "fewer calls"
-    told = (_EARLY if early else _ORIGINS[kind]).format(service=cause.service_name)
-    text = f"{told} {ids}"
+    text = (_EARLY if early else _ORIGINS[kind]).format(service=cause.service_name) + f" {ids}"
+    words, metrics = _SPREADS.get(kind, (_SHOWS, ()))
     here, there = ("caller", "callee") if kind == "load" else ("callee", "caller")
-    calls = [
-        item
-        for item in evidence
-        if item.kind == "topology" and item.ref[here] == cause.service_name
-    ][:_MAX_NEIGHBOURS]
-    if calls and kind != "network":
-        names = ", ".join(str(item.ref[there]) for item in calls)
-        spread = _SPREADS.get(kind, _SHOWS).format(names=names)
-        text += f", {spread} {''.join(f'[{item.id}]' for item in calls)}"
+    reached: dict[str, str] = {}
+    for item in evidence:
+        if item.kind == "topology" and item.ref[here] == cause.service_name:
+            name = str(item.ref[there])
+            shown = _shown(name, evidence, metrics)
+            if shown is not None:
+                reached[name] = f"[{item.id}][{shown.id}]"
+    if reached and kind != "network":
+        first = list(reached)[:_MAX_NEIGHBOURS]
+        told = words.format(names=", ".join(first))
+        text += f", {told} {''.join(reached[name] for name in first)}"
     return f"{text}."
+
+
+def _shown(
+    service: str, evidence: Sequence[Evidence], metrics: tuple[Kind, ...]
+) -> Evidence | None:
+    """The first fact that the service suffers, of these kinds of metrics where there are any."""
+    return next(
+        (
+            item
+            for item in evidence
+            if harmful(item)
+            and item.ref["service_name"] == service
+            and (not metrics or meaning(item.ref["metric_type"]).kind in metrics)
+        ),
+        None,
+    )
 
 
 def last_time(confirmed: Sequence[Evidence]) -> str:

@@ -96,6 +96,9 @@ async def test_owner_links_and_runbook_are_kept_with_versions(
     assert third.body["links"] == {"logs": logs}
     same = await engineer.call("PATCH", path, json=text)
     assert same.body["version"] == 3
+    both = {"owner": "Payments", "links": {"traces": "https://traces.test/x"}}
+    fourth = await engineer.call("PATCH", path, json=both)
+    assert (fourth.body["runbook_text"], fourth.body["version"]) == ("Ask first.\n`restart it`", 4)
     assert (await engineer.call("DELETE", path)).status == 204
     await engineer.send({"service_name": service, "metric_type": "cpu", "value": 1})
     await eventually(known, "the service again")

@@ -50,6 +50,12 @@ WHERE id = (SELECT id FROM ai_analyses WHERE status = 'pending' AND not_before <
             ORDER BY not_before FOR UPDATE SKIP LOCKED LIMIT 1)
 RETURNING id, incident_id, signature, attempts, requested_at, forced
 
+-- name: hold
+-- Who works on a job renews the lease; no row: it is done, or another attempt has it.
+UPDATE ai_analyses SET not_before = now() + make_interval(secs => $3)
+WHERE id = $1 AND status = 'pending' AND attempts = $2
+RETURNING id
+
 -- name: reusable
 -- A model's recent analysis of an incident that looked the same.
 SELECT *, confidence::float8 AS confidence_share,

@@ -53,7 +53,7 @@ def test_managers_hear_since_when_what_is_felt_how_many_the_trend_and_who_has_it
 
 def test_engineers_read_the_mechanism_and_the_order_of_events() -> None:
     _, got = told(STORY, None, Change("back", START_S - 200))
-    assert "back takes longer by itself [E1], with mid waiting for it [E6]. " in (
+    assert "back takes longer by itself [E1], with mid waiting for it [E6][E3]. " in (
         got.technical_summary
     )
     assert got.technical_summary.endswith(
@@ -99,6 +99,28 @@ def test_what_is_felt_is_told_of_whom_it_is_noticed_at_or_of_another_affected_on
     found, got = told(incident(), silent)
     assert found.evidence[0].kind == "silence"
     assert "front sends no data" in got.executive_summary
+
+
+def test_who_only_calls_it_is_not_said_to_suffer() -> None:
+    slow = level("back", "latency_ms", 100, 900) + level("mid", "latency_ms", 100, 20)
+    found = investigate(incident(), slow, CHAIN)
+    assert "mid calls back, and both deviate" in [item.text for item in found.evidence]
+    text = by_code("a", incident(), found).technical_summary
+    assert "back takes longer by itself [E1]. " in text
+    assert "waiting for it" not in text
+
+
+def test_what_got_better_is_neither_felt_nor_when_it_began() -> None:
+    faster = level("front", "latency_ms", 100, 20)
+    slow = [replace(s, at_s=s.at_s + 60) for s in level("back", "latency_ms", 100, 900)]
+    slow = [s for s in slow if s.at_s != START_S] + [Sample("back", "latency_ms", START_S, 101)]
+    found = investigate(incident(), faster + slow, CHAIN)
+    assert {e.ref["service_name"] for e in found.evidence if e.kind == "metric"} == {
+        "front",
+        "back",
+    }
+    text = by_code("a", incident(), found).executive_summary
+    assert text.startswith("Since 2023-11-14T22:15:00Z those who use back wait about 8.8 times")
 
 
 @pytest.mark.parametrize(
