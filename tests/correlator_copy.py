@@ -1,4 +1,4 @@
-"""A copy of the correlator in a process of its own, on the real servers, that stops at a step."""
+"""The correlator, or what tells of silences, in a process of its own that stops at a step."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from multiprocessing.connection import Connection
 from types import SimpleNamespace
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from agents.incidents import correlate
 from agents.incidents.correlate import CorrelateAgent
-from liveops.postgres import correlation, parting
+from liveops.postgres import correlation, parting, silence_spans
 from liveops.postgres.database import Database
+from liveops.postgres.muted_alerts import tell_unmuted
+from schema.incidents import Detection
 from schema.rules import Edge
 
 #: Children begin with these modules loaded.
@@ -108,9 +111,13 @@ _PLACES: dict[str, tuple[Callable[[Any, str, Any], None], Any, str]] = {
     "groups written": (_after, correlation, "save_correlator"),
     "committed": (_before, _Stream, "ack"),
     "first acknowledged": (_after, _Stream, "ack"),
+    "span not written": (_before, silence_spans, "_write"),
+    "span not committed": (_after, silence_spans, "_tell_receivers"),
+    "alert not told": (_before, AIOKafkaProducer, "send_and_wait"),
+    "alert told, not forgotten": (_after, AIOKafkaProducer, "send_and_wait"),
 }
 #: The steps of what is read, and of what a person does.
-STEPS = [step for step in _PLACES if step != "parted"]
+STEPS = ["read", "folded", "incidents written", "groups written", "committed", "first acknowledged"]
 PARTING_STEPS = ["parted", "incidents written", "groups written"]
 
 
@@ -127,6 +134,16 @@ def split(setting: Setting, incident_id: str, service: str, step: str | None = N
 def undo(setting: Setting, incident_id: str, step: str | None = None) -> None:
     """Put an incident back, likewise."""
     _run(_undo, (setting, incident_id), step)
+
+
+def tell_spans(setting: Setting, step: str | None = None) -> None:
+    """Tell what silences have begun or ended, likewise."""
+    _run(_tell_spans, (setting,), step)
+
+
+def tell_alerts(setting: Setting, step: str | None = None) -> None:
+    """Tell muted alerts that no silence mutes any more, likewise."""
+    _run(_tell_alerts, (setting,), step)
 
 
 def _run(work: Callable[..., Any], given: tuple[Any, ...], step: str | None) -> None:
@@ -180,4 +197,23 @@ async def _split(setting: Setting, incident_id: str, service: str) -> None:
 async def _undo(setting: Setting, incident_id: str) -> None:
     database = Database(setting.database_url)
     await parting.undo_parting(database, 0, incident_id, "ada", setting.now_s)
+    await database.stop()
+
+
+async def _tell_spans(setting: Setting) -> None:
+    database = Database(setting.database_url)
+    await silence_spans.tell_spans(database, setting.now_s)
+    await database.stop()
+
+
+async def _tell_alerts(setting: Setting) -> None:
+    database = Database(setting.database_url)
+    producer = AIOKafkaProducer(bootstrap_servers=setting.broker_url)
+    await producer.start()
+
+    async def tell(alert: Detection) -> None:
+        await producer.send_and_wait(setting.topic, msgspec.json.encode(alert), partition=0)
+
+    await tell_unmuted(database, lambda _: False, tell)
+    await producer.stop()
     await database.stop()

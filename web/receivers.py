@@ -189,6 +189,7 @@ def _public(receiver: Receiver, health: Health) -> dict[str, Any]:
         },
         "after_s": receiver.after_s,
         "enabled": receiver.enabled,
+        "silences": receiver.silences,
         "version": receiver.version,
         "failing": failed_at is not None and (delivered_at is None or failed_at > delivered_at),
         "last_delivered_at": delivered_at,

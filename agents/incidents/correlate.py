@@ -135,7 +135,7 @@ class CorrelateAgent:
             if kept is None or kept.revision != place.revision:
                 kept = await store.load_correlator(con, place)
             correlator = kept.correlator
-            resolved = await store.lock_resolved(con, correlator)
+            resolved = await store.resolved_of(con, correlator)
             topology = await self._known_topology(con)
             correlator.heed(resolved, topology)
             fresh = [read for read in reads if read.offset >= place.offset]

@@ -10,7 +10,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -18,7 +18,7 @@ from liveops.clock import Clock
 from liveops.errors import LiveOpsError, Unavailable
 from liveops.metrics.notify import NOTIFICATION_SECONDS, NOTIFICATIONS
 from liveops.notify.digest import digest_of, room
-from liveops.notify.message import Notice
+from liveops.notify.message import Notice, is_of_silence
 from liveops.notify.receiver import READ_BY_PEOPLE, Receiver
 from liveops.notify.retrying import is_over, pause_s
 from liveops.notify.sender import DEADLINE_S, Outcome, Sender
@@ -41,6 +41,9 @@ class Links:
 
     def incident(self, incident_id: str) -> str:
         return f"{self.public_url.rstrip('/')}/#/incidents/{incident_id}" * bool(self.public_url)
+
+    def silences(self) -> str:
+        return f"{self.public_url.rstrip('/')}/#/silences" * bool(self.public_url)
 
     def incidents(self) -> str:
         return f"{self.public_url.rstrip('/')}/#/incidents" * bool(self.public_url)
@@ -121,10 +124,11 @@ class Deliverer:
         reference = ""
         if receiver.kind == "slack":
             reference = await store.reference_of(self._database, one)
-        return Notice(
+        notice = Notice(
             one.delivery_id, one.event, one.incident, self._clock.now_s(),
             self._links.incident(one.incident_id), reference,
         )  # fmt: skip
+        return replace(notice, link=self._links.silences()) if is_of_silence(notice) else notice
 
     async def _note(self, receiver: Receiver, part: Sequence[Claimed], outcome: Outcome) -> None:
         if outcome.delivered:

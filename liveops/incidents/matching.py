@@ -91,8 +91,8 @@ def _alike(groups: Groups, detection: Detection) -> list[Group]:
     found = [
         group
         for group in groups.values()
-        if not _closed(group)
-        and _may_be_at_once(group, detection)
+        if detection.metric_type in group.metrics
+        and not _closed(group)
         and any(
             item.metric_type == detection.metric_type and _at_once(item, detection)
             for item in during(group.members.values(), detection.onset_s)

@@ -86,6 +86,11 @@ class Group(Struct, frozen=True, dict=True):
         return found
 
     @cached_property
+    def metrics(self) -> set[str]:
+        """Metric types of the members."""
+        return {detection.metric_type for detection in self.members.values()}
+
+    @cached_property
     def onsets_s(self) -> tuple[float, float]:
         """The first and the last onset."""
         onsets = [detection.onset_s for detection in self.members.values()]

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from liveops.incidents.bounds import rank
+from liveops.incidents.flapping import QUIET_S, flaps
 from liveops.incidents.impact import severity
 from liveops.incidents.sentences import figure, title
 from liveops.incidents.state import Group
@@ -16,6 +17,10 @@ from schema.times import format_time
 
 _DESCRIBED = 8
 _NAMED = 50
+_FLAPS = (
+    "It comes and goes: it stays open until it has been quiet for "
+    f"{QUIET_S / 60:.0f} minutes, and its turns are not told."
+)
 
 
 def is_load(detection: Detection) -> bool:
@@ -58,7 +63,7 @@ def content(group: Group, topology: Topology) -> dict[str, Any]:
         "title": _feed_title(services)
         if group.feed
         else _title(service, min(at_origin, key=_telling), others),
-        "description": _description(members, service, others, group.dropped),
+        "description": _description(members, service, others, group),
         "severity": severity(severities, members, services, topology),
         "service_name": service,
         "affected_services": services,
@@ -86,15 +91,17 @@ def _feed_title(services: list[str]) -> str:
     return f"No metrics arrive: all {len(services)} services are silent"
 
 
-def _description(members: list[Detection], service: str, others: list[str], dropped: int) -> str:
+def _description(members: list[Detection], service: str, others: list[str], group: Group) -> str:
     feed = "Nothing has reported since: the senders, the network or LiveOps itself."
     lines = [feed if service == FEED else f"Most likely origin: {service}."]
     if others:
         unnamed = len(others) - _NAMED
         named = ", ".join(others[:_NAMED]) + (f" and {unnamed} more" if unnamed > 0 else "")
         lines.append(f"Also affected: {named}.")
+    if flaps(group):
+        lines.append(_FLAPS)
     lines += [_line(detection) for detection in members[:_DESCRIBED]]
-    more = max(0, len(members) - _DESCRIBED) + dropped
+    more = max(0, len(members) - _DESCRIBED) + group.dropped
     if more:
         lines.append(f"And {more} more detections.")
     return "\n".join(lines)

@@ -20,7 +20,8 @@ FIXED = frozenset({
 #: Workflows of Microsoft Teams name their host, which ends like this.
 TEAMS = frozenset({"workflow", "workflows"})
 _TEAMS_HOSTS = (".logic.azure.com", ".api.powerplatform.com")
-_TYPES = {"resolved": "success", "acknowledged": "info", "changed": "warning"}
+_TYPES = {"resolved": "success", "acknowledged": "info", "changed": "warning",
+          "silence_begun": "info", "silence_ended": "info"}  # fmt: skip
 
 
 class BadUrl(ValueError):

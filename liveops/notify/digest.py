@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from liveops.notify.message import SIGNS, Notice, headline
+from liveops.notify.message import SIGNS, Notice, headline, is_of_silence
 from schema.incidents import SEVERITIES
 
 #: Messages a receiver that people read gets in a minute; what is more comes in digests.
@@ -28,13 +28,20 @@ def digest_of(notices: Sequence[Notice], link: str = "") -> Digest:
     """One message of many."""
     counts = Counter(notice.event for notice in notices)
     parts = ", ".join(f"{counts[event]} {event}" for event in SIGNS if counts[event])
-    ranked = sorted(notices, key=lambda n: SEVERITIES.index(n.incident["severity"]))
+    ranked = sorted(notices, key=_gravity)
     lines = [headline(notice) for notice in ranked[:_LINES]]
     if len(ranked) > _LINES:
         lines.append(f"… and {len(ranked) - _LINES} more")
     if link:
         lines.append(link)
     return Digest(f"{len(notices)} incident events: {parts}", tuple(lines))
+
+
+def _gravity(notice: Notice) -> int:
+    """Silences come last."""
+    if is_of_silence(notice):
+        return len(SEVERITIES)
+    return SEVERITIES.index(notice.incident["severity"])
 
 
 def room(sent: int, in_hand: int, waiting: int) -> tuple[int, bool]:

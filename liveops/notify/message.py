@@ -17,6 +17,8 @@ SIGNS = {
     "acknowledged": "Acknowledged",
     "resolved": "Resolved",
     "reopened": "Reopened",
+    "silence_begun": "Silence begun",
+    "silence_ended": "Silence ended",
 }
 
 
@@ -24,7 +26,8 @@ SIGNS = {
 class Notice:
     """One event of an incident (its public form) for one receiver.
 
-    `reference` is what the provider calls the message that told of this incident before.
+    Of the events of a silence `incident` is the silence. `reference` is what the provider calls
+    the message that told of this one before.
     """
 
     delivery_id: str
@@ -44,6 +47,11 @@ class Request:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+def is_of_silence(notice: Notice) -> bool:
+    """Whether it tells of a silence."""
+    return notice.event.startswith("silence_")
+
+
 def delivery_id(receiver_id: str, incident_id: str, version: int) -> str:
     """The same in every retry and copy."""
     return derived_id("delivery", receiver_id, incident_id, version)
@@ -60,12 +68,18 @@ def merged_into(incident: Mapping[str, Any]) -> str | None:
 def headline(notice: Notice) -> str:
     """One line: what happened, how grave it is, and what it is about."""
     incident = notice.incident
+    if is_of_silence(notice):
+        return f"{SIGNS[notice.event]}: {incident['service']} {incident['metric']}"
     return f"{SIGNS[notice.event]} ({incident['severity']}): {incident['title']}"
 
 
 def lines(notice: Notice) -> list[str]:
     """What a person wants to know besides the headline."""
     incident = notice.incident
+    if is_of_silence(notice):
+        found = [f"Until: {incident['ends_at']}", f"Reason: {incident['reason']}",
+                 f"By: {incident['created_by']}"]  # fmt: skip
+        return [*found, notice.link] if notice.link else found
     services = incident["affected_services"] or [incident["service_name"]]
     shown = ", ".join(services[:10]) + (f" and {len(services) - 10} more" * (len(services) > 10))
     found = [f"Services: {shown}", f"Since: {incident['detected_at']}"]

@@ -34,7 +34,10 @@ class Match(Struct, frozen=True):
 
 
 class Receiver(Struct, frozen=True):
-    """One receiver. `after_s`: told only when nobody acknowledged within so many seconds."""
+    """One receiver. `after_s`: told only when nobody acknowledged within so many seconds.
+
+    `silences`: told when silences begin and end, too.
+    """
 
     id: str
     name: str
@@ -43,6 +46,7 @@ class Receiver(Struct, frozen=True):
     match: Match = Match()
     after_s: float = 0.0
     enabled: bool = True
+    silences: bool = False
     secret: str = ""
     version: int = 1
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 import orjson
 
 from liveops.notify.digest import Digest
-from liveops.notify.message import Notice, Request, headline, lines
+from liveops.notify.message import Notice, Request, headline, is_of_silence, lines
 from liveops.notify.receiver import Receiver
 
 #: How a bot's token begins; any other secret belongs into the URL of an incoming webhook.
@@ -35,7 +35,8 @@ def request(receiver: Receiver, notice: Notice) -> Request:
     title = headline(notice)
     blocks = _blocks(title, [line for line in lines(notice) if line != notice.link])
     if notice.link:
-        blocks.append(_section(f"<{notice.link}|Open the incident>"))
+        what = "See the silences" if is_of_silence(notice) else "Open the incident"
+        blocks.append(_section(f"<{notice.link}|{what}>"))
     return _request(receiver, {"text": _escaped(title), "blocks": blocks}, notice.reference)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from liveops.notify.message import Notice, Request, merged_into
+from liveops.notify.message import Notice, Request, is_of_silence, merged_into
 from liveops.notify.receiver import Receiver
 from schema.times import format_time
 
@@ -17,17 +17,17 @@ SIGNATURE = "X-LiveOps-Signature"
 
 def request(receiver: Receiver, notice: Notice) -> Request:
     """The POST; signed when the receiver has a secret."""
-    incident: dict[str, Any] = dict(notice.incident)
-    target = merged_into(incident)
+    about: dict[str, Any] = dict(notice.incident)
+    target = None if is_of_silence(notice) else merged_into(about)
     if target:
-        incident["merged_into"] = target
+        about["merged_into"] = target
     body = orjson.dumps(
         {
             "version": 1,
             "event": notice.event,
             "delivery_id": notice.delivery_id,
             "sent_at": format_time(notice.sent_at_s),
-            "incident": incident,
+            "silence" if is_of_silence(notice) else "incident": about,
         }
     )
     headers = {"Content-Type": "application/json"}

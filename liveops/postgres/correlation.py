@@ -85,12 +85,12 @@ def _encoded(told: dict[str, Told]) -> dict[str, bytes]:
     return {name: _encode(one) for name, one in told.items()}
 
 
-async def lock_resolved(con: Any, correlator: Correlator) -> set[str]:
-    """Incidents that are resolved, of those it tells of; kept so until the transaction ends."""
+async def resolved_of(con: Any, correlator: Correlator) -> set[str]:
+    """Incidents that are resolved, of those it tells of."""
     current = sorted(one.incident_id for one in correlator.book.values() if not one.into)
     if not current:
         return set()
-    rows = await con.fetch(load("correlation")["lock_resolved"], current)
+    rows = await con.fetch(load("correlation")["resolved"], current)
     return {str(row["id"]) for row in rows}
 
 

@@ -70,7 +70,7 @@ async def _carry_out(
     async with database.transaction() as con:
         place = await correlation.lock_offset(con, DETECTIONS, partition)
         kept = await correlation.load_correlator(con, place)
-        resolved = await correlation.lock_resolved(con, kept.correlator)
+        resolved = await correlation.resolved_of(con, kept.correlator)
         kept.correlator.heed(resolved, topology)
         parted = part(kept.correlator, topology)
         await carry_out(con, parted.commands, now_s)

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from liveops.postgres.database import Database
 from liveops.postgres.migrate import migrate
+from liveops.postgres.muted_alerts import note_alerts
 from schema.incidents import Detection, Mark, write_mark
 from schema.times import format_time
 from tests import correlator_copy
@@ -172,3 +173,22 @@ async def test_what_a_person_parts_is_parted_wholly_or_not(servers: TestServers)
             one for one in (await stored(world.own))["incidents"] if one["id"] == incident["id"]
         )
         assert again["affected_services"] == incident["affected_services"]
+
+
+@pytest.mark.parametrize("step", ["alert not told", "alert told, not forgotten"])
+async def test_an_alert_told_after_its_silence_is_one_incident(
+    servers: TestServers, step: str
+) -> None:
+    async with correlating(servers) as world:
+        database = Database(world.own.database_url)
+        await note_alerts(database, [DB], [])
+        setting = world.setting(0)
+        await asyncio.to_thread(correlator_copy.tell_alerts, setting, step)
+        await asyncio.to_thread(correlator_copy.tell_alerts, setting)
+        await asyncio.to_thread(correlator_copy.read, setting)
+        async with database.connection() as con:
+            assert await con.fetchval("SELECT count(*) FROM muted_alerts") == 0
+        await database.stop()
+        found = await stored(world.own)
+        assert [one["service_name"] for one in found["incidents"]] == ["db"]
+        assert len(found["events"]) == 1

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from liveops.notify.apprise_urls import BadUrl, plugin_of
 from liveops.notify.receiver import SECRET_PLACE, Hours, Match, Receiver
+from liveops.notify.silences import TOLD_OF_SILENCES
 from liveops.notify.slack import BOT_TOKEN, channel_of
 from web.models.fields import NO_NUL, Glob, Line, Severity
 
@@ -76,6 +77,7 @@ class ReceiverBody(BaseModel):
     and apprise stands for the secret. `secret`: the key that signs webhooks, the bot's token,
     PagerDuty's routing key, Alertmanager's token or `user:password`; left out in a PUT it
     stays, "" removes it. `after_s`: told only when nobody has acknowledged within so long.
+    `silences`: a webhook, Slack or apprise receiver is told when silences begin and end, too.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -87,9 +89,12 @@ class ReceiverBody(BaseModel):
     match: MatchBody = MatchBody()
     after_s: float = Field(default=0, ge=0, le=7 * 86_400)
     enabled: bool = True
+    silences: bool = False
 
     @model_validator(mode="after")
     def _fields_of_the_kind(self) -> Self:
+        if self.silences and self.kind not in TOLD_OF_SILENCES:
+            raise ValueError(f"a {self.kind} receiver holds alerts and is not told of silences")
         if self.kind == "pagerduty" and not self.url:
             self.url = PAGERDUTY
         if SECRET_PLACE in self.url and self.kind not in ("slack", "apprise"):
@@ -108,6 +113,7 @@ class ReceiverBody(BaseModel):
             Match(self.match.service, severities, hours),
             self.after_s,
             self.enabled,
+            self.silences,
             kept_secret if self.secret is None else self.secret,
         )
         check_url(receiver)
@@ -168,6 +174,7 @@ class ReceiverAnswer(BaseModel):
     match: MatchAnswer
     after_s: float
     enabled: bool
+    silences: bool
     version: int
     failing: bool
     last_delivered_at: datetime | None

@@ -53,12 +53,9 @@ ON CONFLICT (incident_id) DO UPDATE SET state = EXCLUDED.state
 -- Incidents of which the correlator has nothing more to tell.
 DELETE FROM correlation_told WHERE incident_id = ANY($1::uuid[])
 
--- name: lock_resolved
--- Which of these incidents are resolved; none of them changes until the transaction ends.
-WITH locked AS (
-    SELECT id, status FROM incidents WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
-)
-SELECT id FROM locked WHERE status = 'resolved'
+-- name: resolved
+-- Which of these incidents are resolved; one that a person changes meanwhile is heeded next time.
+SELECT id FROM incidents WHERE id = ANY($1::uuid[]) AND status = 'resolved'
 
 -- name: learned_edges
 -- The part of the call graph learned from peer tags.

@@ -34,6 +34,13 @@ FROM deliveries WHERE incident_id = ANY($1::uuid[]) FOR UPDATE
 INSERT INTO deliveries (delivery_id, receiver_id, incident_id, version, event, incident, due_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
 
+-- name: insert_silence
+-- Something to tell of a silence: after what was told of it before.
+INSERT INTO deliveries (delivery_id, receiver_id, incident_id, version, event, incident, due_at)
+SELECT $1, $2, $3, coalesce(max(version), 0) + 1, $4, $5, $6 FROM deliveries
+WHERE receiver_id = $2 AND incident_id = $3
+ON CONFLICT DO NOTHING
+
 -- name: supersede
 -- Newer news take the place of these.
 UPDATE deliveries SET state = 'superseded', done_at = now()
@@ -91,7 +98,8 @@ WITH done AS (
     INSERT INTO incident_events (incident_id, kind, actor, data)
     SELECT d.incident_id, 'notified', $5, jsonb_build_object('receiver', r.name,
         'event', d.event, 'delivery_id', d.delivery_id, 'attempts', d.attempts)
-    FROM done d JOIN receivers r ON r.id = d.receiver_id ORDER BY d.incident_id
+    FROM done d JOIN receivers r ON r.id = d.receiver_id
+    WHERE d.event NOT IN ('silence_begun', 'silence_ended') ORDER BY d.incident_id
 ), noted AS (
     UPDATE receivers SET last_delivered_at = now()
     WHERE id IN (SELECT receiver_id FROM done)
@@ -124,7 +132,8 @@ WITH done AS (
     INSERT INTO incident_events (incident_id, kind, actor, data)
     SELECT d.incident_id, 'notification_failed', $4, jsonb_build_object('receiver', r.name,
         'event', d.event, 'delivery_id', d.delivery_id, 'attempts', d.attempts, 'error', $3::text)
-    FROM done d JOIN receivers r ON r.id = d.receiver_id ORDER BY d.incident_id
+    FROM done d JOIN receivers r ON r.id = d.receiver_id
+    WHERE d.event NOT IN ('silence_begun', 'silence_ended') ORDER BY d.incident_id
 ), noted AS (
     UPDATE receivers SET last_failed_at = now(), last_error = $3
     WHERE id IN (SELECT receiver_id FROM done)

@@ -12,7 +12,7 @@ ON CONFLICT DO NOTHING RETURNING silence_id
 -- Spans that are over, or whose silence was ended by hand.
 DELETE FROM silence_spans p WHERE ends_at <= $1
    OR NOT EXISTS (SELECT FROM silences s WHERE s.id = p.silence_id)
-RETURNING definition
+RETURNING definition, begins_at
 
 -- name: keep_muted
 -- An alert of others that fires and is muted, as it was told last.

@@ -52,6 +52,13 @@ def test_the_third_return_is_the_last_that_is_told_until_it_is_quiet() -> None:
     assert len({command.incident_id for command in run.commands}) == 2
 
 
+def test_the_text_says_that_it_comes_and_goes_from_the_third_turn_on() -> None:
+    run = Run().take(*turn(0)).wait(5).take(*turn(1))
+    assert "It comes and goes" not in run.commands[-1].values["description"]
+    run.take(turn(2)[0])
+    assert "quiet for 15 minutes" in run.commands[-1].values["description"]
+
+
 def test_what_flaps_takes_in_what_comes_within_its_quiet_time() -> None:
     run = Run().take(*turn(0)).wait(5).take(*turn(1), *turn(2))
     before = told(run)

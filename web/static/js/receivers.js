@@ -74,8 +74,8 @@ function receiverCard(first, reload) {
   }
 
   function turn() {
-    const { name, kind, url, match, after_s } = item;
-    return run(toggle, () => replace(`/api/receivers/${item.id}`, { name, kind, url, match, after_s, enabled: !item.enabled }, item.version));
+    const { name, kind, url, match, after_s, silences } = item;
+    return run(toggle, () => replace(`/api/receivers/${item.id}`, { name, kind, url, match, after_s, silences, enabled: !item.enabled }, item.version));
   }
 
   return {
@@ -96,11 +96,12 @@ function receiverCard(first, reload) {
   };
 }
 
-function described({ kind, url, match, after_s }) {
+function described({ kind, url, match, after_s, silences }) {
   const parts = [KINDS[kind], url, `services ${match.service}`];
   if (match.severities.length) parts.push(match.severities.join(", "));
   if (match.hours) parts.push(`${match.hours.from}–${match.hours.to} ${match.hours.zone}`);
   if (after_s) parts.push(`when nobody acknowledged within ${Math.round(after_s / 60)} min`);
+  if (silences) parts.push("silences too");
   return parts.join(" · ");
 }
 
