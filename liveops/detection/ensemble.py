@@ -8,7 +8,7 @@ of the window, and the bar is one false alarm in so many days of the series.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -33,8 +33,15 @@ _WITNESS = 1.8
 _PROOF = 2.0
 #: How much less the size of a lone window counts, which nothing else witnesses.
 _LONE_DOUBT = 1.0
-SUDDEN = Temper(pull=10.0, floor=0.02, heavy=True)
-LASTING = Temper(pull=2.5, floor=0.1, heavy=False)
+#: A run that surprises less than this (one in ten) is familiar: its size alone is no news.
+_FAMILIAR = 1.0
+#: Of windows shorter than this a lone one counts less: share of the more surprising of two.
+_SHORT_S = 600.0
+_LONE_SHARE = 0.4
+SUDDEN = Temper(pull=10.0, floor=0.02, tail=None)
+LASTING = Temper(pull=2.5, floor=0.1, tail=0.0)
+#: Hours that share windows are fewer observations than windows: their tail is less sure.
+LASTING_OF_MANY = replace(LASTING, tail=0.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +85,12 @@ def judge(
     sudden = levels.look(bank.sudden, rows, time_s, value, whole, SUDDEN)
     told = _told(bank, rows, time_s, sudden, whole, detector)
     mean = _mean_of_hour(bank, rows, sudden)
-    lasting = levels.look(bank.lasting, rows, time_s, mean, whole, LASTING)
+    lasting = levels.look(bank.lasting, rows, time_s, mean, whole, _lasting(bank))
     # Without the ensemble's wish for shapes the dearest detector rests.
     wanted = detector in ("ensemble", "shape")
     shape = novelty.judge(bank.shapes, rows, value, passed_s) if wanted else np.zeros(len(rows))
+    if wanted:
+        told = _without_familiar(bank, rows, told, shape)
     joined, staying, is_lasting = _joined(bank, rows, told, lasting, shape, detector)
     learning = bank.count[rows] < LEARNING_WINDOWS
     joined[learning] = staying[learning] = 0.0
@@ -128,6 +137,16 @@ def _told(
     return forecast.look(bank.forecasts, rows, middle_s, sudden, whole, SUDDEN)
 
 
+def _lasting(bank: Bank) -> Temper:
+    return LASTING if bank.hour.shape[1] == 1 else LASTING_OF_MANY
+
+
+def _without_familiar(bank: Bank, rows: Ints, told: Look, shape: Floats) -> Look:
+    """What has come like this before is not told for its sheer size, once shapes are known."""
+    familiar = (bank.count[rows] >= novelty.JUDGED_FROM) & (shape < _FAMILIAR)
+    return replace(told, extreme=np.where(familiar, 0.0, told.extreme))
+
+
 def bar_of(one_alarm_in_days: float, step_s: float) -> float:
     """The bar of a series without recent alarms."""
     return float(np.log10(one_alarm_in_days * _DAY_S / step_s))
@@ -158,9 +177,7 @@ def _joined(
 
     A new level is soon a familiar shape: to go on, being off the level is enough.
     """
-    side = np.where(sudden.value >= sudden.expected, 1.0, -1.0)
-    pair = 0.5 * (sudden.surprise + np.maximum(bank.before[rows] * side, 0.0))
-    bank.before[rows] = side * sudden.surprise
+    pair = _pair(bank, rows, sudden)
     if detector == "shape":
         return shape.copy(), shape.copy(), np.zeros(len(rows), dtype=bool)
     if detector in ("zscore", "forecast"):
@@ -174,6 +191,16 @@ def _joined(
         agreed = np.zeros(len(rows))
     joined = np.maximum(agreed, lasting.surprise)
     return joined, np.maximum(joined, pair), lasting.surprise > agreed
+
+
+def _pair(bank: Bank, rows: Ints, sudden: Look) -> Floats:
+    """Mean surprise of a window and the one before, if on the same side."""
+    side = np.where(sudden.value >= sudden.expected, 1.0, -1.0)
+    before = np.maximum(bank.before[rows] * side, 0.0)
+    bank.before[rows] = side * sudden.surprise
+    share = _LONE_SHARE if bank.step_s < _SHORT_S else 0.5
+    more, less = np.maximum(sudden.surprise, before), np.minimum(sudden.surprise, before)
+    return np.asarray(share * more + (1.0 - share) * less, dtype=np.float64)
 
 
 def _mean_of_hour(bank: Bank, rows: Ints, sudden: Look) -> Floats:
@@ -201,7 +228,7 @@ def _learn(
 ) -> None:
     for bank_levels, seen, temper in (
         (bank.sudden, sudden, SUDDEN),
-        (bank.lasting, lasting, LASTING),
+        (bank.lasting, lasting, _lasting(bank)),
     ):
         if turn.accepted.any():
             levels.accept(bank_levels, rows[turn.accepted], seen.value[turn.accepted])
