@@ -75,9 +75,17 @@ def closing(incident: Incident, facts: Sequence[Evidence]) -> str:
     trends.sort(key=lambda item: item.ref["service_name"] != incident.service_name)
     told += [f"{TRENDS[item.ref['trend']]} [{item.id}]." for item in trends[:1]]
     if not trends:
-        told.append("It is too early to say whether it gets better or worse.")
+        told.append(_still(facts))
     told += [f"{_handled(incident)} [{item.id}]." for item in facts if item.kind == "handling"]
     return " ".join(told)
+
+
+def _still(facts: Sequence[Evidence]) -> str:
+    """Where nothing tells how it goes on."""
+    for item in facts:
+        if item.kind == "silence":
+            return f"What fell silent has not come back [{item.id}]."
+    return "It is too early to say whether it gets better or worse."
 
 
 def handled(incident: Incident) -> str:

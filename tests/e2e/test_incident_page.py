@@ -236,3 +236,6 @@ async def test_actions_tell_their_risk_in_the_words_of_who_reads_them(
             await here.open(f"/incidents/{incident_id}")
             await expect(here.page.locator("#actions li").first).to_contain_text(words)
             await expect(here.page.locator("#actions .cite").first).to_be_visible()
+            # However many reasons there are, they stay within the card.
+            fits = "it => it.scrollWidth <= it.clientWidth"
+            assert await here.page.locator(".verdict").evaluate(fits)

@@ -99,6 +99,7 @@ def test_what_is_felt_is_told_of_whom_it_is_noticed_at_or_of_another_affected_on
     found, got = told(incident(), silent)
     assert found.evidence[0].kind == "silence"
     assert "front sends no data" in got.executive_summary
+    assert "What fell silent has not come back [E1]." in got.executive_summary
 
 
 def test_who_only_calls_it_is_not_said_to_suffer() -> None:

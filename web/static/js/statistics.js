@@ -24,7 +24,7 @@ export function statisticsPage(main, asked) {
   const analyses = howRight();
   const spans = h("div", { class: "segments", role: "group", "aria-label": "Time range" }, Object.entries(SPANS).map(([key, label]) =>
     h("button", { type: "button", dataset: { key }, onclick: () => choose(key) }, label)));
-  put(main, h("div", { class: "page-head" }, h("h1", null, "Statistics"), h("div", { class: "row" }, source.node, spans)), note, body, analyses.node);
+  put(main, h("div", { class: "page-head" }, h("h1", null, "Statistics"), h("div", { class: "row" }, source.node, spans)), note, h("div", { class: "stack wide" }, body, analyses.node));
 
   function choose(key) {
     days = key;
