@@ -125,9 +125,14 @@ class Order:
             ended += release(self.settled, topology, limit_s)
             self._rewind(0)
             return ended
-        while count and self._turns[count].before is None:
-            count -= 1
-        return self._settle(count, self._turns[count].before)
+        kept = next((n for n in range(count, 0, -1) if self._turns[n].before is not None), 0)
+        if kept:
+            return self._settle(kept, self._turns[kept].before)
+        groups = dict(self.settled)
+        for turn in self._turns[:count]:
+            release(groups, topology, turn.read.order_s)
+            fold(groups, turn.read, topology)
+        return self._settle(count, groups)
 
     def put(self, settled: Groups) -> None:
         """Have other groups in the place of those that are settled."""

@@ -88,7 +88,8 @@ async def read_stats(database: Database, from_s: float, to_s: float) -> dict[str
 
     Means are in seconds, and None where nothing was acknowledged, resolved or judged.
     """
-    async with database.connection() as con:
+    async with database.transaction() as con:
+        await con.execute(load("lifecycle")["cells_in_memory"])
         rows = await con.fetch(load("lifecycle")["stats"], to_datetime(from_s), to_datetime(to_s))
     whole: dict[str, Any] = {}
     weeks: list[dict[str, Any]] = []

@@ -22,6 +22,10 @@ WHERE ($1::text[] IS NULL OR service_name = ANY($1)) AND at >= $2 AND at < $3
   AND ($4::timestamptz IS NULL OR (at, id) < ($4, $5::uuid))
 ORDER BY at DESC, id DESC LIMIT $6
 
+-- name: cells_in_memory
+-- How many cells there are the planner cannot tell: with less memory it sorts all incidents on disk.
+SET LOCAL work_mem = '32MB'
+
 -- name: stats
 -- Counts, times and verdicts in all, by week (from Monday, UTC) and by service: first by both,
 -- so that each incident is looked at once.

@@ -28,7 +28,7 @@ def test_what_waits_is_settled_after_the_hold_and_not_before() -> None:
     order = run.correlator.order
     assert (len(order.waiting), order.settled) == (2, {})
     run.release(NOW_S + 12 + HOLD_S)
-    assert order.settled == {}
+    assert (len(order.waiting), len(order.settled)) == (1, 1)
     run.release(NOW_S + 12.1 + HOLD_S)
     assert (order.waiting, len(order.settled)) == ([], 2)
 
@@ -50,6 +50,18 @@ def test_what_comes_after_its_time_is_settled_has_its_turn_then() -> None:
     run.fold(at("b", 10), NOW_S + 160)
     assert [read.order_s for read in run.correlator.order.waiting] == [NOW_S + 160 - HOLD_S]
     assert run.opened == ["a", "b"]
+
+
+def test_a_service_whose_clock_is_ahead_does_not_keep_others_from_being_settled() -> None:
+    run = Correlating()
+    run.fold_all([at("a", 10), at("ahead", 600)], NOW_S + 10)
+    run.release(NOW_S + 60)
+    order = run.correlator.order
+    assert [read.detection.service_name for read in order.waiting] == ["ahead"]
+    assert len(order.settled) == 1
+    run.fold(replace(at("a", 10), state="resolved", at_s=NOW_S + 70), NOW_S + 70)
+    run.release(NOW_S + 700)
+    assert (order.waiting, len(order.settled)) == ([], 1)
 
 
 def test_where_partitions_race_no_more_than_so_many_wait() -> None:
