@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import get_args
 
@@ -60,5 +61,4 @@ def _show(source: Source, judged: list[Judged]) -> None:
     VERDICTS.labels(source, "right").set(right)
     VERDICTS.labels(source, "wrong").set(len(judged) - right)
     off = error(curve(judged))
-    if off is not None:
-        CALIBRATION_ERROR.labels(source).set(off)
+    CALIBRATION_ERROR.labels(source).set(math.nan if off is None else off)
