@@ -35,9 +35,6 @@ _PROOF = 2.0
 _LONE_DOUBT = 1.0
 #: A run that surprises less than this (one in ten) is familiar: its size alone is no news.
 _FAMILIAR = 1.0
-#: Of windows shorter than this a lone one counts less: share of the more surprising of two.
-_SHORT_S = 600.0
-_LONE_SHARE = 0.4
 SUDDEN = Temper(pull=10.0, floor=0.02, tail=None)
 LASTING = Temper(pull=2.5, floor=0.1, tail=0.0)
 #: Hours that share windows are fewer observations than windows: their tail is less sure.
@@ -177,7 +174,9 @@ def _joined(
 
     A new level is soon a familiar shape: to go on, being off the level is enough.
     """
-    pair = _pair(bank, rows, sudden)
+    side = np.where(sudden.value >= sudden.expected, 1.0, -1.0)
+    pair = 0.5 * (sudden.surprise + np.maximum(bank.before[rows] * side, 0.0))
+    bank.before[rows] = side * sudden.surprise
     if detector == "shape":
         return shape.copy(), shape.copy(), np.zeros(len(rows), dtype=bool)
     if detector in ("zscore", "forecast"):
@@ -191,16 +190,6 @@ def _joined(
         agreed = np.zeros(len(rows))
     joined = np.maximum(agreed, lasting.surprise)
     return joined, np.maximum(joined, pair), lasting.surprise > agreed
-
-
-def _pair(bank: Bank, rows: Ints, sudden: Look) -> Floats:
-    """Mean surprise of a window and the one before, if on the same side."""
-    side = np.where(sudden.value >= sudden.expected, 1.0, -1.0)
-    before = np.maximum(bank.before[rows] * side, 0.0)
-    bank.before[rows] = side * sudden.surprise
-    share = _LONE_SHARE if bank.step_s < _SHORT_S else 0.5
-    more, less = np.maximum(sudden.surprise, before), np.minimum(sudden.surprise, before)
-    return np.asarray(share * more + (1.0 - share) * less, dtype=np.float64)
 
 
 def _mean_of_hour(bank: Bank, rows: Ints, sudden: Look) -> Floats:
