@@ -58,8 +58,14 @@ lint: $(DEV_STAMP) ## style, imports, layers
 type: $(DEV_STAMP) ## mypy --strict
 	$(BIN)/mypy
 
+# What needs no worker runs beside what does, at the lowest priority, and is shown after it.
+BESIDE := tests/unit tests/property tests/eval
 test: lint type ## the whole suite against real local servers
-	$(BIN)/python -m pytest
+	@shown=$$(mktemp); \
+	nice -n 19 $(BIN)/python -m pytest -p no:cacheprovider $(BESIDE) >"$$shown" 2>&1 & beside=$$!; \
+	trap 'kill $$beside' INT TERM; \
+	$(BIN)/python -m pytest $(BESIDE:%=--ignore=%); first=$$?; \
+	wait $$beside; second=$$?; cat "$$shown"; rm "$$shown"; test $$first = 0 && test $$second = 0
 
 fuzz: $(DEV_STAMP) ## the API by its own documents and the decoders, with many more examples
 	FUZZ_EXAMPLES=300 $(BIN)/python -m pytest tests/contract tests/property/test_bad_bodies.py

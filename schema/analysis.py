@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from schema.incidents import Severity
 from schema.times import format_time
 
 Verdict = Literal["cause_found", "inconclusive"]
+Source = Literal["llm", "fallback"]
+Risk = Literal["low", "medium", "high"]
+RISKS: tuple[Risk, ...] = get_args(Risk)
+#: What kind of fault an action is against.
+FaultKind = Literal[
+    "change", "errors", "latency", "load", "memory", "network", "saturation", "silence", "other"
+]
 
 
 class Evidence(Struct, frozen=True):
@@ -30,6 +37,16 @@ class RankedCause(Struct, frozen=True):
     evidence: list[str]
 
 
+class Action(Struct, frozen=True):
+    """What could be done; `reversible` where nothing is lost by undoing it, evidence by id."""
+
+    text: str
+    kind: FaultKind
+    risk: Risk
+    reversible: bool
+    evidence: list[str]
+
+
 class Analysis(Struct, kw_only=True):
     """The analysis of contract §3; `analyzed_at_s` in epoch seconds."""
 
@@ -39,16 +56,20 @@ class Analysis(Struct, kw_only=True):
     root_cause: str = ""
     root_cause_service: str | None = None
     confidence: float = 0.0
+    #: Before verdicts of people calibrated it.
+    confidence_raw: float = 0.0
     #: The confidence with its reasons: "63 %: second candidate close, no deploy seen".
     confidence_text: str = ""
     impacted_services: list[str] = []
+    #: The actions as sentences that cite their evidence.
     suggested_actions: list[str] = []
+    actions: list[Action] = []
     technical_summary: str = ""
     executive_summary: str = ""
     evidence: list[Evidence] = []
     ranking: list[RankedCause] = []
     verdict: Verdict = "inconclusive"
-    source: Literal["llm", "fallback"] = "fallback"
+    source: Source = "fallback"
     #: Why there are no words of a model, or not all, or those of another incident.
     source_reason: str = ""
     model: str | None = None
@@ -63,23 +84,12 @@ class Analysis(Struct, kw_only=True):
 
 def public_analysis(analysis: Analysis) -> dict[str, Any]:
     """JSON form of HTTP answers, Redis and `analysis.completed`."""
-    skip = {"analyzed_at_s", "evidence", "ranking", "signature", "severity"}
+    skip = {"analyzed_at_s", "evidence", "ranking", "actions", "signature", "severity"}
     plain = {
         name: getattr(analysis, name) for name in analysis.__struct_fields__ if name not in skip
     }
-    plain["evidence"] = [
-        {"id": item.id, "text": item.text, "kind": item.kind, "ref": item.ref}
-        for item in analysis.evidence
-    ]
-    plain["ranking"] = [
-        {
-            "service_name": item.service_name,
-            "score": item.score,
-            "metric_type": item.metric_type,
-            "evidence": item.evidence,
-        }
-        for item in analysis.ranking
-    ]
+    for name in ("evidence", "ranking", "actions"):
+        plain[name] = to_builtins(getattr(analysis, name))
     done = analysis.analyzed_at_s
     plain["analyzed_at"] = None if done is None else format_time(done)
     return plain

@@ -1,4 +1,4 @@
-"""What people say of a service: its owner and links. The form of both, and filled-in links."""
+"""What people say of a service: owner, links, runbook. Their forms, and filled-in links."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ LinkName = Literal["runbook", "dashboard", "repository", "logs", "traces"]
 LINK_NAMES: tuple[LinkName, ...] = get_args(LinkName)
 MAX_OWNER_CHARS = 200
 MAX_LINK_CHARS = 2000
+MAX_RUNBOOK_CHARS = 4000
 #: What a link may hold in braces; times are those of what is looked at.
 PLACES = ("service", "metric", "from", "to", "from_ms", "to_ms", "incident")
 _PLACE = re.compile(r"\{([^{}]*)\}")
 
 
 class ServiceCard(Struct, frozen=True):
-    """Owner and links of a service; version 0 where nobody has said anything."""
+    """Owner, links and runbook of a service; version 0 where nobody has said anything."""
 
     service_name: str
     owner: str = ""
     links: dict[str, str] = {}
+    #: What to do when it is in trouble; data, never instructions to a model.
+    runbook_text: str = ""
     version: int = 0
 
 

@@ -3,61 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from liveops.embedded import workers
-from liveops.embedded.layout import Layout
-from liveops.embedded.part import Running, end, spawn
-from liveops.settings import Settings
 from tests.client import eventually
-from tests.stack import AnyPort, TestServers
+from tests.own_worker import OwnWorker
 
-HOST = "127.0.0.1"
 GROUP = "liveops-archive"
 
 
-@dataclass(slots=True)
-class ArchiveWorker:
-    """Start, kill, ask and feed it."""
-
-    servers: TestServers
-    settings: Settings
-    running: Running | None = None
-
-    def start(self) -> None:
-        """Start it; returns at once."""
-        copies = workers.plan({}, AnyPort(HOST))
-        copy = next(item for item in copies if item.name == "archive")
-        told = {
-            "LIVEOPS_CONFIG": os.devnull,
-            "LIVEOPS_DATA_DIR": str(self.servers.data_dir),
-            "LIVEOPS_BROKER_URL": self.servers.broker_url,
-            "LIVEOPS_DATABASE_URL": self.servers.database_url,
-            "LIVEOPS_REDIS_URL": self.servers.redis_url,
-            "LIVEOPS_JWT_SECRET": "x" * 40,
-        }
-        part = workers.worker_part(copy, HOST, told, workers.LIVEOPS)
-        self.running = spawn(part, Layout(self.servers.data_dir))
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        if self.running is not None:
-            self.running.process.send_signal(signal.SIGKILL)
-            self.running.process.wait()
-            self.running = None
-
-    async def stop(self) -> None:
-        """SIGTERM."""
-        if self.running is not None:
-            await end(self.running, Layout(self.servers.data_dir))
-            self.running = None
+class ArchiveWorker(OwnWorker):
+    """Ask and feed it as well."""
 
     async def health(self) -> tuple[int, str]:
         """Status and text of its readiness; 0 while it does not answer."""

@@ -74,7 +74,10 @@ class LlmServer:
         text = "the cause is } {" if script == "garbage" else reply
         if script == "decline":
             text = ""
-        parts = [text[at : at + _CHUNK] for at in range(0, len(text), _CHUNK)]
+        # The last chunk is a whole one, so that what is cut is seen to be.
+        first = len(text) % _CHUNK
+        parts = [text[:first]] if first else []
+        parts += [text[at : at + _CHUNK] for at in range(first, len(text), _CHUNK)]
         for place, part in enumerate(parts):
             if place == len(parts) - 1:
                 if script in _CUT:
@@ -139,12 +142,13 @@ def faithful(schema: dict[str, Any], user: str) -> dict[str, Any]:
     first = facts["ranking"][0]
     cited = first["evidence"][0]
     claim = {"text": facts["evidence"][cited], "evidence": [cited]}
-    action = {"text": f"Look at {first['service']}", "evidence": [cited]}
+    action = {"text": f"Look at {first['service']}", "evidence": [cited], "risk": "low",
+              "reversible": True}  # fmt: skip
     return {
         "root_cause_service": first["service"],
         "root_cause": claim,
         "technical": [claim],
-        "executive": [{"text": "A part of the system is not healthy.", "evidence": [cited]}],
+        "executive": [{"text": f"{first['service']} is not healthy.", "evidence": [cited]}],
         "actions": [action],
     }
 

@@ -92,6 +92,13 @@ def _remove(layout: Layout) -> None:
 def servers() -> Iterator[TestServers]:
     """Kafka, PostgreSQL and Valkey, empty, for the whole test run."""
     sweep()
+    with running_servers() as started:
+        yield started
+
+
+@contextmanager
+def running_servers() -> Iterator[TestServers]:
+    """The servers alone, on free ports."""
     with temporary_data_dir() as layout, exclusive(layout):
         ports = AnyPort("127.0.0.1")
         try:

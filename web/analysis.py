@@ -45,7 +45,9 @@ def routes(
         return json_response(public_analysis(analysis), status=202)
 
     async def feedback(request: Request) -> StreamResponse:
-        return await _feedback(deps, request)
+        answer = await _feedback(deps, request)
+        investigator.verdicts.forget()
+        return answer
 
     async def snapshot() -> dict[str, Any]:
         found = await analyses.recent(deps.database, SNAPSHOT)

@@ -67,7 +67,8 @@ def routes(deps: Deps) -> list[Route]:
             _ONE,
             handlers.patch,
             Access.WRITE,
-            f"Say who owns a service and where to look further; If-Match is honoured. {_SLASH}",
+            "Say who owns a service, where to look further and what to do; If-Match is honoured. "
+            f"{_SLASH}",
             request_model=ServicePatch,
             response_model=ServiceAnswer,
         ),
@@ -77,7 +78,7 @@ def routes(deps: Deps) -> list[Route]:
             handlers.delete,
             Access.WRITE,
             "A service is no more: it is neither listed nor missed until it reports again; its "
-            f"history, incidents, owner and links stay. {_SLASH}",
+            f"history, incidents, owner, links and runbook stay. {_SLASH}",
             status=204,
         ),
     ]
@@ -199,5 +200,6 @@ def _public(
         "last_seen": format_time(seen_s),
         "owner": card.owner,
         "links": card.links,
+        "runbook_text": card.runbook_text,
         "version": card.version,
     }

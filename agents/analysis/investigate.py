@@ -13,11 +13,12 @@ from liveops.postgres.incidents import fetch_incident, timeline
 from liveops.postgres.lifecycle import read_changes, read_similar
 from liveops.postgres.service_cards import read_cards
 from liveops.postgres.topology import read_topology
+from liveops.postgres.verdicts import Verdicts
 from liveops.rca.callgraph import CallGraph
 from liveops.rca.changes import Change
 from liveops.rca.conclusion import pending
 from liveops.rca.context import Around, gather
-from liveops.rca.fallback import MAX_IMPACTED
+from liveops.rca.fallback import MAX_IMPACTED, affected
 from liveops.rca.investigation import Investigation, investigate, starts_at_s
 from schema.analysis import Analysis
 from schema.feedback import ChangeEvent
@@ -50,6 +51,7 @@ class Investigator:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self.verdicts = Verdicts(database, clock)
 
     async def case(self, incident_id: str) -> Case:
         """Rank the causes with what is known now."""
@@ -67,6 +69,7 @@ class Investigator:
         )
         changes = [Change(one.service_name, one.at_s, one.kind) for one in told]
         found = await asyncio.to_thread(investigate, incident, samples, edges, changes)
+        found = replace(found, calibrations=await self.verdicts.calibrations())
         return Case(incident, found, frozenset(services), edges, told)
 
     async def in_context(self, case: Case) -> Case:
@@ -79,6 +82,8 @@ class Investigator:
             case.edges,
             case.changes,
             [str(one["data"]["text"]) for one in events if one["kind"] == "comment"],
+            case.incident,
+            affected(case.incident, case.found),
         )
         context = gather(case.found.evidence, ranked, case.services, around)
         return replace(case, found=replace(case.found, context=context))

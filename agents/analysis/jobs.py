@@ -31,8 +31,11 @@ from liveops.redis.cache import Cache
 from schema.analysis import Analysis, public_analysis
 
 log = structlog.get_logger(__name__)
-#: What a job takes beside the model's deadline; a dead worker's job is taken over after both.
-LEASE_MARGIN_S = 25.0
+#: A claimed job belongs to its worker for so long, which says so anew while it works on it:
+#: a dead worker's job is taken over after the lease.
+LEASE_S, HEARTBEAT_S = 10.0, 3.0
+#: What a job may take beside the model's deadline; one that hangs is then taken over, too.
+_MARGIN_S = 25.0
 CACHE_TTL_S = 3600
 #: More than calls of the model at a time: what needs none does not wait for them.
 _WORKERS = MAX_CALLS + 2
@@ -62,7 +65,7 @@ class AnalysisJobs:
         self._investigator = investigator
         self._llm = llm
         self._clock = clock
-        self._lease_s = LEASE_MARGIN_S + (llm.deadline_s if llm is not None else 0.0)
+        self._longest_s = _MARGIN_S + (llm.deadline_s if llm is not None else 0.0)
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -80,7 +83,7 @@ class AnalysisJobs:
         while True:
             job = None
             with suppress(Unavailable):
-                job = await analyses.claim(self._database, self._lease_s)
+                job = await analyses.claim(self._database, LEASE_S)
             if job is not None:
                 await self._guarded(job)
                 continue
@@ -93,6 +96,7 @@ class AnalysisJobs:
         """Ask for analyses of incidents whose event got lost on the way."""
         while True:
             try:
+                await self._investigator.verdicts.calibrations()
                 for incident_id in await analyses.unasked(self._database):
                     await self._investigator.request(incident_id)
             except LiveOpsError as error:
@@ -104,7 +108,8 @@ class AnalysisJobs:
     async def _guarded(self, job: Job) -> None:
         """One attempt; what fails comes back after the lease, at last as `failed`."""
         try:
-            await self.perform(job)
+            async with asyncio.timeout(self._longest_s):
+                await self._held(job)
         except (NotFound, Unavailable) as error:
             log.warning("analysis put off", incident_id=job.incident_id, error=str(error))
         except Exception:
@@ -113,6 +118,25 @@ class AnalysisJobs:
                 failed = Analysis(id=job.id, incident_id=job.incident_id, status="failed")
                 with suppress(Unavailable):
                     await self._publish(job, failed)
+
+    async def _held(self, job: Job) -> None:
+        """Perform a job and renew its lease meanwhile; one that somebody else has is left."""
+        work = asyncio.create_task(self.perform(job))
+        try:
+            while not (await asyncio.wait({work}, timeout=HEARTBEAT_S))[0]:
+                if not await self._is_ours(job):
+                    log.warning("analysis left to another worker", incident_id=job.incident_id)
+                    return
+            await work
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+    async def _is_ours(self, job: Job) -> bool:
+        try:
+            return await analyses.hold(self._database, job, LEASE_S)
+        except Unavailable:
+            return True  # who cannot say so cannot take it over either
 
     async def perform(self, job: Job) -> None:
         """Analyse and publish; raises NotFound, Unavailable."""

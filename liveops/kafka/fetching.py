@@ -4,8 +4,8 @@ time, and a group membership that knows until when it surely holds.
 aiokafka makes a `ConsumerRecord` of each record and hands them on through two generators,
 more than a microsecond each. Here an agent gets the records of a batch as they are. Depends
 on private parts of aiokafka 0.14.0, `fetcher.PartitionRecords`, `FetchResult` and the
-consumer's `_fetch_max_wait_ms`, `_coordinator` and `GroupCoordinator`, and of Faust's
-thread, `_create_worker_consumer`.
+consumer's `_fetch_max_wait_ms`, `_fetch_min_bytes`, `_coordinator` and `GroupCoordinator`, and of
+Faust's thread, `_create_worker_consumer`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import math
 import os
 import time
 from array import array
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import structlog
@@ -27,11 +28,20 @@ from liveops.kafka.chunks import Fetched
 from liveops.runtime.exit_codes import LOST_STATE
 
 log = structlog.get_logger(__name__)
-#: How long a fetch may wait at the broker. While it waits for topics that have nothing, no
-#: other of the same broker's is fetched; Faust has 1.5 s.
-FETCH_WAIT_MS = 100
 #: Type of the times of a batch that the broker has stamped, all of it at once.
 _LOG_APPEND_TIME = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FetchWait:
+    """How long a fetch may wait at the broker for how much.
+
+    While it waits for topics that have nothing, no other of the same broker's is fetched; Faust
+    has 1.5 s.
+    """
+
+    longest_ms: int = 100
+    for_bytes: int = 1
 
 
 class Coordinator(consumer_module.GroupCoordinator):  # type: ignore[misc] # no types
@@ -69,11 +79,13 @@ class Coordinator(consumer_module.GroupCoordinator):  # type: ignore[misc] # no 
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread, with short waits at the broker."""
+    """Faust's consumer thread, which waits at the broker as its app says (`fetch_wait`)."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer: Any = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - Faust offers no setting
+        wait: FetchWait = getattr(transport.app, "fetch_wait", FetchWait())
+        consumer._fetch_max_wait_ms = wait.longest_ms  # noqa: SLF001 - Faust offers no setting
+        consumer._fetch_min_bytes = wait.for_bytes  # noqa: SLF001 - Faust offers no setting
         return consumer
 
     def holds_lease(self) -> bool:

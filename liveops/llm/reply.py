@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from liveops.rca.claims import Claim, Reply
+from liveops.rca.claims import Claim, Proposal, Reply
+from schema.analysis import Risk
 
 _MAX_CLAIMS = 12
+Form = TypeVar("Form", bound=BaseModel)
 
 
 class ClaimModel(BaseModel):
@@ -22,6 +24,17 @@ class ClaimModel(BaseModel):
     def plain(self) -> Claim:
         """As the pure code takes it."""
         return Claim(self.text, tuple(self.evidence))
+
+
+class ActionModel(ClaimModel):
+    """A suggested action; a server that is not strict may leave out what it thinks of it."""
+
+    risk: Risk | None = None
+    reversible: bool | None = None
+
+    def plain(self) -> Proposal:
+        """As the pure code takes it."""
+        return Proposal(self.text, tuple(self.evidence), self.risk, self.reversible)
 
 
 class QuestionModel(BaseModel):
@@ -45,7 +58,7 @@ class ReplyModel(BaseModel):
     root_cause: ClaimModel
     technical: list[ClaimModel] = Field(max_length=_MAX_CLAIMS)
     executive: list[ClaimModel] = Field(max_length=_MAX_CLAIMS)
-    actions: list[ClaimModel] = Field(max_length=_MAX_CLAIMS)
+    actions: list[ActionModel] = Field(max_length=_MAX_CLAIMS)
 
     def plain(self) -> Reply:
         """As the pure code takes it."""
@@ -63,11 +76,12 @@ def partial_reply(told: Any) -> Reply:
     if not isinstance(told, dict) or "root_cause_service" not in told:
         raise ValueError("the cut answer names no cause")
     cause = _claims([told.get("root_cause")])
-    parts = [_claims(told.get(name)) for name in ("technical", "executive", "actions")]
+    technical, executive = (_claims(told.get(name)) for name in ("technical", "executive"))
+    actions = tuple(one.plain() for one in _whole(ActionModel, told.get("actions")))
     service = told["root_cause_service"]
-    if not isinstance(service, str | None) or not (cause or any(parts)):
+    if not isinstance(service, str | None) or not (cause or technical or executive or actions):
         raise ValueError("no claim of the cut answer is whole")
-    return Reply(service, cause[0] if cause else None, *parts)
+    return Reply(service, cause[0] if cause else None, technical, executive, actions)
 
 
 def partial_claims(told: Any) -> list[Claim]:
@@ -79,10 +93,14 @@ def partial_claims(told: Any) -> list[Claim]:
 
 
 def _claims(told: Any) -> tuple[Claim, ...]:
+    return tuple(one.plain() for one in _whole(ClaimModel, told))
+
+
+def _whole(form: type[Form], told: Any) -> list[Form]:
     found = []
     for one in told[:_MAX_CLAIMS] if isinstance(told, list) else []:
         try:
-            found.append(ClaimModel.model_validate(one).plain())
+            found.append(form.model_validate(one))
         except ValidationError:
             continue
-    return tuple(found)
+    return found

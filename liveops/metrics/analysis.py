@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from prometheus_client import Counter, Gauge, Histogram
 
 from liveops.metrics.group import Group, preset
@@ -62,6 +64,24 @@ LLM_CACHE_HITS = Counter(
     "Analyses that took the model's earlier words about the same signature instead of a call.",
     registry=REGISTRY,
 )
+VERDICTS = Gauge(
+    "liveops_analysis_verdicts",
+    "Verdicts of people on analyses that named a cause, the newest thousand of each source: "
+    "`right` or `wrong`.",
+    ["source", "verdict"],
+    registry=REGISTRY,
+)
+CALIBRATION_ERROR = Gauge(
+    "liveops_analysis_calibration_error_ratio",
+    "Mean distance between how sure judged analyses said they were and how often they were right, "
+    "by source; NaN where nothing was judged.",
+    ["source"],
+    registry=REGISTRY,
+)
+for _source in ("llm", "fallback"):
+    VERDICTS.labels(_source, "right")
+    VERDICTS.labels(_source, "wrong")
+    CALIBRATION_ERROR.labels(_source).set(math.nan)
 preset(ANALYSES, ("llm", "fallback"))
 preset(LLM_TOKENS, ("prompt", "completion"))
 preset(

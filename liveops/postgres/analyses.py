@@ -17,7 +17,7 @@ from liveops.postgres.incidents import add_event
 from liveops.postgres.queries import load
 from liveops.rca.series import Sample
 from liveops.slices import in_slices
-from schema.analysis import Analysis, Evidence, RankedCause, public_analysis
+from schema.analysis import Action, Analysis, Evidence, RankedCause, public_analysis
 from schema.times import to_datetime
 from schema.topics import ANALYSIS_COMPLETED
 
@@ -93,6 +93,7 @@ def _found(analysis: Analysis) -> tuple[Any, ...]:
         analysis.signature,
         analysis.confidence_text,
         analysis.severity or "",
+        analysis.confidence_raw,
     )
 
 
@@ -115,6 +116,13 @@ async def claim(database: Database, lease_s: float) -> Job | None:
         row["requested_at"].timestamp(),
         row["forced"],
     )
+
+
+async def hold(database: Database, job: Job, lease_s: float) -> bool:
+    """Renew the lease of a claimed job; False when it is done or somebody else has it."""
+    async with database.connection() as con:
+        query = load("analyses")["hold"]
+        return await con.fetchval(query, UUID(job.id), job.attempts, lease_s) is not None
 
 
 async def reusable(con: Connection, signature: str, incident_id: str) -> Analysis | None:
@@ -172,6 +180,8 @@ def _columns(analysis: Analysis) -> tuple[Any, ...]:
         analysis.source_reason,
         analysis.confidence_text,
         analysis.severity or "",
+        msgspec.to_builtins(analysis.actions),
+        analysis.confidence_raw,
     )
 
 
@@ -184,10 +194,12 @@ def _analysis(row: Mapping[str, Any]) -> Analysis:
         root_cause=row["root_cause"],
         root_cause_service=row["root_cause_service"],
         confidence=row["confidence_share"],
+        confidence_raw=row["raw_share"],
         confidence_text=row["confidence_text"],
         severity=row["severity"] or None,
         impacted_services=list(row["impacted_services"]),
         suggested_actions=row["suggested_actions"],
+        actions=msgspec.convert(row["actions"], list[Action]),
         technical_summary=row["technical_summary"],
         executive_summary=row["executive_summary"],
         evidence=msgspec.convert(row["evidence"], list[Evidence]),

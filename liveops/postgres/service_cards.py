@@ -1,9 +1,11 @@
-"""Owners and links of services."""
+"""Owners, links and runbooks of services."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from msgspec import structs
 
 from liveops.errors import StaleVersion
 from liveops.postgres.database import Database
@@ -26,7 +28,9 @@ async def change_card(
     actor: str,
     expected_version: int | None = None,
 ) -> ServiceCard:
-    """Change `owner` or single `links` (None: no link); what stays the same is no new version.
+    """Change `owner`, `runbook_text` or single `links` (None: no link).
+
+    What stays the same is no new version.
 
     Raises StaleVersion and Unavailable.
     """
@@ -40,10 +44,17 @@ async def change_card(
             raise StaleVersion(f"the version is {card.version}")
         links = card.links | changes.get("links", {})
         links = {name: link for name, link in links.items() if link is not None}
-        changed = ServiceCard(service, changes.get("owner", card.owner), links, card.version + 1)
-        if (changed.owner, changed.links) == (card.owner, card.links):
+        changed = ServiceCard(
+            service,
+            changes.get("owner", card.owner),
+            links,
+            changes.get("runbook_text", card.runbook_text),
+            card.version + 1,
+        )
+        if structs.replace(changed, version=card.version) == card:
             return card
         await con.execute(
-            queries["put_card"], service, changed.owner, links, changed.version, actor
-        )
+            queries["put_card"], service, changed.owner, links, changed.runbook_text,
+            changed.version, actor,
+        )  # fmt: skip
     return changed

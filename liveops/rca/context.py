@@ -13,13 +13,15 @@ from types import MappingProxyType
 from typing import Any
 
 from liveops.rca.callgraph import CallGraph
+from liveops.rca.executive import handled
 from schema.analysis import Evidence
 from schema.feedback import ChangeEvent
+from schema.incidents import Incident
 from schema.service_cards import ServiceCard
 from schema.times import format_time
 
 #: Kinds of facts that say nothing of how services are now.
-CONTEXT = frozenset(("precedent", "runbook", "call"))
+CONTEXT = frozenset(("extent", "handling", "precedent", "runbook", "call"))
 MAX_PRECEDENTS = 5
 _MAX_CALLS = 15
 #: Remarks on the incident itself, the newest.
@@ -38,6 +40,12 @@ class Context:
     #: Remarks on the incident, newest first.
     comments: tuple[str, ...] = ()
 
+    @property
+    def confirmed(self) -> list[Evidence]:
+        """Earlier incidents that looked alike, and whose cause people confirmed, newest first."""
+        found = [one for one in self.facts if one.kind == "precedent" and one.ref["cause"]]
+        return sorted(found, key=lambda one: str(one.ref["at"]), reverse=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Around:
@@ -50,6 +58,9 @@ class Around:
     changes: Sequence[ChangeEvent] = ()
     #: Remarks on the incident, oldest first.
     comments: Sequence[str] = ()
+    incident: Incident | None = None
+    #: How many services it affects, its cause among them.
+    affected: int = 0
 
 
 def gather(
@@ -57,6 +68,7 @@ def gather(
 ) -> Context:
     """The context, most telling first; `ranked` are the first candidates, best first."""
     facts = [
+        *_state(around.incident, around.affected),
         *_precedents(around.similar, known),
         *_runbooks(ranked, around.cards),
         *_calls(evidence, ranked, around.edges),
@@ -71,11 +83,20 @@ def gather(
     )
 
 
+def _state(incident: Incident | None, affected: int) -> Iterator[_Fact]:
+    """How far it reaches, and who has it."""
+    if incident is not None:
+        text = f"{affected} services are affected" if affected > 1 else "1 service is affected"
+        yield text, "extent", {"services": affected}, ""
+        ref = {"status": incident.status, "assigned": bool(incident.assignee)}
+        yield handled(incident), "handling", ref, incident.assignee or ""
+
+
 def _precedents(similar: Sequence[Mapping[str, Any]], known: frozenset[str]) -> Iterator[_Fact]:
     """Those whose cause people confirmed come first."""
-    by_worth = sorted(similar, key=lambda one: one["true_cause"] not in known)
+    by_worth = sorted(similar, key=lambda one: one["confirmed_cause"] not in known)
     for one in by_worth[:MAX_PRECEDENTS]:
-        cause, named = one["true_cause"], one["root_cause_service"]
+        cause, named = one["confirmed_cause"], one["root_cause_service"]
         about = cause if cause in known else named if named in known else one["service_name"]
         text = f"an incident of {one['detected_at']} looked alike ({one['likeness']:.0%})"
         if cause in known:
@@ -84,7 +105,9 @@ def _precedents(similar: Sequence[Mapping[str, Any]], known: frozenset[str]) -> 
             text += f"; its analysis named {named}"
         if one["verdict"] == "not_an_incident":
             text += "; people say it was none"
-        ref = {"service_name": about, "incident_id": one["id"]}
+        ref = {"service_name": about, "incident_id": one["id"], "at": one["detected_at"],
+               "cause": cause if cause in known else None,
+               "confirmed_by": one["confirmed_by"]}  # fmt: skip
         said = (one["title"], one["true_cause"], one["last_comment"])
         yield text, "precedent", ref, " / ".join(part for part in said if part)
 
@@ -92,8 +115,10 @@ def _precedents(similar: Sequence[Mapping[str, Any]], known: frozenset[str]) -> 
 def _runbooks(ranked: Sequence[str], cards: Mapping[str, ServiceCard]) -> Iterator[_Fact]:
     for service in ranked:
         card = cards.get(service)
-        if card is not None and "runbook" in card.links:
-            yield f"{service} has a runbook", "runbook", {"service_name": service}, card.owner
+        if card is not None and ("runbook" in card.links or card.runbook_text):
+            ref = {"service_name": service, "text": card.runbook_text}
+            said = " / ".join(part for part in (card.owner, card.runbook_text) if part)
+            yield f"{service} has a runbook", "runbook", ref, said
 
 
 def _calls(

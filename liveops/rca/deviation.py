@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -18,6 +19,12 @@ __all__ = ["MAX_STRENGTH", "MIN_HISTORY", "ONSET_STRENGTH", "Deviation", "deviat
 MAX_STRENGTH = 1000.0
 #: Strength of a silence: nothing left is as sure as a departure can be.
 _SILENT_STRENGTH = 12.0
+#: First and last values of an incident that are compared, and how many it must have.
+_ENDS = 3
+_TOLD_FROM = 4
+#: Changes by less than this share of the distance are none.
+_STEADY = 0.25
+Trend = Literal["worse", "steady", "easing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +36,8 @@ class Deviation:
     left its past (None: it did not). `silent` means it stopped reporting; `observed`
     is then its last value, if known. `limit` is the fixed limit that it broke; `expected`
     is None when only that is known. `kind` is what the metric measures; `worse` is
-    False where it moved in the harmless direction.
+    False where it moved in the harmless direction. `early` and `late` are the medians of
+    the incident's first and last values, None where there are too few to tell them apart.
     """
 
     service_name: str
@@ -45,6 +53,18 @@ class Deviation:
     limit: float | None = None
     kind: Kind = "other"
     worse: bool = True
+    early: float | None = None
+    late: float | None = None
+
+    @property
+    def trend(self) -> Trend | None:
+        """How it goes on, where the incident has lasted long enough to tell."""
+        if self.silent or self.base is None or self.early is None or self.late is None:
+            return None
+        change = abs(self.late - self.base) - abs(self.early - self.base)
+        if abs(change) <= max(2 * self.spread, _STEADY * abs(self.more)):
+            return "steady"
+        return "worse" if change > 0 else "easing"
 
     @property
     def base(self) -> float | None:
@@ -82,7 +102,7 @@ def measure(known: SeriesTable, at_s: float) -> list[Deviation]:
     figures = _Figures(
         usual, spread, observed, np.minimum(distance / spread, MAX_STRENGTH),
         baseline.rarity(past, usual, distance),
-        baseline.onsets(known, usual, spread, observed, at_s),
+        baseline.onsets(known, usual, spread, observed, at_s), *_ends(known),
     )  # fmt: skip
     silent = baseline.silent(known, at_s)
     enough = (known.past_count >= MIN_HISTORY) & (silent | np.isfinite(observed))
@@ -104,16 +124,35 @@ class _Figures:
     strength: Floats
     rarity: Floats
     onset: Floats
+    early: Floats
+    late: Floats
+
+
+def _ends(known: SeriesTable) -> tuple[Floats, Floats]:
+    """Medians of each incident's first and last values; NaN where they are too few."""
+    counts, width = known.during_count, known.during.shape[1]
+    place = np.arange(_ENDS)[None, :]
+    size = np.where(counts >= _TOLD_FROM, np.minimum(_ENDS, counts // 2), 0)[:, None]
+    ends = []
+    for start in (0, counts[:, None] - size):
+        column = np.clip(start + place, 0, max(width - 1, 0))
+        values = np.take_along_axis(known.during, column, axis=1) if width else column + np.nan
+        ends.append(quantiles(np.where(place < size, values, np.nan), (0.5,))[0])
+    return ends[0], ends[1]
+
+
+def _known(value: float) -> float | None:
+    return value if np.isfinite(value) else None
 
 
 def _distance(known: SeriesTable, row: int, by: _Figures, about: Meaning) -> Deviation:
     moved = float(by.observed[row] - by.usual[row])
-    onset = float(by.onset[row])
     return Deviation(
         *known.names[row], float(by.usual[row]), float(by.spread[row]), float(by.observed[row]),
-        float(by.strength[row]), float(by.rarity[row]), onset if np.isfinite(onset) else None,
+        float(by.strength[row]), float(by.rarity[row]), _known(float(by.onset[row])),
         int(known.past_count[row]), kind=about.kind,
         worse=about.worse == 0 or about.worse * moved > 0,
+        early=_known(float(by.early[row])), late=_known(float(by.late[row])),
     )  # fmt: skip
 
 

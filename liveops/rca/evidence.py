@@ -14,10 +14,10 @@ from typing import Any
 from liveops.incidents.sentences import Kind, figure, kind_of, limit_of
 from liveops.rca.callgraph import CallGraph
 from liveops.rca.changes import Change
-from liveops.rca.deviation import Deviation
+from liveops.rca.deviation import Deviation, Trend
 from liveops.rca.hearsay import hearsay
 from liveops.rca.kinds import Kind as Measured
-from liveops.rca.kinds import unit
+from liveops.rca.kinds import meaning, unit
 from liveops.rca.ranking import Candidate
 from schema.analysis import Evidence
 from schema.incidents import WHOLE, Detection
@@ -37,8 +37,12 @@ def collect(
     graph: CallGraph,
     detections: Sequence[Detection],
     changed: Mapping[str, Change] = MappingProxyType({}),
+    noticed_at: str | None = None,
 ) -> list[Evidence]:
-    """Evidence in order of weight: deviations, amounts, changes, calls, onsets, detections."""
+    """Evidence in order of weight: deviations, amounts, changes, calls, onsets, detections.
+
+    `noticed_at` is the symptom's service: how it goes on there is told as well.
+    """
     top = [c for c in ranked[:_MAX_SERVICES] if c.notable or c.departed or c is ranked[0]]
     facts: list[_Fact] = [_deviation(item) for c in top for item in c.notable[:_PER_SERVICE]]
     facts += [fact for c in top[:_FIRST] for fact in _amounts(c)]
@@ -48,6 +52,9 @@ def collect(
     facts += [_change(one) for one in known if one is not None]
     facts += _calls(top, graph)
     facts += _onset_order(top)
+    facts += [
+        fact for c in top if c in top[:1] or c.service_name == noticed_at for fact in _trend(c)
+    ]
     facts += [_detection(item) for item in detections[:_MAX_DETECTIONS]]
     return [
         Evidence(f"E{number}", text, kind, ref)
@@ -64,6 +71,18 @@ def services_of(item: Evidence) -> set[str]:
     """Services that an evidence is about."""
     ref = item.ref
     return {str(ref[name]) for name in ("service_name", "caller", "callee", "later") if name in ref}
+
+
+def harmful(item: Evidence) -> bool:
+    """Whether it is a metric that moved in a direction that may hurt, as far as is known."""
+    if item.kind == "silence":
+        return True
+    if item.kind not in ("metric", "detection"):
+        return False
+    worse, seen = meaning(item.ref["metric_type"]).worse, item.ref.get("observed")
+    base = item.ref.get("expected")
+    base = item.ref.get("limit") if base is None else base
+    return not worse or seen is None or base is None or (seen - base) * worse > 0
 
 
 def cited(evidence: Sequence[Evidence], service: str) -> list[str]:
@@ -142,6 +161,27 @@ def _amounts(one: Candidate) -> Iterator[_Fact]:
         )
         ref = {"service_name": one.service_name, "of": kind, "more": more, "covered": covered}
         yield text, "amount", ref
+
+
+#: How it goes on within the incident.
+TRENDS: dict[Trend, str] = {
+    "worse": "{service} {metric} gets worse: its median was {early} at first and is {late} of late",
+    "steady": "{service} {metric} stays: its median was {early} at first and is {late} of late",
+    "easing": "{service} {metric} eases: its median was {early} at first and is {late} of late",
+}
+
+
+def _trend(one: Candidate) -> Iterator[_Fact]:
+    for item in one.notable[:1]:
+        if item.trend is not None and item.worse:
+            text = TRENDS[item.trend].format(
+                service=item.service_name, metric=item.metric_type,
+                early=_figure(item.early, item.metric_type),
+                late=_figure(item.late, item.metric_type),
+            )  # fmt: skip
+            ref = {"service_name": item.service_name, "metric_type": item.metric_type,
+                   "trend": item.trend, "early": item.early, "late": item.late}  # fmt: skip
+            yield text, "trend", ref
 
 
 def _change(one: Change) -> _Fact:

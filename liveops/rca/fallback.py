@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from liveops.rca import executive, technical
+from liveops.rca.actions import first_look, suggested
 from liveops.rca.evidence import services_of
 from liveops.rca.investigation import Investigation
 from liveops.rca.ranking import Candidate
-from schema.analysis import Evidence
+from schema.analysis import Action, Evidence
 from schema.incidents import WHOLE, Incident
 
 _MAX_FACTS = 6
@@ -17,30 +19,64 @@ MAX_IMPACTED = 50
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """What people read of an analysis."""
+    """What people read of an analysis.
+
+    A model's words take the place of `technical` and of `cause`; what frames them stays.
+    """
 
     root_cause: str
-    technical_summary: str
-    executive_summary: str
-    suggested_actions: list[str]
+    #: How the fault works, and the main facts.
+    technical: str
+    #: What happened in which order, and what it was when it looked alike.
+    order: str
+    #: Since when, and what users feel.
+    opening: str
+    #: What the cause does, without names of metrics.
+    cause: str
+    #: How many services, how it goes on, who has it.
+    closing: str
+    actions: list[Action]
+
+    def for_engineers(self, words: str = "") -> str:
+        """The technical summary, with a model's words where there are any."""
+        return " ".join(part for part in (words or self.technical, self.order) if part)
+
+    def for_managers(self, words: str = "") -> str:
+        """The executive summary, likewise."""
+        return " ".join(part for part in (self.opening, words or self.cause, self.closing) if part)
 
 
 def write(incident: Incident, found: Investigation) -> Texts:
-    """Both summaries and the actions; every fact in them ends with its evidence id."""
+    """All texts and the actions; every fact in them ends with its evidence id."""
+    frame = (
+        " ".join(
+            filter(
+                None,
+                (technical.order(found.evidence), technical.last_time(found.context.confirmed)),
+            )
+        ),
+        executive.opening(incident, found.evidence),
+    )
+    closing = executive.closing(incident, found.facts)
     if found.verdict == "inconclusive":
-        return _inconclusive(found)
+        what = " ".join(_sentence(item) for item in found.evidence[:_MAX_FACTS])
+        what = what or "No metric of the affected services left its usual range."
+        unclear = f"The data does not single out a cause. {what}"
+        plain = "The cause is not clear from the data at hand."
+        return Texts("", unclear, *frame, plain, closing, first_look(found.evidence))
     cause = found.candidates[0]
     about = [e for e in found.evidence if cause.service_name in services_of(e)]
     rest = [e for e in found.evidence if e not in about]
     ids = _ids(about[:3])
-    root = f"{cause.service_name}: {_manner(cause)} {ids}"
-    technical = [f"The most likely origin is {cause.service_name} {ids}."]
-    technical += [_sentence(item) for item in (about + rest)[:_MAX_FACTS]]
-    executive = (
-        f"{cause.service_name} {_plainly(cause)} {ids} and is the most likely cause."
-        f"{_reach(incident, found)}"
-    )
-    return Texts(root, " ".join(technical), executive, _actions(found))
+    told = [
+        f"The most likely origin is {cause.service_name} {ids}.",
+        technical.mechanism(cause, found.evidence, _ids(about[:1])),
+        *(_sentence(item) for item in (about + rest)[:_MAX_FACTS]),
+    ]
+    return Texts(
+        f"{cause.service_name}: {_manner(cause)} {ids}", " ".join(told), *frame,
+        executive.cause(cause, ids), closing, suggested(cause, found.facts),
+    )  # fmt: skip
 
 
 def _manner(cause: Candidate) -> str:
@@ -55,92 +91,22 @@ def _manner(cause: Candidate) -> str:
     return f"{item.metric_type} {'rose' if item.direction > 0 else 'fell'} out of its usual range"
 
 
-#: What a reader without metrics is told, by the kind of evidence that weighs most.
-_PLAINLY = {
-    "latency": "answers more slowly than usual",
-    "errors": "fails more requests than usual",
-    "load": "gets more traffic than usual",
-    "cpu": "uses much more processor time than usual",
-    "memory": "uses memory as it never did before",
-    "network": "is reached more slowly than usual",
-    "silence": "has stopped reporting",
-    "fewer calls": "breaks off its work early",
-}
-
-
-def _plainly(cause: Candidate) -> str:
-    first = next(iter(cause.terms), "")
-    return _PLAINLY.get(first, "works differently than before")
-
-
 def impacted(incident: Incident, found: Investigation) -> list[str]:
     """Affected services of the incident and those that deviate, the cause left out."""
     cause = found.candidates[0].service_name if found.verdict == "cause_found" else None
+    return sorted(_reached(incident, found) - {cause})[:MAX_IMPACTED]
+
+
+def affected(incident: Incident, found: Investigation) -> int:
+    """How many services that are, the cause among them."""
+    return len(_reached(incident, found))
+
+
+def _reached(incident: Incident, found: Investigation) -> set[str]:
     names = {*incident.affected_services, incident.service_name}
-    names |= set(found.candidates[0].callers) if cause is not None else set()
-    return sorted(names - {cause})[:MAX_IMPACTED]
-
-
-def _inconclusive(found: Investigation) -> Texts:
-    facts = [_sentence(item) for item in found.evidence[:_MAX_FACTS]]
-    what = " ".join(facts) or "No metric of the affected services left its usual range."
-    return Texts(
-        root_cause="",
-        technical_summary=f"The data does not single out a cause. {what}",
-        executive_summary="The cause is not clear from the metrics at hand.",
-        suggested_actions=[
-            f"Look at the evidence by hand, beginning with {item.id}."
-            for item in found.evidence[:1]
-        ],
-    )
-
-
-def _actions(found: Investigation) -> list[str]:
-    cause = found.candidates[0]
-    about = [e for e in found.evidence if cause.service_name in services_of(e)]
-    actions = []
-    silent = [e for e in about if e.kind == "silence"]
-    moved = [
-        e
-        for e in about
-        if e.kind in ("metric", "detection") and e.ref["metric_type"] != WHOLE and not silent
-    ]
-    if silent:
-        actions.append(
-            f"Check that {cause.service_name} runs and can send its metrics {_ids(silent[:2])}."
-        )
-    if moved:
-        metric = moved[0].ref["metric_type"]
-        actions.append(
-            f"Compare recent changes of {cause.service_name} with the start of its "
-            f"{metric} deviation {_ids(moved[:2])}."
-        )
-    waiting = [e for e in about if e.kind == "waiting"]
-    if waiting:
-        callers = ", ".join(str(e.ref["caller"]) for e in waiting)
-        actions.append(
-            f"Check the network between {callers} and {cause.service_name} {_ids(waiting)}."
-        )
-    calls = [e for e in about if e.kind == "topology" and e.ref["callee"] == cause.service_name]
-    if calls:
-        callers = ", ".join(str(e.ref["caller"]) for e in calls[:3])
-        actions.append(
-            f"Shield {callers} from {cause.service_name} (time-outs, fallbacks) until it is "
-            f"healthy {_ids(calls[:3])}."
-        )
-    return actions
-
-
-def _reach(incident: Incident, found: Investigation) -> str:
-    calls = [
-        e
-        for e in found.evidence
-        if e.kind == "topology" and e.ref["callee"] == found.candidates[0].service_name
-    ]
-    if not calls:
-        return ""
-    names = ", ".join(str(e.ref["caller"]) for e in calls[:5])
-    return f" Services that depend on it are affected: {names} {_ids(calls[:5])}."
+    if found.verdict == "cause_found":
+        names |= {found.candidates[0].service_name, *found.candidates[0].callers}
+    return names
 
 
 def _sentence(item: Evidence) -> str:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from liveops.incidents.sentences import limit_of
 from liveops.rca import evidence as facts
+from liveops.rca.calibration import Calibration
 from liveops.rca.callgraph import CallGraph
 from liveops.rca.changes import Change, changed_lately
 from liveops.rca.context import Context
@@ -16,7 +17,7 @@ from liveops.rca.kinds import meaning
 from liveops.rca.ranking import UNKNOWN, Candidate, Symptom, rank
 from liveops.rca.series import Sample
 from liveops.rca.verdict import confidence, verdict
-from schema.analysis import Evidence, RankedCause, Verdict
+from schema.analysis import Evidence, RankedCause, Source, Verdict
 from schema.incidents import Detection, Incident
 
 #: Bounds of a detector are taken as this many sigmas on either side.
@@ -35,6 +36,8 @@ class Investigation:
     verdict: Verdict
     confidence: float
     context: Context = field(default_factory=Context)
+    #: What people said of earlier analyses, by source.
+    calibrations: Mapping[Source, Calibration] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def facts(self) -> list[Evidence]:
@@ -49,7 +52,7 @@ class Investigation:
                 c.service_name,
                 c.score,
                 c.metric_type,
-                facts.cited(self.evidence, c.service_name),
+                facts.cited([*self.evidence, *self.context.confirmed], c.service_name),
             )
             for c in self.candidates
         ]
@@ -86,7 +89,7 @@ def conclude(
 ) -> Investigation:
     """From deviations and what is known beside them to ranking, evidence and verdict."""
     ranked = rank(found, graph, symptom, services, changed)
-    evidence = facts.collect(ranked, graph, detections, changed)
+    evidence = facts.collect(ranked, graph, detections, changed, symptom.service_name)
     return Investigation(tuple(ranked), tuple(evidence), verdict(ranked), confidence(ranked))
 
 
@@ -145,6 +148,8 @@ def _from_detection(detection: Detection, known: Deviation | None) -> Deviation:
         silent=silent,
         limit=limit,
         kind=meaning(detection.metric_type).kind,
+        early=None if known is None else known.early,
+        late=None if known is None else known.late,
     )
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from liveops.rca.actions import in_words, stated
 from schema.analysis import Analysis
 from schema.incidents import Incident
 from schema.times import format_time
@@ -105,5 +106,10 @@ def _cause(analysis: Analysis) -> str:
 
 
 def _actions(analysis: Analysis | None) -> str:
-    suggested = analysis.suggested_actions if analysis is not None else []
-    return "\n".join(f"- [ ] {_plain(text)}" for text in suggested) or "- [ ] none suggested"
+    if analysis is None:
+        told = []
+    elif analysis.actions:
+        told = [f"{_plain(stated(one))} {in_words(one)}" for one in analysis.actions]
+    else:
+        told = [_plain(text) for text in analysis.suggested_actions]
+    return "\n".join(f"- [ ] {text}" for text in told) or "- [ ] none suggested"

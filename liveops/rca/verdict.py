@@ -11,7 +11,9 @@ from schema.analysis import Verdict
 LEAST_WEIGHT = 0.8
 #: Two candidates whose evidence differs by less than this share are told apart by nothing.
 _ALIKE = 0.002
-_INCONCLUSIVE_CEILING = 0.3
+#: Candidates with more than this share of the first one's evidence are close to it.
+_CLOSE = 0.5
+INCONCLUSIVE_CEILING = 0.3
 
 
 def verdict(ranked: Sequence[Candidate]) -> Verdict:
@@ -36,8 +38,13 @@ def confidence(
     share = next((c.score for c in ranked if c.service_name == chosen), 0.0)
     share *= max(0.0, min(1.0, verified_share))
     if verdict(ranked) == "inconclusive":
-        share = min(share, _INCONCLUSIVE_CEILING)
+        share = min(share, INCONCLUSIVE_CEILING)
     return round(share, 3)
+
+
+def close(ranked: Sequence[Candidate]) -> list[str]:
+    """The first candidate and those close to it."""
+    return [one.service_name for one in ranked if one.weight > _CLOSE * ranked[0].weight]
 
 
 def reasons(ranked: Sequence[Candidate]) -> list[str]:
@@ -52,7 +59,7 @@ def reasons(ranked: Sequence[Candidate]) -> list[str]:
         told.append("little evidence")
     if second > (1 - _ALIKE) * first.weight:
         told.append("the first two cannot be told apart")
-    elif second > 0.5 * first.weight:
+    elif second > _CLOSE * first.weight:
         told.append("second candidate close")
     elif second <= 0.2 * first.weight:
         told.append("no other candidate near")

@@ -10,6 +10,7 @@ import faust
 import structlog
 
 from liveops.kafka import batching, chunks
+from liveops.kafka.fetching import FetchWait
 from liveops.runtime.background import BackgroundService
 from liveops.runtime.exit_codes import STOP_CUT_SHORT
 from liveops.settings import Settings
@@ -33,6 +34,8 @@ class LiveOpsApp(faust.App):
         self.background: list[BackgroundService] = []
         #: Topics whose agents get whole chunks (liveops/kafka/batching.py).
         self.batched_topics: frozenset[str] = frozenset()
+        #: How long a fetch waits at the broker for how much.
+        self.fetch_wait = FetchWait()
         #: After this long a graceful stop is cut; state is at the broker, nothing is lost.
         self.stop_deadline_s = STOP_DEADLINE_S
 

@@ -18,7 +18,7 @@ from liveops.runtime.background import BackgroundTask
 from liveops.services import port_of
 from liveops.settings import Settings, load_settings
 from schema.topics import INCIDENTS_DETECTED, INCIDENTS_UPDATED
-from web import analysis, ask, llm_budget, postmortem
+from web import analysis, analysis_stats, ask, llm_budget, postmortem
 from web.actuator import Check
 from web.server import install
 
@@ -57,6 +57,7 @@ def build(settings: Settings) -> LiveOpsApp:
         checks["llm"] = lambda: llm.healthy
     routes = [*analysis.routes(deps, investigator, jobs, fanout), *ask.routes(deps, llm)]
     routes += [*postmortem.routes(deps), *llm_budget.routes(calls, llm)]
+    routes += analysis_stats.routes(deps)
     install(app, routes, deps, "analysis", checks, needed=("kafka", "postgres"))
     return app
 

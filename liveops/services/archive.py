@@ -14,6 +14,7 @@ from agents.archive.rollup import RollupAgent
 from agents.archive.sinks import Days, DirtySink, RawSink, WindowSink
 from agents.archive.writer import Sink
 from liveops.deps import Deps, make_deps
+from liveops.kafka.fetching import FetchWait
 from liveops.kafka.offsets import LogOffsets
 from liveops.postgres.archive import forget_ids
 from liveops.postgres.partitions import ROLLUPS, drop_expired, ensure_partitions
@@ -28,6 +29,9 @@ from web.actuator import Check
 from web.server import install
 
 log = structlog.get_logger(__name__)
+#: Few large transactions cost a fraction of many small ones, and nobody waits for the history:
+#: what was pushed last comes from Redis.
+_GATHER = FetchWait(longest_ms=400, for_bytes=1 << 20)
 _SWEEP_S = 3600.0
 _SWEEP_RETRY_S = 30.0
 
@@ -68,6 +72,7 @@ def _wire(app: LiveOpsApp, deps: Deps, offsets: LogOffsets) -> ArchiveAgent:
     }
     agent = ArchiveAgent(FaustFlow(app), database, offsets, sinks)
     app.batched_topics = frozenset(sinks)
+    app.fetch_wait = _GATHER
     for topic in sinks:
         source = app.topic(
             topic,

@@ -214,3 +214,28 @@ async def test_an_engineer_asks_and_saves_a_post_mortem(
         await here.open(f"/incidents/{incident_id}")
         await expect(here.page.locator(".verdict")).to_be_visible()
         await expect(here.page.get_by_label("Question")).to_have_count(0)
+
+
+async def test_actions_tell_their_risk_in_the_words_of_who_reads_them(
+    product: Product, browser: Browser, engineer: Client
+) -> None:
+    service = f"acted-{uuid4().hex[:8]}"
+    incident_id = await seed.incident(
+        product.stack, service, detections=[seed.silence(service, time.time() - 300)]
+    )
+    body = {"incident_id": incident_id}
+    assert (await engineer.call("POST", "/api/analysis/generate", json=body)).status == 202
+
+    async def analysed() -> bool:
+        return (await engineer.call("GET", f"/api/analysis/{incident_id}")).status == 200
+
+    await eventually(analysed, "the analysis")
+    for name, words in (("engineer", "low risk · reversible"), ("manager", "a safe step; can be")):
+        async with visit(browser, product.stack) as here:
+            await here.sign_in(name)
+            await here.open(f"/incidents/{incident_id}")
+            await expect(here.page.locator("#actions li").first).to_contain_text(words)
+            await expect(here.page.locator("#actions .cite").first).to_be_visible()
+            # However many reasons there are, they stay within the card.
+            fits = "it => it.scrollWidth <= it.clientWidth"
+            assert await here.page.locator(".verdict").evaluate(fits)

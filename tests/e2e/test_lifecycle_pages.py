@@ -16,6 +16,7 @@ from tests.e2e import seed
 from tests.e2e.browser import IN_BROWSER, visit
 from tests.e2e.conftest import Product
 from tests.e2e.drawing import READS, ink
+from web.models.analysis import AnalysisStats
 
 pytestmark = IN_BROWSER
 
@@ -174,6 +175,36 @@ async def test_statistics_are_counted_by_week_and_service_for_both_roles(
             await page.get_by_role("button", name="7 d").click()
             await expect(row).to_have_count(0)
             await row_of_all(page)
+
+
+async def test_statistics_show_how_right_analyses_were(
+    product: Product, browser: Browser, engineer: Client
+) -> None:
+    service = name("judged")
+    silence = seed.silence(service, time.time() - 300)
+    incident_id = await seed.incident(product.stack, service, detections=[silence])
+    body = {"incident_id": incident_id}
+    assert (await engineer.call("POST", "/api/analysis/generate", json=body)).status == 202
+
+    async def analysed() -> bool:
+        return (await engineer.call("GET", f"/api/analysis/{incident_id}")).status == 200
+
+    await eventually(analysed, "the analysis")
+    path = f"/api/analysis/{incident_id}/feedback"
+    assert (await engineer.call("POST", path, json={"verdict": "right"})).status == 201
+    found = await engineer.get("/api/analysis/stats")
+    AnalysisStats.model_validate(found)
+    judged = max(found["sources"], key=lambda one: int(one["verdicts"]))
+    async with visit(browser, product.stack) as here:
+        page = here.page
+        await here.sign_in("manager")
+        await here.open("/statistics")
+        titles = {"llm": "with a language model", "fallback": "from the evidence alone"}
+        card = page.get_by_role("region", name=f"Written {titles[judged['source']]}")
+        await expect(card.get_by_role("row")).to_have_count(1 + len(judged["curve"]))
+        told = f"Of {judged['verdicts']} that people judged, {judged['right']} were right."
+        await expect(page.locator("main")).to_contain_text(told)
+        await expect(page.locator("main")).to_contain_text("is not calibrated yet")
 
 
 async def row_of_all(page: Page) -> None:

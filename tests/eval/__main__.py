@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import logging
 import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import structlog
+
 from liveops.rca.callgraph import CallGraph
 from liveops.rca.deviation import deviations
 from liveops.rca.investigation import Investigation, conclude
 from liveops.rca.ranking import Symptom
+from tests.eval import crowd, deadlines, model
 from tests.eval.recorded import missing, recorded, renamed
 from tests.eval.scenarios import Case, generated
 
-#: From here on a wrong answer is a confident one.
-_CONFIDENT = 0.7
 _HEADER = (
     f"{'':24}{'cases':>6}{'top-1':>7}{'top-3':>7}{'top-5':>7}{'named':>7}{'none':>7}"
     f"{'bold':>7}{'ms':>7}"
@@ -43,7 +46,7 @@ class Tally:
             self.places.append(min(places, default=sys.maxsize))
         self.none.append(found.verdict == "inconclusive")
         self.named.append(right and found.verdict == "cause_found")
-        self.bold.append(not right and found.confidence >= _CONFIDENT)
+        self.bold.append(not right and found.confidence >= model.CONFIDENT)
         self.sure.append((found.confidence, right))
         self.took_s.append(took_s)
 
@@ -111,18 +114,37 @@ def _generated(per_family: int, seed: int) -> None:
             print(f"{low / 100:.1f} to {low / 100 + 0.1:.1f} {len(said):9} {_share(said):6.2f}")
 
 
+async def _model(per_family: int, seed: int) -> None:
+    """What a model makes of the same kinds of incidents."""
+    cases = [(case, answer(case)) for case in generated(per_family, seed)]
+    print(f"\n{model.HEADER}")
+    async for row in model.rows(cases):
+        print(row, flush=True)
+
+
 def main() -> None:
-    """Recorded faults, then generated ones."""
+    """Recorded faults, then generated ones, what models add, and models that are slow or broken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--each", type=int, default=20, help="incidents of each family")
     parser.add_argument("--seed", type=int, default=11, help="1 is what the method was made with")
-    parser.add_argument("--only", choices=("recorded", "generated"))
+    parser.add_argument("--only", choices=("recorded", "generated", "model", "deadlines", "crowd"))
     options = parser.parse_args()
-    print(_HEADER)
+    # What the product logs of troubles on purpose would stand between the figures.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    if options.only in (None, "recorded", "generated"):
+        print(_HEADER)
     if options.only in (None, "recorded"):
         _recorded()
     if options.only in (None, "generated"):
         _generated(options.each, options.seed)
+    if options.only in (None, "model"):
+        asyncio.run(_model(max(1, options.each // 10), options.seed))
+    if options.only in (None, "deadlines"):
+        for row in deadlines.rows():
+            print(row, flush=True)
+    if options.only in (None, "crowd"):
+        for row in crowd.rows():
+            print(row, flush=True)
 
 
 if __name__ == "__main__":

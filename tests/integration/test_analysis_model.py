@@ -45,7 +45,22 @@ async def test_the_models_words_are_taken_and_paid_for(servers: TestServers) -> 
     assert server.refusals == []
     assert (done.source, done.model, done.tokens) == ("llm", "gpt-4o", 1200)
     assert done.cost_usd > 0
-    assert done.executive_summary.startswith("A part of the system is not healthy. [E")
+    assert "is not healthy [E" in done.executive_summary
+    (action,) = done.actions
+    assert (action.kind, action.risk, action.reversible) == ("latency", "low", True)
+    assert done.suggested_actions == [f"{action.text} [{action.evidence[0]}]."]
+
+
+async def test_both_texts_have_their_frame_also_around_a_models_words(
+    servers: TestServers,
+) -> None:
+    async with llm_server() as server, world(servers, server.url) as here:
+        done = await analysed(here, await story(here))
+    assert done.executive_summary.startswith("Since 20")
+    for words in ("2 services are affected [E", "nobody is assigned [E", "It is too early"):
+        assert words in done.executive_summary
+    assert "In order of time: 20" in done.technical_summary
+    assert {"extent", "handling"} <= {item.kind for item in done.evidence}
 
 
 async def test_a_lying_model_changes_nothing_but_the_confidence(servers: TestServers) -> None:
@@ -106,8 +121,8 @@ async def test_of_a_cut_answer_the_whole_claims_are_used(
         done = await analysed(here, await story(here))
     assert (done.status, done.source) == ("completed", "llm")
     assert "was cut" in done.source_reason
-    assert done.executive_summary.startswith("A part of the system is not healthy. [E")
-    assert not any(action.startswith("Look at") for action in done.suggested_actions)
+    assert "is not healthy [E" in done.executive_summary
+    assert not any(re.match(r"Look at \S+ \[", one) for one in done.suggested_actions)
     assert done.suggested_actions  # of the code
     assert done.tokens > 0
 
@@ -169,7 +184,8 @@ async def test_the_model_is_told_of_the_past_and_of_what_people_wrote(
                         true_cause=back, comment=None, created_by="engineer",
                         created_at_s=past.detected_at_s)  # fmt: skip
         await add_feedback(here.database, said)
-        await change_card(here.database, back, {"links": {"runbook": "https://x/y"}}, "engineer")
+        card = {"links": {"runbook": "https://x/y"}, "runbook_text": "Mail bob@example.org first"}
+        await change_card(here.database, back, card, "engineer")
         done = await analysed(here, got)
     facts = {item.kind: item for item in done.evidence}
     assert facts["precedent"].text.endswith(f"people say its cause was {back}")
@@ -179,3 +195,5 @@ async def test_the_model_is_told_of_the_past_and_of_what_people_wrote(
     assert facts["precedent"].text in seen
     assert "<email-1> looks at it" in seen
     assert "ann@example.org" not in seen
+    assert "Mail <email-2> first" in seen
+    assert facts["runbook"].ref["text"] == "Mail bob@example.org first"

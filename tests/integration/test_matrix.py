@@ -31,7 +31,7 @@ TABLE: list[tuple[str, str, str]] = [
     ("PUT", r"/api/topology", WRITE),
     ("*", r"/api/services/\{name\}", WRITE),
     ("GET", r"/api/incidents(/live|/summary|/stats|/\{id\}(/timeline|/similar)?)?", READ),
-    ("GET", r"/api/analysis/(budget|\{incidentId\}/postmortem)", READ),
+    ("GET", r"/api/analysis/(budget|stats|\{incidentId\}/postmortem)", READ),
     ("POST", r"/api/events", INGEST),
     ("GET", r"/api/events", READ),
     ("GET", r"/api/analysis/(live|\{incidentId\})|/api/rules(/\{id\})?|/api/silences", READ),

@@ -66,7 +66,9 @@ async def test_what_a_service_reports_is_told(engineer: Client, manager: Client)
     }
 
 
-async def test_owner_and_links_are_kept_with_versions(engineer: Client, manager: Client) -> None:
+async def test_owner_links_and_runbook_are_kept_with_versions(
+    engineer: Client, manager: Client
+) -> None:
     service = f"card/{uuid4().hex[:8]}"
     path = f"/api/services/{quote(service, safe='')}"
     body = {"owner": " Payments ", "links": {"runbook": "https://wiki.test/{service}"}}
@@ -88,9 +90,19 @@ async def test_owner_and_links_are_kept_with_versions(engineer: Client, manager:
     assert (second.body["links"], second.body["owner"]) == ({"logs": logs}, "Payments")
     same = await engineer.call("PATCH", path, json={"owner": "Payments"})
     assert same.headers["ETag"] == second.headers["ETag"] == '"2"'
+    text = {"runbook_text": " Ask first.\n`restart it` "}
+    third = await engineer.call("PATCH", path, json=text)
+    assert (third.body["runbook_text"], third.body["version"]) == ("Ask first.\n`restart it`", 3)
+    assert third.body["links"] == {"logs": logs}
+    same = await engineer.call("PATCH", path, json=text)
+    assert same.body["version"] == 3
+    both = {"owner": "Payments", "links": {"traces": "https://traces.test/x"}}
+    fourth = await engineer.call("PATCH", path, json=both)
+    assert (fourth.body["runbook_text"], fourth.body["version"]) == ("Ask first.\n`restart it`", 4)
     assert (await engineer.call("DELETE", path)).status == 204
     await engineer.send({"service_name": service, "metric_type": "cpu", "value": 1})
     await eventually(known, "the service again")
+    assert (await manager.get(path))["runbook_text"] == "Ask first.\n`restart it`"
     assert (await manager.get(path))["owner"] == "Payments"
 
 
@@ -98,6 +110,7 @@ async def test_owner_and_links_are_kept_with_versions(engineer: Client, manager:
     "body",
     [
         {"owner": None}, {"owner": "x" * 201}, {"owner": "\x00"}, {"links": None}, {"other": "x"},
+        {"runbook_text": None}, {"runbook_text": "x" * 4001}, {"runbook_text": "\x00"},
         {"links": {"home": "https://a.test"}}, {"links": {"logs": "javascript:alert(1)"}},
         {"links": {"logs": "https://a.test/{nonsense}"}}, {"links": {"logs": 1}}, [],
     ],

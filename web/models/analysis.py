@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from liveops.rca.questions import MAX_QUESTION_CHARS
+from schema.analysis import FaultKind, Risk, Source
 from web.models.fields import NO_NUL
 
 
@@ -39,6 +40,16 @@ class RankedBody(BaseModel):
     evidence: list[str]
 
 
+class ActionBody(BaseModel):
+    """What could be done, and the evidence that speaks for it by id."""
+
+    text: str
+    kind: FaultKind = Field(description="the kind of fault it is against")
+    risk: Risk = Field(description="never less than the verbs of the text have")
+    reversible: bool = Field(description="whether it can be undone without loss")
+    evidence: list[str]
+
+
 class AnalysisBody(BaseModel):
     """An analysis; while it is pending only ranking, evidence and verdict are filled."""
 
@@ -48,15 +59,17 @@ class AnalysisBody(BaseModel):
     root_cause: str
     root_cause_service: str | None
     confidence: float
+    confidence_raw: float = Field(description="before verdicts of people calibrated it")
     confidence_text: str = Field(description="the confidence with its reasons, in words")
     impacted_services: list[str]
-    suggested_actions: list[str]
+    suggested_actions: list[str] = Field(description="`actions` as sentences that cite evidence")
+    actions: list[ActionBody]
     technical_summary: str
     executive_summary: str
     evidence: list[EvidenceBody]
     ranking: list[RankedBody]
     verdict: Literal["cause_found", "inconclusive"]
-    source: Literal["llm", "fallback"]
+    source: Source
     source_reason: str = Field(
         description="why there are no words of a model, or not all, or another incident's"
     )
@@ -65,6 +78,44 @@ class AnalysisBody(BaseModel):
     tokens: int
     analyzed_at: datetime | None
     latency_ms: float | None
+
+
+class CurveBin(BaseModel):
+    """Analyses that told a confidence within [from, to): how sure, and how often right.
+
+    The true share lies between `right_low` and `right_high` with 95 % sureness (Wilson).
+    """
+
+    from_: float = Field(alias="from")
+    to: float
+    count: int
+    said: float
+    right: float
+    right_low: float
+    right_high: float
+
+
+class SourceStats(BaseModel):
+    """Verdicts on the analyses of one source that named a cause.
+
+    `calibrated` once there are as many as `needed`: log odds × `slope` + `offset` are told then.
+    """
+
+    source: Source
+    verdicts: int
+    right: int
+    needed: int
+    calibrated: bool
+    slope: float
+    offset: float
+    error: float | None = Field(description="mean distance of what was said from what was right")
+    curve: list[CurveBin]
+
+
+class AnalysisStats(BaseModel):
+    """How right analyses were, by source."""
+
+    sources: list[SourceStats]
 
 
 class AskBody(BaseModel):
@@ -80,7 +131,7 @@ class AnswerBody(BaseModel):
 
     answer: str
     evidence: list[str]
-    source: Literal["llm", "fallback"]
+    source: Source
 
 
 class AccountBody(BaseModel):

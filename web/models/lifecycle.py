@@ -161,6 +161,10 @@ class SimilarIncident(BaseModel):
     true_cause: str | None
     root_cause: str | None
     root_cause_service: str | None
+    confirmed_cause: str | None = Field(
+        description="the true cause, else what the analysis named that somebody said was right"
+    )
+    confirmed_by: str | None = Field(description="who said so")
 
 
 class SimilarPage(BaseModel):

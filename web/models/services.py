@@ -8,11 +8,21 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from liveops.errors import InvalidInput, Issue
-from schema.service_cards import MAX_LINK_CHARS, MAX_OWNER_CHARS, fault_of_link
+from schema.service_cards import (
+    MAX_LINK_CHARS,
+    MAX_OWNER_CHARS,
+    MAX_RUNBOOK_CHARS,
+    fault_of_link,
+)
 from web.models.fields import NO_NUL
 
 Owner = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=MAX_OWNER_CHARS, pattern=NO_NUL)
+]
+
+
+Runbook = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=MAX_RUNBOOK_CHARS, pattern=NO_NUL)
 ]
 
 
@@ -52,6 +62,11 @@ class ServicePatch(BaseModel):
 
     owner: Owner | None = None
     links: Links | None = None
+    runbook_text: Runbook | None = Field(
+        default=None,
+        description="what to do when it is in trouble; analyses cite it, and take commands only "
+        "from here: those in backticks or on lines of their own",
+    )
 
 
 def changes_of(body: ServicePatch) -> dict[str, Any]:
@@ -79,7 +94,8 @@ class ServiceAnswer(BaseModel):
     last_seen: datetime
     owner: str
     links: dict[str, str] = Field(description="templates of URLs by name")
-    version: int = Field(description="of owner and links; also the ETag")
+    runbook_text: str
+    version: int = Field(description="of owner, links and runbook; also the ETag")
 
 
 class ServiceList(BaseModel):

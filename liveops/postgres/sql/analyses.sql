@@ -20,20 +20,23 @@ SELECT id FROM incidents WHERE id = $1 FOR NO KEY UPDATE
 
 -- name: newest
 -- The newest analysis of an incident.
-SELECT *, confidence::float8 AS confidence_share, cost_usd::float8 AS cost
+SELECT *, confidence::float8 AS confidence_share,
+       coalesce(confidence_raw, confidence)::float8 AS raw_share, cost_usd::float8 AS cost
 FROM ai_analyses WHERE incident_id = $1 ORDER BY requested_at DESC, id LIMIT 1
 
 -- name: insert_pending
 -- A new job, with the deterministic ranking already in it.
 INSERT INTO ai_analyses (id, incident_id, status, root_cause_service, confidence,
-                         impacted_services, evidence, ranking, verdict, signature, confidence_text, severity, forced)
-VALUES ($1, $2, 'pending', $3, $4::float8::numeric, $5, $6, $7, $8, $9, $10, $11, $12)
+                         impacted_services, evidence, ranking, verdict, signature, confidence_text,
+                         severity, confidence_raw, forced)
+VALUES ($1, $2, 'pending', $3, $4::float8::numeric, $5, $6, $7, $8, $9, $10, $11,
+        $12::float8::numeric, $13)
 
 -- name: renew_pending
 -- What the code found anew of a job that is still to be done.
 UPDATE ai_analyses SET root_cause_service = $2, confidence = $3::float8::numeric,
     impacted_services = $4, evidence = $5, ranking = $6, verdict = $7, signature = $8,
-    confidence_text = $9, severity = $10
+    confidence_text = $9, severity = $10, confidence_raw = $11::float8::numeric
 WHERE id = $1 AND status = 'pending'
 
 -- name: force
@@ -47,9 +50,16 @@ WHERE id = (SELECT id FROM ai_analyses WHERE status = 'pending' AND not_before <
             ORDER BY not_before FOR UPDATE SKIP LOCKED LIMIT 1)
 RETURNING id, incident_id, signature, attempts, requested_at, forced
 
+-- name: hold
+-- Who works on a job renews the lease; no row: it is done, or another attempt has it.
+UPDATE ai_analyses SET not_before = now() + make_interval(secs => $3)
+WHERE id = $1 AND status = 'pending' AND attempts = $2
+RETURNING id
+
 -- name: reusable
 -- A model's recent analysis of an incident that looked the same.
-SELECT *, confidence::float8 AS confidence_share, cost_usd::float8 AS cost
+SELECT *, confidence::float8 AS confidence_share,
+       coalesce(confidence_raw, confidence)::float8 AS raw_share, cost_usd::float8 AS cost
 FROM ai_analyses
 WHERE signature = $1 AND status = 'completed' AND source = 'llm' AND incident_id <> $2
   AND analyzed_at > now() - make_interval(secs => $3)
@@ -62,14 +72,32 @@ UPDATE ai_analyses SET status = $2, root_cause = $3, root_cause_service = $4,
     technical_summary = $8, executive_summary = $9, evidence = $10, ranking = $11, verdict = $12,
     source = $13, model = $14, cost_usd = $15::float8::numeric, tokens = $16, signature = $17,
     analyzed_at = $18, latency_ms = $19, source_reason = $20,
-    confidence_text = $21, severity = $22
+    confidence_text = $21, severity = $22, actions = $23,
+    confidence_raw = $24::float8::numeric
 WHERE id = $1 AND status = 'pending'
 RETURNING id
 
 -- name: recent
 -- The newest analyses of all incidents.
-SELECT *, confidence::float8 AS confidence_share, cost_usd::float8 AS cost
+SELECT *, confidence::float8 AS confidence_share,
+       coalesce(confidence_raw, confidence)::float8 AS raw_share, cost_usd::float8 AS cost
 FROM ai_analyses WHERE status = 'completed' ORDER BY analyzed_at DESC LIMIT $1
+
+-- name: judged
+-- The newest verdicts on analyses that named a cause, of each source; what was called no incident
+-- says nothing of a cause.
+WITH newest AS (
+    SELECT DISTINCT ON (analysis_id) analysis_id, verdict, created_at
+    FROM analysis_feedback WHERE analysis_id IS NOT NULL
+    ORDER BY analysis_id, created_at DESC
+), ranked AS (
+    SELECT a.source, coalesce(a.confidence_raw, a.confidence)::float8 AS raw,
+           a.confidence::float8 AS said, n.verdict = 'right' AS is_right, n.created_at,
+           row_number() OVER (PARTITION BY a.source ORDER BY n.created_at DESC) AS place
+    FROM newest n JOIN ai_analyses a ON a.id = n.analysis_id
+    WHERE a.status = 'completed' AND a.verdict = 'cause_found' AND n.verdict IN ('right', 'wrong')
+)
+SELECT source, raw, said, is_right FROM ranked WHERE place <= $1 ORDER BY created_at DESC
 
 -- name: unasked
 -- Incidents of the last hour that nobody has asked an analysis for.

@@ -66,15 +66,21 @@ WITH this AS (
 )
 SELECT a.id, a.title, a.severity, a.status, a.service_name, a.detected_at, a.resolved_at, a.verdict,
        a.likeness, e.actor AS resolved_by, c.data ->> 'text' AS last_comment,
-       f.true_cause, r.root_cause, r.root_cause_service
+       f.true_cause, r.root_cause, r.root_cause_service,
+       coalesce(f.true_cause, j.root_cause_service) AS confirmed_cause,
+       coalesce(f.created_by, j.created_by) AS confirmed_by
 FROM (SELECT * FROM alike WHERE likeness >= 0.5
       ORDER BY likeness DESC, detected_at DESC, id LIMIT $2) a
 LEFT JOIN LATERAL (SELECT actor FROM incident_events WHERE incident_id = a.id AND kind = 'updated'
     AND data -> 'status' ->> 1 = 'resolved' ORDER BY id DESC LIMIT 1) e ON a.status = 'resolved'
 LEFT JOIN LATERAL (SELECT data FROM incident_events WHERE incident_id = a.id AND kind = 'comment'
     ORDER BY id DESC LIMIT 1) c ON true
-LEFT JOIN LATERAL (SELECT true_cause FROM analysis_feedback WHERE incident_id = a.id
+LEFT JOIN LATERAL (SELECT true_cause, created_by FROM analysis_feedback WHERE incident_id = a.id
     AND true_cause IS NOT NULL ORDER BY created_at DESC LIMIT 1) f ON true
 LEFT JOIN LATERAL (SELECT root_cause, root_cause_service FROM ai_analyses WHERE incident_id = a.id
     AND status = 'completed' ORDER BY requested_at DESC, id LIMIT 1) r ON true
+LEFT JOIN LATERAL (SELECT q.created_by, k.root_cause_service FROM analysis_feedback q
+    JOIN ai_analyses k ON k.id = q.analysis_id AND k.root_cause_service IS NOT NULL
+    WHERE q.incident_id = a.id AND a.verdict = 'right' AND q.verdict = 'right'
+    ORDER BY q.created_at DESC LIMIT 1) j ON true
 ORDER BY a.likeness DESC, a.detected_at DESC, a.id

@@ -44,7 +44,7 @@ DELETE FROM service_metrics WHERE last_seen < $1
 
 -- name: cards
 -- What is said of some services.
-SELECT service_name, owner, links, version FROM service_cards WHERE service_name = ANY($1::text[])
+SELECT service_name, owner, links, runbook_text, version FROM service_cards WHERE service_name = ANY($1::text[])
 
 -- name: lock_card
 -- One at a time changes what is said of a service.
@@ -52,11 +52,11 @@ SELECT pg_advisory_xact_lock(hashtextextended($1, 1667330660))
 
 -- name: card
 -- What is said of a service.
-SELECT service_name, owner, links, version FROM service_cards WHERE service_name = $1
+SELECT service_name, owner, links, runbook_text, version FROM service_cards WHERE service_name = $1
 
 -- name: put_card
 -- The next version of what is said of a service.
-INSERT INTO service_cards (service_name, owner, links, version, updated_by)
-VALUES ($1, $2, $3, $4, $5)
+INSERT INTO service_cards (service_name, owner, links, runbook_text, version, updated_by)
+VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (service_name) DO UPDATE SET owner = EXCLUDED.owner, links = EXCLUDED.links,
-    version = EXCLUDED.version, updated_by = EXCLUDED.updated_by, updated_at = now()
+    runbook_text = EXCLUDED.runbook_text, version = EXCLUDED.version, updated_by = EXCLUDED.updated_by, updated_at = now()

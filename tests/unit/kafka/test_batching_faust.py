@@ -17,8 +17,9 @@ from faust.transport import drivers
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import ConsumerMessage, Message
 
-from liveops.kafka import batching, fetching
+from liveops.kafka import batching
 from liveops.kafka.batching import Consumer
+from liveops.kafka.fetching import FetchWait
 from tests.unit.kafka.batching_doubles import (
     OTHER,
     TP0,
@@ -109,11 +110,14 @@ async def test_an_app_without_batched_topics_is_stock(consumer: Any) -> None:
     assert [item.offset for item in found[TP0]] == [1]
 
 
-async def test_a_fetch_waits_at_the_broker_only_shortly(consumer: Any) -> None:
+@pytest.mark.parametrize("wait", [FetchWait(), FetchWait(longest_ms=7, for_bytes=9)])
+async def test_a_fetch_waits_at_the_broker_as_the_app_says(consumer: Any, wait: FetchWait) -> None:
+    consumer.app.fetch_wait = wait
     found = consumer._thread._create_worker_consumer(consumer.transport)
-    assert found._fetch_max_wait_ms == fetching.FETCH_WAIT_MS
-    names = AIOKafkaConsumer.start.__code__.co_names
-    assert "_fetch_max_wait_ms" in names  # read when the fetcher is made, after this
+    assert found._fetch_max_wait_ms == wait.longest_ms
+    assert found._fetch_min_bytes == wait.for_bytes
+    names = AIOKafkaConsumer.start.__code__.co_names  # read when the fetcher is made, after this
+    assert {"_fetch_max_wait_ms", "_fetch_min_bytes"} <= set(names)
 
 
 def test_an_installed_package_makes_the_scheme_known_without_a_call() -> None:

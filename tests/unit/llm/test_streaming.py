@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from liveops.llm.reply import partial_claims, partial_reply
 from liveops.llm.streaming import whole_part
-from liveops.rca.claims import Claim, Reply
+from liveops.rca.claims import Claim, Proposal, Reply
 
 _WORDS = 'a "quoted" } brace \\ and [brackets], été'
 WHOLE = [
@@ -16,9 +17,9 @@ WHOLE = [
     Claim(f"first {_WORDS}", ("E1", "E2")),
     Claim("second", ("E2",)),
     Claim("third", ("E3",)),
-    Claim("fourth", ("E1",)),
+    Proposal("fourth", ("E1",), "high", reversible=False),
 ]
-CLAIMS = [{"text": one.text, "evidence": list(one.evidence)} for one in WHOLE]
+CLAIMS = [msgspec.to_builtins(one) for one in WHOLE]
 REPLY = {
     "root_cause_service": "back",
     "root_cause": CLAIMS[0],

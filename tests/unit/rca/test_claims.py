@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from liveops.rca.claims import Claim, Reply, holds, verify
+from liveops.rca.claims import Claim, Proposal, Reply, holds, verify
 from schema.analysis import Evidence
 
 EVIDENCE = [
@@ -36,6 +36,16 @@ SERVICES = {"front", "mid", "back"}
         pytest.param("mid waits for back", ("E2",), True, id="both ends of a call"),
         pytest.param("see https://evil.example", ("E1",), False, id="link"),
         pytest.param("<script>alert</script>", ("E1",), False, id="markup"),
+        pytest.param("see ftp://evil.example", ("E1",), False, id="another link"),
+        pytest.param("back needs kubectl delete pod back", ("E1",), False, id="command"),
+        pytest.param("back needs ｓｕｄｏ reboot", ("E1",), False, id="command in wide letters"),
+        pytest.param("back needs `reboot`", ("E1",), False, id="command in quotes"),
+        pytest.param("back needs DROP TABLE orders", ("E1",), False, id="statement"),
+        pytest.param("b\u200back is slow", ("E1",), False, id="character nobody sees"),
+        pytest.param("All is well with back", ("E1",), False, id="calm"),
+        pytest.param("back is healthy again", ("E1",), False, id="calm without a number"),
+        pytest.param("back is not healthy", ("E1",), True, id="the contrary"),
+        pytest.param("Something is slow", ("E1",), False, id="nothing to check"),
         pytest.param("  ", ("E1",), False, id="empty"),
         pytest.param("x" * 401, ("E1",), False, id="too long"),
     ],
@@ -48,7 +58,7 @@ def test_a_claim_holds_only_with_its_evidence(
 
 def reply(service: str | None, *technical: Claim) -> Reply:
     good = Claim("back is slow", ("E1",))
-    return Reply(service, good, technical, (good,), (good,))
+    return Reply(service, good, technical, (good,), (Proposal("Look at back", ("E1",)),))
 
 
 def test_a_faithful_reply_is_kept_whole() -> None:

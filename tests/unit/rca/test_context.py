@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from liveops.rca.changes import Change
-from liveops.rca.claims import Claim, Reply
+from liveops.rca.claims import Claim, Proposal, Reply
 from liveops.rca.conclusion import by_code, by_model
 from liveops.rca.context import Around, gather
 from liveops.rca.investigation import Investigation, investigate
@@ -28,7 +28,8 @@ def past(**other: Any) -> dict[str, Any]:
     return {
         "id": "i-1", "title": "was slow", "service_name": "front", "likeness": 0.75,
         "detected_at": "2023-01-02T03:04:05Z", "verdict": "right", "true_cause": None,
-        "last_comment": None, "root_cause_service": None,
+        "last_comment": None, "root_cause_service": None, "confirmed_by": "ann",
+        "confirmed_cause": other.get("true_cause"),
     } | other  # fmt: skip
 
 
@@ -125,6 +126,7 @@ PLACES = {
     "cause somebody told": lambda text: Around(similar=[past(true_cause=text)]),
     "remark on a past incident": lambda text: Around(similar=[past(last_comment=text)]),
     "title of a change": lambda text: Around(changes=[deploy(text)]),
+    "runbook": lambda text: Around(cards={"back": ServiceCard("back", "", {}, text)}),
     "owner of a runbook": lambda text: Around(
         cards={"back": ServiceCard("back", text, {"runbook": f"https://x/{len(text)}"})}
     ),
@@ -146,9 +148,13 @@ def test_a_model_that_obeys_what_people_wrote_changes_nothing(
     assert order not in json.dumps(seen, ensure_ascii=False)
     every = tuple(item.id for item in found.context.facts) or ("E1",)
     obeyed = [Claim(text[:400], every) for text in (order, quoted[0])]
-    said = Reply("front", obeyed[0], tuple(obeyed), (), ())
+    # A runbook's own commands may be repeated: tests of runbooks have those.
+    acts = () if place == "runbook" else tuple(Proposal(c.text, c.evidence) for c in obeyed)
+    said = Reply("front", obeyed[0], tuple(obeyed), tuple(obeyed), acts)
     got = by_model("a", incident(detection("front")), found, said, ())
     code = by_code("a", incident(detection("front")), found)
     assert got.technical_summary == code.technical_summary
     assert got.root_cause == code.root_cause
+    assert got.executive_summary == code.executive_summary
+    assert got.actions == code.actions
     assert got.confidence < code.confidence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from liveops.rca.actions import stated
 from liveops.rca.changes import Change
 from liveops.rca.fallback import write
 from liveops.rca.investigation import Investigation, investigate
@@ -102,8 +103,10 @@ def test_who_shows_nothing_itself_is_told_on_by_its_neighbours() -> None:
     ]
     assert told[0].id in found.ranking[0].evidence
     texts = write(incident(), found)
-    assert texts.executive_summary.startswith("mid is reached more slowly than usual [E")
-    assert texts.suggested_actions == [f"Check the network between front and mid [{told[0].id}]."]
+    assert texts.cause.startswith("The most likely cause is mid, which is reached more slowly")
+    assert [stated(one) for one in texts.actions] == [
+        f"Check the network between front and mid [{told[0].id}]."
+    ]
 
     samples = level("mid", "requests", 100, 100) + level("back", "requests", 100, 10)
     samples += level("front", "requests", 100, 100)

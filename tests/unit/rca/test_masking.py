@@ -7,7 +7,7 @@ import json
 import pytest
 
 from liveops.rca import questions
-from liveops.rca.claims import Claim, Reply
+from liveops.rca.claims import Claim, Proposal, Reply
 from liveops.rca.conclusion import by_model
 from liveops.rca.investigation import investigate
 from liveops.rca.masking import Masks, private
@@ -95,7 +95,8 @@ def test_a_service_named_by_its_address_is_hidden_and_found_again() -> None:
     assert hidden in prompt.schema["properties"]["root_cause_service"]["enum"]
     cited = facts["ranking"][0]["evidence"][:1]
     claim = Claim(facts["evidence"][cited[0]], tuple(cited))
-    said = Reply(hidden, claim, (claim,), (claim,), ()).put_back(prompt.masks)
+    plain = Claim(f"{hidden} is slow", tuple(cited))
+    said = Reply(hidden, claim, (claim,), (plain,), ()).put_back(prompt.masks)
     got = by_model("a", story, found, said, ())
     assert (got.root_cause_service, got.confidence) == (host, found.confidence)
     assert host in got.root_cause + got.technical_summary
@@ -109,7 +110,8 @@ def test_what_a_model_makes_up_or_takes_from_elsewhere_is_refused(text: str) -> 
     found = investigate(story, history(), [])
     prompt = build(story, found)
     claim = Claim(text, ("E1",)).put_back(prompt.masks)
-    got = by_model("a", story, found, Reply("front", claim, (claim,), (claim,), (claim,)), ())
+    action = Proposal(claim.text, claim.evidence)
+    got = by_model("a", story, found, Reply("front", claim, (claim,), (claim,), (action,)), ())
     told = got.technical_summary + got.executive_summary + got.root_cause
     assert "example.org" not in told + " ".join(got.suggested_actions)
     assert "<email" not in told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from liveops.rca.postmortem import draft
-from schema.analysis import Analysis, Evidence
+from schema.analysis import Action, Analysis, Evidence
 from tests.unit.rca.stories import START_S, detection, incident
 
 EVIL = "<script>x</script> [click](http://evil) # not a heading\n| cell | `code`"
@@ -13,7 +13,9 @@ def analysis() -> Analysis:
     return Analysis(
         id="a", incident_id="i", status="completed", root_cause="back is slow [E1]",
         root_cause_service="back", confidence=0.63, verdict="cause_found",
-        suggested_actions=["Roll back"], technical_summary="back rose [E1]",
+        suggested_actions=["Roll back [E1]."],
+        actions=[Action("Roll back", "change", "medium", True, ["E1"])],
+        technical_summary="back rose [E1]",
         executive_summary="Checkout is slow.",
         evidence=[Evidence("E1", "back latency_ms is 900", "metric", {})],
     )  # fmt: skip
@@ -35,7 +37,8 @@ def test_all_that_is_known_stands_in_its_place() -> None:
     for part in (
         "10 min after its detection", "Checkout is slow", "first sign in the data",
         "| ann | comment: on it |", "status resolved", "**back** (confidence 63%)", "[E1]",
-        "- **E1** back latency\\_ms is 900", "- [ ] Roll back", "Assignee: ann",
+        "- **E1** back latency\\_ms is 900", "Assignee: ann",
+        "- [ ] Roll back [E1]. (medium risk, can be undone)",
     ):  # fmt: skip
         assert part in text, part
 

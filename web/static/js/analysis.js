@@ -14,6 +14,7 @@ const PENDING_MS = 5_000;
 /** Asking now and then tells that the worker is there, besides. */
 const REFRESH_MS = 15_000;
 const FRESH_MS = 35_000;
+const PLAIN_RISKS = { low: "a safe step", medium: "some risk", high: "a great risk" };
 
 export class AnalysisView {
   node = h("div", { class: "stack wide" });
@@ -164,8 +165,17 @@ function summary(title, id, text) {
 }
 
 function actions(found) {
-  if (!found.suggested_actions.length) return null;
-  return h("div", null, h("h3", null, "Suggested actions"), h("ol", { class: "prose" }, found.suggested_actions.map((item) => h("li", null, cited(item)))));
+  // An analysis of an older version has the sentences alone.
+  const items = found.actions?.length
+    ? found.actions.map((one) => h("li", null, inZone(one.text), one.evidence.map(citation), " ", risk(one)))
+    : found.suggested_actions.map((item) => h("li", null, cited(item)));
+  return items.length ? h("div", null, h("h3", null, "Suggested actions"), h("ol", { class: "prose", id: "actions" }, items)) : null;
+}
+
+/** What an action may cost, in the words of who reads it. */
+function risk(one) {
+  if (!isEngineer()) return h("span", { class: "muted small" }, `${PLAIN_RISKS[one.risk]}; ${one.reversible ? "can be undone" : "cannot be undone"}`);
+  return h("span", { class: "pill small", dataset: { risk: one.risk } }, `${one.risk} risk · ${one.reversible ? "reversible" : "not reversible"}`);
 }
 
 function bar(share, label) {
@@ -183,9 +193,15 @@ function ranking(found) {
   return card("Candidates", "ranking", null, h("ol", { class: "ranking" }, rows));
 }
 
+/** What a runbook says, folded. */
+function runbook(item) {
+  if (item.kind !== "runbook" || !item.ref.text) return null;
+  return h("details", null, h("summary", null, "What it says"), h("p", { class: "prose" }, item.ref.text));
+}
+
 function evidence(found) {
   if (!found.evidence.length) return null;
   const rows = found.evidence.map((item) => h("li", { id: `evidence-${item.id}`, tabindex: "-1" },
-    h("span", { class: "cite plain" }, item.id), h("span", null, inZone(item.text)), h("span", { class: "muted small" }, item.kind)));
+    h("span", { class: "cite plain" }, item.id), h("span", null, inZone(item.text), runbook(item)), h("span", { class: "muted small" }, item.kind)));
   return card("Evidence", "evidence", null, h("ol", { class: "evidence" }, rows));
 }

@@ -1,4 +1,4 @@
-// What a service reports, who owns it and where to look further; engineers may say so.
+// What a service reports, who owns it, where to look further and what to do; engineers may say so.
 
 import { isEngineer, patch } from "./api.js";
 import { failure, h, put } from "./dom.js";
@@ -57,6 +57,7 @@ function facts(service) {
     ["Owner", service.owner || "nobody said"],
     ["Reports", told.length ? `${told.join(", ")}; ${service.series} series, ${quantity(service.rate_per_s, "")} metrics a second` : "no closed window yet"],
     ["Links", links.length ? links : "none"],
+    ["In trouble", service.runbook_text ? h("div", { class: "prose", id: "runbook-text" }, service.runbook_text) : "nobody said what to do"],
   ];
 }
 
@@ -73,6 +74,8 @@ function filled(template, { service_name: service, metric }) {
 function form(name, service, onDone) {
   const owner = h("input", { id: "about-owner", maxlength: 200, value: service.owner });
   const inputs = Object.entries(LINK_NAMES).map(([key, label]) => [key, label, h("input", { id: `about-${key}`, maxlength: 2000, inputmode: "url", placeholder: "https://", value: service.links[key] ?? "" })]);
+  const runbook = h("textarea", { id: "about-runbook-text", maxlength: 4000, rows: 6, placeholder: "Steps; commands in `backticks` or on lines of their own" });
+  runbook.value = service.runbook_text;
   const note = h("div");
   const save = h("button", { type: "submit" }, "Save");
 
@@ -86,7 +89,7 @@ function form(name, service, onDone) {
     const links = Object.fromEntries(inputs.map(([key, , input]) => [key, input.value.trim() || null]));
     save.disabled = true;
     try {
-      const found = await patch(`/api/services/${encodeURIComponent(name)}`, { owner: owner.value, links }, service.version);
+      const found = await patch(`/api/services/${encodeURIComponent(name)}`, { owner: owner.value, links, runbook_text: runbook.value }, service.version);
       toast(`${name} is described.`);
       onDone(found);
     } catch (error) {
@@ -99,7 +102,8 @@ function form(name, service, onDone) {
   const row = (id, label, input) => h("div", { class: "row" }, h("label", { class: "muted", for: id }, label), input);
   return h("form", { class: "stack about", onsubmit: submit, novalidate: true },
     row(owner.id, "Owner", owner), inputs.map(([, label, input]) => row(input.id, label, input)),
-    h("p", { class: "muted small" }, `Links may hold ${PLACES}.`), note,
+    h("label", { class: "stack" }, h("span", { class: "muted" }, "What to do in trouble"), runbook),
+    h("p", { class: "muted small" }, `Links may hold ${PLACES}. Analyses cite what to do in trouble, and take commands from nowhere else.`), note,
     h("div", { class: "row start" }, save, h("button", { type: "button", onclick: () => onDone(null) }, "Cancel")));
 }
 

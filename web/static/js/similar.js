@@ -38,12 +38,12 @@ export class Similar {
 
 function row(one) {
   // Its marks of evidence lead nowhere here.
-  const cause = one.true_cause ?? (one.root_cause && inZone(one.root_cause).replace(/\s*\[E\d+\]/g, ""));
+  const cause = one.confirmed_cause ?? (one.root_cause && inZone(one.root_cause).replace(/\s*\[E\d+\]/g, ""));
   return h("li", null,
     h("div", { class: "row wrap" }, h("a", { href: incidentHref(one.id) }, one.title),
       h("time", { class: "muted small", datetime: one.detected_at, title: momentWithZone(one.detected_at) }, moment(one.detected_at))),
     h("p", { class: "small" }, [outcome(one), `${percent(one.likeness)} of its metrics in common`].join(" · ")),
-    cause ? h("p", { class: "small" }, h("span", { class: "muted" }, one.true_cause ? "Cause: " : "Likely cause: "), cause) : null,
+    cause ? h("p", { class: "small" }, h("span", { class: "muted" }, one.confirmed_cause ? "Cause: " : "Likely cause: "), cause, one.confirmed_cause ? h("span", { class: "muted" }, `, as ${one.confirmed_by} confirmed`) : null) : null,
     one.last_comment ? h("p", { class: "small prose" }, h("span", { class: "muted" }, "Last comment: "), one.last_comment) : null);
 }
 

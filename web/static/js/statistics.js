@@ -4,6 +4,7 @@ import { get, isEngineer } from "./api.js";
 import { failure, h, put } from "./dom.js";
 import { counted, percent } from "./format.js";
 import { Source } from "./freshness.js";
+import { howRight } from "./howright.js";
 import { duration } from "./times.js";
 
 const REFRESH_MS = 60_000;
@@ -20,9 +21,10 @@ export function statisticsPage(main, asked) {
   const source = new Source("incidents", "statistics", FRESH_MS);
   const note = h("div");
   const body = h("div", { class: "stack wide" });
+  const analyses = howRight();
   const spans = h("div", { class: "segments", role: "group", "aria-label": "Time range" }, Object.entries(SPANS).map(([key, label]) =>
     h("button", { type: "button", dataset: { key }, onclick: () => choose(key) }, label)));
-  put(main, h("div", { class: "page-head" }, h("h1", null, "Statistics"), h("div", { class: "row" }, source.node, spans)), note, body);
+  put(main, h("div", { class: "page-head" }, h("h1", null, "Statistics"), h("div", { class: "row" }, source.node, spans)), note, h("div", { class: "stack wide" }, body, analyses.node));
 
   function choose(key) {
     days = key;
@@ -32,6 +34,7 @@ export function statisticsPage(main, asked) {
 
   async function load() {
     const chosen = days;
+    analyses.load();
     for (const button of spans.children) button.setAttribute("aria-pressed", String(button.dataset.key === days));
     try {
       const found = await get("/api/incidents/stats", { from: new Date(Date.now() - Number(days) * DAY_MS).toISOString() });
