@@ -9,6 +9,8 @@ import { toast } from "./toasts.js";
 const REFRESH_MS = 10_000;
 const KINDS = { webhook: "Webhook", slack: "Slack", pagerduty: "PagerDuty", alertmanager: "Alertmanager", apprise: "E-mail and others" };
 const SEVERITIES = ["critical", "high", "medium", "low"];
+/** Kinds that can be told when silences begin and end; the others hold alerts. */
+const TOLD_OF_SILENCES = ["webhook", "slack", "apprise"];
 
 /** The page; returns what to call when it is left. */
 export function receiversPage(main) {
@@ -113,8 +115,15 @@ function addForm(reload) {
   const service = h("input", { id: "receiver-service", maxlength: 128, value: "*" });
   const minutes = h("input", { id: "receiver-after", type: "number", min: 0, max: 10080, value: 0 });
   const severities = SEVERITIES.map((one) => [one, h("input", { type: "checkbox", id: `receiver-${one}`, checked: true })]);
+  const silences = h("input", { type: "checkbox", id: "receiver-silences" });
   const note = h("div");
   const save = h("button", { type: "submit" }, "Add receiver");
+
+  function offerSilences() {
+    silences.disabled = !TOLD_OF_SILENCES.includes(kind.value);
+    if (silences.disabled) silences.checked = false;
+  }
+  kind.addEventListener("change", offerSilences);
 
   async function submit(event) {
     event.preventDefault();
@@ -122,12 +131,13 @@ function addForm(reload) {
     save.disabled = true;
     try {
       await post("/api/receivers", {
-        name: name.value, kind: kind.value, url: url.value.trim(), after_s: Number(minutes.value) * 60,
+        name: name.value, kind: kind.value, url: url.value.trim(), after_s: Number(minutes.value) * 60, silences: silences.checked,
         match: { service: service.value.trim() || "*", severities: chosen.length === SEVERITIES.length ? [] : chosen },
         ...(secret.value ? { secret: secret.value } : {}),
       });
       put(note);
       form.reset();
+      offerSilences();
       await reload();
     } catch (error) {
       put(note, failure(error));
@@ -141,6 +151,7 @@ function addForm(reload) {
     h("h2", { id: "receiver-add" }, "Add a receiver"),
     h("div", { class: "fields" }, field(name, "Name"), field(kind, "Kind"), field(url, "URL"), field(secret, "Secret (written, never shown)"),
       field(service, "Services (pattern)"), field(minutes, "Only when nobody acknowledged within, minutes")),
-    h("div", { class: "row start wrap" }, severities.map(([one, box]) => h("label", { class: "row", for: box.id }, box, one))), note, h("div", null, save));
+    h("div", { class: "row start wrap" }, severities.map(([one, box]) => h("label", { class: "row", for: box.id }, box, one))),
+    h("label", { class: "row start", for: silences.id }, silences, "Also when silences begin and end"), note, h("div", null, save));
   return form;
 }
