@@ -8,7 +8,7 @@ of the window, and the bar is one false alarm in so many days of the series.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -33,8 +33,12 @@ _WITNESS = 1.8
 _PROOF = 2.0
 #: How much less the size of a lone window counts, which nothing else witnesses.
 _LONE_DOUBT = 1.0
-SUDDEN = Temper(pull=10.0, floor=0.02, heavy=True)
-LASTING = Temper(pull=2.5, floor=0.1, heavy=False)
+#: A run that surprises less than this (one in ten) is familiar: its size alone is no news.
+_FAMILIAR = 1.0
+SUDDEN = Temper(pull=10.0, floor=0.02, tail=None)
+LASTING = Temper(pull=2.5, floor=0.1, tail=0.0)
+#: Hours that share windows are fewer observations than windows: their tail is less sure.
+LASTING_OF_MANY = replace(LASTING, tail=0.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +82,12 @@ def judge(
     sudden = levels.look(bank.sudden, rows, time_s, value, whole, SUDDEN)
     told = _told(bank, rows, time_s, sudden, whole, detector)
     mean = _mean_of_hour(bank, rows, sudden)
-    lasting = levels.look(bank.lasting, rows, time_s, mean, whole, LASTING)
+    lasting = levels.look(bank.lasting, rows, time_s, mean, whole, _lasting(bank))
     # Without the ensemble's wish for shapes the dearest detector rests.
     wanted = detector in ("ensemble", "shape")
     shape = novelty.judge(bank.shapes, rows, value, passed_s) if wanted else np.zeros(len(rows))
+    if wanted:
+        told = _without_familiar(bank, rows, told, shape)
     joined, staying, is_lasting = _joined(bank, rows, told, lasting, shape, detector)
     learning = bank.count[rows] < LEARNING_WINDOWS
     joined[learning] = staying[learning] = 0.0
@@ -126,6 +132,16 @@ def _told(
         return sudden
     middle_s = time_s + 0.5 * bank.step_s
     return forecast.look(bank.forecasts, rows, middle_s, sudden, whole, SUDDEN)
+
+
+def _lasting(bank: Bank) -> Temper:
+    return LASTING if bank.hour.shape[1] == 1 else LASTING_OF_MANY
+
+
+def _without_familiar(bank: Bank, rows: Ints, told: Look, shape: Floats) -> Look:
+    """What has come like this before is not told for its sheer size, once shapes are known."""
+    familiar = (bank.count[rows] >= novelty.JUDGED_FROM) & (shape < _FAMILIAR)
+    return replace(told, extreme=np.where(familiar, 0.0, told.extreme))
 
 
 def bar_of(one_alarm_in_days: float, step_s: float) -> float:
@@ -201,7 +217,7 @@ def _learn(
 ) -> None:
     for bank_levels, seen, temper in (
         (bank.sudden, sudden, SUDDEN),
-        (bank.lasting, lasting, LASTING),
+        (bank.lasting, lasting, _lasting(bank)),
     ):
         if turn.accepted.any():
             levels.accept(bank_levels, rows[turn.accepted], seen.value[turn.accepted])

@@ -59,7 +59,10 @@ def bar(
     mean = (excess + _PRIOR / _LN10) / (count + _PRIOR)
     # The bar means one in so many windows, and these are so many days.
     in_days = 10.0**least * step_s / _DAY_S
-    asked = over + mean * np.log(np.maximum(count * in_days / np.maximum(days, 1.0), 1.0))
+    often = np.maximum(count * in_days / np.maximum(days, 1.0), 1.0)
+    # Of a mean that few peaks give the next peaks are Pareto's, not exponential.
+    known = count + _PRIOR
+    asked = over + mean * known * np.expm1(np.log(often) / known)
     peak, ended = _peaks(habits, rows, time_s, surprise, over, _BELIEVED * least)
     habits.count[rows] = count + ended
     habits.excess[rows] = excess + np.where(ended, peak - over, 0.0)

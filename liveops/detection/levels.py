@@ -44,12 +44,12 @@ class Temper:
     """How a level is read.
 
     `pull`: edges beyond which a distance is learned as if it were there; `floor`: least scale
-    as a share of the level; `heavy`: whether heavy tails are believed.
+    as a share of the level; `tail`: shape of the tail, None for what the data say.
     """
 
     pull: float
     floor: float
-    heavy: bool
+    tail: float | None
 
 
 @dataclass(slots=True)
@@ -131,8 +131,8 @@ def against(
     least = np.maximum(tails.NORMAL_EDGE * floor, middle)
     edge = np.maximum(edge, least)
     excess = np.maximum(np.maximum(excess, tails.NORMAL_EXCESS * floor), _EXCESS_OF_EDGE * middle)
-    if not temper.heavy:
-        shape = np.zeros_like(shape)
+    if temper.tail is not None:
+        shape = np.full_like(shape, temper.tail)
     raw = tails.surprise(distance, edge, excess, shape)
     known = np.log10(count + 1.0)
     raw = np.minimum(raw, np.where(least > 0, _PROOF, 1.0) * known)

@@ -30,6 +30,8 @@ _ROOM = 256
 _DISTANCES_D = 20.0
 #: Distances known before one is judged.
 _LEARNING = 60
+#: Windows of a series from which runs of all lengths are judged.
+JUDGED_FROM = _ENOUGH * _LONGEST + _LEARNING
 #: Distances after which a far one is pulled in, and to how many edges.
 _BELIEVED, _PULL = 8, 10.0
 _EXCESS_OF_EDGE = 0.19

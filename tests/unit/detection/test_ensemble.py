@@ -110,3 +110,16 @@ def test_two_hours_after_a_fault_a_much_graver_one_is_told(deviations: int, told
     for found in alarms(lines):
         assert [w for w in found if 900 <= w < 904]
         assert bool([w for w in found if 904 <= w]) == told
+
+
+@pytest.mark.parametrize(("growth", "told"), [(1.0, False), (1.3, True)])
+def test_a_pulse_as_many_before_is_not_told_for_its_size_and_a_larger_one_is(
+    growth: float, told: bool
+) -> None:
+    lines = noise(4, 700)
+    random = np.random.default_rng(5)
+    for line in lines:
+        at = 120 + np.cumsum(random.integers(20, 70, size=9))
+        line[at] += 5000 * growth ** np.arange(9)
+    for found in alarms(lines):
+        assert (len(found) > 4) == told

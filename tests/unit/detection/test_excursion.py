@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from liveops.detection import excursion, season
+from liveops.detection import excursion, habit, season
 from liveops.detection.excursion import Excursions, Turn
+from liveops.detection.habit import Habits
 from liveops.detection.season import Seasons
 
 STEP_S = 300.0
@@ -78,6 +79,15 @@ def test_what_comes_near_the_bar_every_few_hours_raises_it(habit: bool) -> None:
     line[5600] = 4.5
     line[5900] = 12.0
     assert at(turns(line), "alarm") == ([5900] if habit else [5600, 5900])
+
+
+def test_the_fewer_peaks_are_known_the_higher_the_bar_they_ask_for() -> None:
+    habits = Habits.empty(2)
+    habits.count[:], habits.days[:] = [15.0, 1500.0], [1.0, 100.0]
+    habits.excess[:] = habits.count / np.log(10)
+    rows, none = np.arange(2), np.zeros(2)
+    few, many = habit.bar(habits, rows, none, none, none, BAR, STEP_S)
+    assert few > many + 0.2
 
 
 def test_alarms_of_late_raise_the_bar_for_days() -> None:
