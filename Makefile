@@ -58,8 +58,8 @@ lint: $(DEV_STAMP) ## style, imports, layers
 type: $(DEV_STAMP) ## mypy --strict
 	$(BIN)/mypy
 
-# What needs no worker runs beside what does, at the lowest priority, and is shown after it.
-BESIDE := tests/unit tests/property tests/eval
+# These run beside the rest, at the lowest priority, and are shown after it.
+BESIDE := tests/unit tests/property tests/eval tests/contract tests/deploy
 test: lint type ## the whole suite against real local servers
 	@shown=$$(mktemp); \
 	nice -n 19 $(BIN)/python -m pytest -p no:cacheprovider $(BESIDE) >"$$shown" 2>&1 & beside=$$!; \
