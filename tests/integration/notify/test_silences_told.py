@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from liveops.notify.receiver import Match, Receiver
+from liveops.notify.receiver import Kind, Match, Receiver
 from liveops.postgres.receivers import add_receiver
 from liveops.postgres.silence_spans import tell_spans
 from liveops.postgres.silences import add_silence, delete_silence
@@ -35,10 +35,10 @@ async def silence(world: World) -> Silence:
 
 
 async def hearing(
-    world: World, url: str, service: str = "pay-db", kind: str = "webhook"
+    world: World, url: str, service: str = "pay-db", kind: Kind = "webhook"
 ) -> Receiver:
     name = str(uuid4())
-    made = Receiver(name, name, kind, url, Match(service), silences=True)  # type: ignore[arg-type] # any kind
+    made = Receiver(name, name, kind, url, Match(service), silences=True)
     await add_receiver(world.database, made)
     return made
 
